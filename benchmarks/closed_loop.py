@@ -60,13 +60,13 @@ OVERRIDE = frozenset({"max_changed", "max_removed"})
 
 def strata(chance: np.random.Generator, rates: np.ndarray, lift: np.ndarray, people: int) -> list[Stratum]:
     """One campaign of two arms: *rates* and *lift* by persona."""
-    found = []
+    groups = []
     for persona, (rate, more) in enumerate(zip(rates, lift, strict=True)):
         for arm, p in (("old", rate), ("new", rate + more)):
             counts = dict.fromkeys(("clicked", "ordered", "opened", "unsubscribed", "complained"), 0)
             counts["clicked"] = int(chance.binomial(people, p))
-            found.append(Stratum(f"p{persona}", arm, people, counts, NOTHING))
-    return found
+            groups.append(Stratum(f"p{persona}", arm, people, counts, NOTHING))
+    return groups
 
 
 def analysed(rows: list[Stratum], question: LiftQuestion) -> Comparison:
@@ -81,13 +81,13 @@ def figures() -> dict[str, float]:
     rates = BASE + 0.02 * np.arange(PERSONAS)
     alarms = family = covered = inside = 0
     for _ in range(CAMPAIGNS):
-        found = analysed(strata(chance, rates, np.zeros(PERSONAS), PEOPLE), question)
-        alarms += found.everyone.verdict in {"more", "less"}
-        family += any(persona.verdict in {"more", "less"} for persona in found.personas)
+        comparison = analysed(strata(chance, rates, np.zeros(PERSONAS), PEOPLE), question)
+        alarms += comparison.everyone.verdict in {"more", "less"}
+        family += any(persona.verdict in {"more", "less"} for persona in comparison.personas)
         true = chance.normal(0.02, 0.01, PERSONAS)
-        found = compare_arms(strata(chance, rates, true, PEOPLE), question)
-        covered += found.everyone.interval.low <= true.mean() <= found.everyone.interval.high
-        inside += sum(e.interval.low <= t <= e.interval.high for e, t in zip(found.personas, true, strict=True))
+        comparison = compare_arms(strata(chance, rates, true, PEOPLE), question)
+        covered += comparison.everyone.interval.low <= true.mean() <= comparison.everyone.interval.high
+        inside += sum(e.interval.low <= t <= e.interval.high for e, t in zip(comparison.personas, true, strict=True))
     needed = people_needed(BASE, BASE + question.mde)
     seen = sum(
         analysed(strata(chance, np.array([BASE]), np.array([question.mde]), needed), question).everyone.verdict
@@ -114,11 +114,11 @@ def peeking() -> dict[str, float]:
         alarm = fooled = False
         for look in range(LOOKS):
             n = per_look * (look + 1)
-            one, two = Responses(n, int(counts[0, look])), Responses(n, int(counts[1, look]))
-            interval = confidence_sequence(one, two, planned=per_look * LOOKS)
+            first, two = Responses(n, int(counts[0, look])), Responses(n, int(counts[1, look]))
+            interval = confidence_sequence(first, two, planned=per_look * LOOKS)
             alarm |= interval.low > 0 or interval.high < 0
-            pooled = (one + two).rate
-            fooled |= abs(one.rate - two.rate) > 1.959964 * math.sqrt(2 * pooled * (1 - pooled) / n)
+            pooled = (first + two).rate
+            fooled |= abs(first.rate - two.rate) > 1.959964 * math.sqrt(2 * pooled * (1 - pooled) / n)
         ours, naive = ours + alarm, naive + fooled
     return {"aa_false_positive_rate_peeking": ours / CAMPAIGNS, "naive_false_positive_rate_peeking": naive / CAMPAIGNS}
 
@@ -127,9 +127,11 @@ def offered(chance: np.random.Generator, arms: Mapping[str, tuple[float, int]], 
     """One campaign in variants: the true rate of each, and its people, for every persona."""
     return [
         trial(
-            name, f"p{one}", {offer: Responses(n, int(chance.binomial(n, rate))) for offer, (rate, n) in arms.items()}
+            name,
+            f"p{number}",
+            {offer: Responses(n, int(chance.binomial(n, rate))) for offer, (rate, n) in arms.items()},
         )
-        for one in range(PERSONAS)
+        for number in range(PERSONAS)
     ]
 
 
@@ -147,11 +149,11 @@ def unequal(chance: np.random.Generator) -> list[Trial]:
 
 def shared(chance: np.random.Generator, more: float = 0.0) -> list[Trial]:
     """Campaigns that share offers, with base rates of 4%, 8% and 12%; "sale" is better by *more*."""
-    told = []
+    trials = []
     for base, names in ((0.04, ("sale", "early")), (0.08, ("early", "gift", "sale")), (0.12, ("gift", "sale"))):
         arms = {name: (base + more * (name == "sale"), 800) for name in names}
-        told += offered(chance, arms, f"base {base}")
-    return told
+        trials += offered(chance, arms, f"base {base}")
+    return trials
 
 
 def thin_edge(people: int) -> Callable[[np.random.Generator], list[Trial]]:
@@ -172,19 +174,19 @@ def untrue(best: Best) -> bool:
 def best_offer() -> dict[str, float]:
     """How often any persona is told a best offer where none works better, and how often the true one is found."""
     chance = np.random.default_rng(14)
-    found: dict[str, float] = {}
+    rates: dict[str, float] = {}
     designs: tuple[Callable[[np.random.Generator], list[Trial]], ...] = (disjoint, unequal, shared)
     for design in designs:
         called = sum(any(best.supported for best in best_offers(design(chance))) for _ in range(OFFER_RUNS))
-        found[f"false_best_offer_rate_{design.__name__}"] = called / OFFER_RUNS
+        rates[f"false_best_offer_rate_{design.__name__}"] = called / OFFER_RUNS
     for people in THIN:
         called = sum(any(map(untrue, best_offers(thin_edge(people)(chance)))) for _ in range(OFFER_RUNS))
-        found[f"false_best_offer_rate_thin_edge_{people}"] = called / OFFER_RUNS
+        rates[f"false_best_offer_rate_thin_edge_{people}"] = called / OFFER_RUNS
     true = 0
     for _ in range(OFFER_RUNS):
         true += sum(best.supported and best.best.offer == "sale" for best in best_offers(shared(chance, BETTER)))
-    worst = max(found.values())
-    return {"false_best_offer_rate": worst, **found, "true_best_offer_found": true / (OFFER_RUNS * PERSONAS)}
+    worst = max(rates.values())
+    return {"false_best_offer_rate": worst, **rates, "true_best_offer_found": true / (OFFER_RUNS * PERSONAS)}
 
 
 def send(access: Mapping[str, str], clock: DemoClock, name: str, html: Mapping[str, str]) -> None:
@@ -239,9 +241,9 @@ def campaigns(people: int) -> dict[str, Any]:
                 send(access, clock, name, OFFERS)
                 results(session)
                 experiments.end_experiment(session, name, session.now())
-                found = {best.persona: best for best in learning.offers(session).bests}
-                right = {p: found[p].best.offer == offer for p, offer in wanted.items() if p in found}
-                sure = sum(found[p].supported for p in right)
+                bests = {best.persona: best for best in learning.offers(session).bests}
+                right = {p: bests[p].best.offer == offer for p, offer in wanted.items() if p in bests}
+                sure = sum(bests[p].supported for p in right)
                 print(f"  after {round_} campaigns: {sum(right.values())} of {len(wanted)} right, {sure} of them sure")
                 if not recovered and len(right) == len(wanted) and all(right.values()):
                     recovered = round_
@@ -250,13 +252,13 @@ def campaigns(people: int) -> dict[str, Any]:
                 send(access, clock, "worth", dict.fromkeys(("own", "random"), "*|PS_HEAD|*: *|PS_OFFER|*"))
             results(session)
             lift = lifting.lift_of_experiment(session, "worth")
-    one = next(
+    everyone = next(
         c.everyone for c in lift.comparisons if c.question.metric == "clicked" and c.question.treated == "random"
     )
     return {
         "campaigns_to_recover": recovered,
-        "lift_vs_random_personas": -one.difference,
-        "lift_vs_random_personas_interval": [-one.interval.high, -one.interval.low],
+        "lift_vs_random_personas": -everyone.difference,
+        "lift_vs_random_personas_interval": [-everyone.interval.high, -everyone.interval.low],
     }
 
 
@@ -266,16 +268,16 @@ def main() -> None:
     parser.add_argument("--only", choices=["figures", "offers", "campaigns"])
     parser.add_argument("--people", type=int, default=6_000)
     options = parser.parse_args()
-    found: dict[str, Any] = {}
+    report: dict[str, Any] = {}
     if options.only in {None, "figures"}:
-        found |= {**figures(), **peeking()}
+        report |= {**figures(), **peeking()}
     if options.only in {None, "figures", "offers"}:
-        found |= best_offer()
-    for name, value in found.items():
+        report |= best_offer()
+    for name, value in report.items():
         print(f"  {name}: {value:.4f}")
     if options.only in {None, "campaigns"}:
-        found |= campaigns(options.people)
-    print(json.dumps(found))
+        report |= campaigns(options.people)
+    print(json.dumps(report))
 
 
 if __name__ == "__main__":

@@ -115,9 +115,9 @@ class Platforms:
 
     def connection(self, name: str, **settings: str) -> Connection:
         """Return what a connector of the workspace is told."""
-        found = load_workspace(self.folder).connection(name, load_manifest(), self.environment)
-        mapped = tuple(dict.fromkeys([*found.mapped, *USUAL])) if name == "crm" else found.mapped
-        return replace(found, mapped=mapped, settings={**found.settings, **settings})
+        connection = load_workspace(self.folder).connection(name, load_manifest(), self.environment)
+        mapped = tuple(dict.fromkeys([*connection.mapped, *USUAL])) if name == "crm" else connection.mapped
+        return replace(connection, mapped=mapped, settings={**connection.settings, **settings})
 
     def command(self, *arguments: str) -> tuple[float, float, dict[str, Any]]:
         """Run a command; return its seconds, its peak of memory in MB and its document."""
@@ -147,7 +147,7 @@ class Platforms:
         before, seen = len(self.log()), []
         yield seen
         seen += self.log()[before:]
-        self.ours += [one["status"] for one in seen]
+        self.ours += [request["status"] for request in seen]
 
     def client(self) -> HubSpot:
         """Return the official SDK as its documentation opens it, at the local platform."""
@@ -194,17 +194,17 @@ def read(platform: Platforms, name: str, count: int = CONTACTS, **settings: str)
     """Read all *count* contacts of a connection; return them by id."""
     module = {"crm": hubspot, "email": mailchimp}[name]
     connector = module.connect(platform.connection(name, **settings))
-    found = {}
+    emails = {}
     for page in connector.read("contacts", {}):
-        found.update(zip(page.rows["platform_id"].to_pylist(), page.rows["email"].to_pylist(), strict=True))
+        emails.update(zip(page.rows["platform_id"].to_pylist(), page.rows["email"].to_pylist(), strict=True))
     connector.close()
-    assert len(found) == count
-    return found
+    assert len(emails) == count
+    return emails
 
 
-def pulls(platform: Platforms, found: dict[str, Any]) -> None:
+def pulls(platform: Platforms, figures: dict[str, Any]) -> None:
     """A first pull against the SDK's `get_all`, and a second one of ids that are known."""
-    found["pull_vs_sdk"], found["pull_seconds"] = {}, {}
+    figures["pull_vs_sdk"], figures["pull_seconds"] = {}, {}
     for latency in LATENCIES:
         platform.set(latency=latency)
         sdk = timed(lambda: all_by_sdk(platform))
@@ -213,21 +213,21 @@ def pulls(platform: Platforms, found: dict[str, Any]) -> None:
         with platform.watched():
             alone = timed(lambda: read(platform, "crm", full_pull="list"))
         name = f"{latency * 1000:.0f}"
-        found["pull_vs_sdk"][name] = round(sdk / ours, 2)
-        found["pull_seconds"][name] = {"sdk": round(sdk, 2), "ours": round(ours, 2), "ours_list": round(alone, 2)}
+        figures["pull_vs_sdk"][name] = round(sdk / ours, 2)
+        figures["pull_seconds"][name] = {"sdk": round(sdk, 2), "ours": round(ours, 2), "ours_list": round(alone, 2)}
         say(f"pull {CONTACTS:,} at {name} ms", sdk=sdk, ours=ours, our_list_alone=alone)
     platform.set(latency=LATENCIES[0])
-    repull(platform, found)
+    repull(platform, figures)
 
 
-def exports(found: dict[str, Any]) -> list[int]:
+def exports(figures: dict[str, Any]) -> list[int]:
     """A first pull of many contacts with and without an export of their ids; return the states of its answers."""
     settings = {"burst_requests": WINDOW, "latency": LATENCIES[-1], "export_seconds": EXPORT_SECONDS}
     with platforms(MANY, 0, lively=True, **settings) as platform, platform.watched():
         plain = timed(lambda: read(platform, "crm", MANY))
         exported = timed(lambda: read(platform, "crm", MANY, full_pull="export"))
-    found["export_vs_side_by_side"] = round(plain / exported, 2)
-    found["export_seconds"] = {"side_by_side": round(plain, 1), "export": round(exported, 1), "job": EXPORT_SECONDS}
+    figures["export_vs_side_by_side"] = round(plain / exported, 2)
+    figures["export_seconds"] = {"side_by_side": round(plain, 1), "export": round(exported, 1), "job": EXPORT_SECONDS}
     say(f"pull {MANY:,} at 200 ms, an export takes {EXPORT_SECONDS:.0f} s", side_by_side=plain, with_export=exported)
     return platform.ours
 
@@ -239,7 +239,7 @@ def all_by_sdk(platform: Platforms) -> None:
     assert len(platform.client().crm.contacts.get_all(properties=wanted)) == CONTACTS
 
 
-def repull(platform: Platforms, found: dict[str, Any]) -> None:
+def repull(platform: Platforms, figures: dict[str, Any]) -> None:
     """Read again contacts whose ids are known."""
     import pyarrow as pa  # noqa: PLC0415 - only here
 
@@ -253,17 +253,17 @@ def repull(platform: Platforms, found: dict[str, Any]) -> None:
 
     with platform.watched() as seen:
         seconds = timed(again)
-    lane = sum(not one["path"].endswith("/search") for one in seen)
-    found["repull_window_use"] = round((least(lane) + LATENCIES[0]) / seconds, 3)
+    lane = sum(not request["path"].endswith("/search") for request in seen)
+    figures["repull_window_use"] = round((least(lane) + LATENCIES[0]) / seconds, 3)
     assert rows >= CONTACTS
     say(f"read {CONTACTS:,} known ids again", ours=seconds, least=least(lane))
 
 
-def pushes(platform: Platforms, found: dict[str, Any]) -> None:
+def pushes(platform: Platforms, figures: dict[str, Any]) -> None:
     """Updates of one property of every contact, against the SDK's batches and single updates."""
     ids = list(read(platform, "crm", full_pull="list"))
     for name in ("push_vs_sequential", "push_vs_one_by_one", "push_seconds"):
-        found[name] = {}
+        figures[name] = {}
     uses = []
     for turn, latency in enumerate(LATENCIES):
         platform.set(latency=latency)
@@ -273,11 +273,15 @@ def pushes(platform: Platforms, found: dict[str, Any]) -> None:
         sequential = timed(lambda: batched(platform.client(), ids[: SOME * 100])) / SOME * (CONTACTS / 100)
         single = timed(lambda: one_by_one(platform.client(), ids[:SOME])) / SOME * CONTACTS
         name = f"{latency * 1000:.0f}"
-        found["push_vs_sequential"][name] = round(sequential / ours, 2)
-        found["push_vs_one_by_one"][name] = round(single / ours, 1)
-        found["push_seconds"][name] = {"ours": round(ours, 2), "sequential": round(sequential), "single": round(single)}
+        figures["push_vs_sequential"][name] = round(sequential / ours, 2)
+        figures["push_vs_one_by_one"][name] = round(single / ours, 1)
+        figures["push_seconds"][name] = {
+            "ours": round(ours, 2),
+            "sequential": round(sequential),
+            "single": round(single),
+        }
         say(f"push {CONTACTS:,} at {name} ms", ours=ours, sdk_batches=sequential, sdk_one_by_one=single)
-    found["push_window_use"] = round(min(uses), 3)
+    figures["push_window_use"] = round(min(uses), 3)
 
 
 def ours_pushed(platform: Platforms, changes: list[Change], latency: float) -> tuple[float, float]:
@@ -302,7 +306,7 @@ def one_by_one(client: HubSpot, ids: list[str]) -> None:
         client.crm.contacts.basic_api.update(key, {"properties": {"personasync_reason": "y"}})
 
 
-def counts(found: dict[str, Any]) -> list[int]:
+def counts(figures: dict[str, Any]) -> list[int]:
     """Requests of an incremental pull, of one without changes, and of a push; nothing is timed here."""
     with platforms(MANY, MANY, enforce_limits=True, burst_requests=100_000) as platform:
         platform.command("setup", "--yes")
@@ -311,20 +315,26 @@ def counts(found: dict[str, Any]) -> list[int]:
         platform.command("pull")
         with platform.watched() as seen:
             platform.command("pull")
-        found["idle_requests"] = larger(seen)
+        figures["idle_requests"] = larger(seen)
         change(platform, MANY // 100)
         with platform.watched() as seen:
             platform.command("pull")
-        read_contacts = [one for one in seen if "contacts" in one["path"] or one["path"].endswith("/members")]
-        found["incremental_requests"] = larger(read_contacts)
-        found["incremental_requests_all_streams"] = larger(seen)
+        read_contacts = [
+            request for request in seen if "contacts" in request["path"] or request["path"].endswith("/members")
+        ]
+        figures["incremental_requests"] = larger(read_contacts)
+        figures["incremental_requests_all_streams"] = larger(seen)
         platform.command("assign")
         _, _, plan = platform.command("plan")
         with platform.watched() as seen:
             _, _, applied = platform.command("apply")
-        found["requests_over_least"] = round(len(seen) / fewest(plan["requests"]) - 1, 4)
-        found["push_requests"] = {"sent": len(seen), "least": fewest(plan["requests"]), "outcomes": applied["outcomes"]}
-        say(f"requests at {MANY:,}", **{k: found[k] for k in ("idle_requests", "incremental_requests")})
+        figures["requests_over_least"] = round(len(seen) / fewest(plan["requests"]) - 1, 4)
+        figures["push_requests"] = {
+            "sent": len(seen),
+            "least": fewest(plan["requests"]),
+            "outcomes": applied["outcomes"],
+        }
+        say(f"requests at {MANY:,}", **{k: figures[k] for k in ("idle_requests", "incremental_requests")})
         return platform.ours
 
 
@@ -356,7 +366,7 @@ def change(platform: Platforms, count: int) -> None:
         marketer.change_members(access["mailchimp_url"], access["mailchimp_key"], access["audience"], members)
 
 
-def million(found: dict[str, Any], count: int) -> None:
+def million(figures: dict[str, Any], count: int) -> None:
     """Peak memory of a pull."""
     with platforms(count, 1_000, enforce_limits=False) as platform:
         text = (platform.folder / "personasync.toml").read_text("utf-8")
@@ -364,13 +374,13 @@ def million(found: dict[str, Any], count: int) -> None:
         platform.command("setup", "--yes")
         seconds, peak, document = platform.command("pull")
         assert document["rows"]["crm contacts"] >= count
-        found["pull_rss_mb"], found["pull_of"] = round(peak), count
+        figures["pull_rss_mb"], figures["pull_of"] = round(peak), count
         say(f"pull of {count:,} contacts into the warehouse", seconds=seconds, peak_mb=peak)
 
 
 def larger(seen: list[dict[str, Any]]) -> int:
     """Return how many requests the platform got that got more."""
-    return max(sum(one["platform"] == name for one in seen) for name in ("hubspot", "mailchimp"))
+    return max(sum(request["platform"] == name for request in seen) for name in ("hubspot", "mailchimp"))
 
 
 def say(what: str, **figures: float) -> None:
@@ -384,23 +394,23 @@ def main() -> None:
     parser.add_argument("--only", default="pull,push,export,counts,million")
     parser.add_argument("--million", type=int, default=1_000_000)
     options = parser.parse_args()
-    wanted, found, ours = options.only.split(","), {}, []
+    wanted, figures, ours = options.only.split(","), {}, []
     if {"pull", "push"} & set(wanted):
         with platforms(CONTACTS, 0, lively=True) as platform:
             platform.command("setup", "--yes")
             if "pull" in wanted:
-                pulls(platform, found)
+                pulls(platform, figures)
             if "push" in wanted:
-                pushes(platform, found)
+                pushes(platform, figures)
             ours += platform.ours
     if "export" in wanted:
-        ours += exports(found)
+        ours += exports(figures)
     if "counts" in wanted:
-        ours += counts(found)
+        ours += counts(figures)
     if "million" in wanted and options.million:
-        million(found, options.million)
-    found["own_429"] = ours.count(429)
-    print(json.dumps(found))
+        million(figures, options.million)
+    figures["own_429"] = ours.count(429)
+    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

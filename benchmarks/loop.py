@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=5_700)
     parser.add_argument("--orders", type=Path)
     options = parser.parse_args()
-    found: dict[str, Any] = {"first": {}, "second": {}}
+    report: dict[str, Any] = {"first": {}, "second": {}}
     with (
         tempfile.TemporaryDirectory() as parent,
         local_platforms(people=options.people, seed=1, orders=options.orders) as access,
@@ -70,12 +70,12 @@ def main() -> None:
                 sent = seen(access)
                 seconds, peak, document = measure(step, folder, environment)
                 row = {"seconds": round(seconds, 2), "peak_mb": round(peak), "requests": seen(access) - sent}
-                found[name][step.split()[0]] = row
+                report[name][step.split()[0]] = row
                 figures = f"{seconds:8.2f} s {peak:7.0f} MB {row['requests']:6} requests"
                 print(f"{name:7} {step:12} {figures}  {told(document)}")
-            found[name]["writes"] = writes(access) - before
-            print(f"{name:7} writes seen by the platforms: {found[name]['writes']}")
-    print(json.dumps(found))
+            report[name]["writes"] = writes(access) - before
+            print(f"{name:7} writes seen by the platforms: {report[name]['writes']}")
+    print(json.dumps(report))
 
 
 def seen(access: Mapping[str, str]) -> int:

@@ -21,7 +21,7 @@ label_mismatches         people to whom the pipeline gives another label
 one_vs_sklearn           time of the pipeline for one person, on a frame of one row, for one of ours
 refresh_vs_full          seconds of measuring after 1% of people had new events and a day passed, for one of measuring
                          everybody; `Measuring.refresh`, with what is kept written to disk, on a warehouse with versions
-refresh_mismatches       persons whose facts differ between the two in any digit
+refresh_mismatches       persons whose aggregates differ between the two in any digit
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ WORK: dict[str, Callable[..., dict[str, Any]]] = {
     "refresh": segment_refresh.refresh,
     "same traits": segment_traits.mismatches,
     "same labels": segment_scoring.compared,
-    "same facts": segment_refresh.mismatches,
+    "same aggregates": segment_refresh.mismatches,
 }
 """What runs in a process of its own: given a folder and a number of people, it returns figures.
 
@@ -73,10 +73,10 @@ def contend(name: str, folder: Path, count: int) -> dict[str, Any]:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{name} ended with {process.returncode}")
-    found: dict[str, Any] = {**json.loads(out.splitlines()[-1]), "rss_mb": round(usage.ru_maxrss / 1024)}
-    seconds = f"{found['seconds']:8.2f} s" if "seconds" in found else " " * 10
-    print(f"{name:14} {seconds} {found['rss_mb']:7} MB", flush=True)
-    return found
+    figures: dict[str, Any] = {**json.loads(out.splitlines()[-1]), "rss_mb": round(usage.ru_maxrss / 1024)}
+    seconds = f"{figures['seconds']:8.2f} s" if "seconds" in figures else " " * 10
+    print(f"{name:14} {seconds} {figures['rss_mb']:7} MB", flush=True)
+    return figures
 
 
 def traits(folder: Path, count: int) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def refresh(folder: Path, count: int) -> dict[str, Any]:
         "full_seconds": whole["seconds"],
         "full_rss_mb": whole["rss_mb"],
         "refresh_vs_full": round(followed["seconds"] / whole["seconds"], 4),
-        **contend("same facts", folder, count)["found"],
+        **contend("same aggregates", folder, count)["found"],
     }
 
 
@@ -143,15 +143,15 @@ def main() -> None:
     wanted = options.only.split(",")
     if unknown := set(wanted) - set(PARTS):
         parser.error(f"--only knows {', '.join(PARTS)}, not {', '.join(sorted(unknown))}")
-    found: dict[str, Any] = {"people": options.people, "events": options.people * EVENTS_EACH}
+    figures: dict[str, Any] = {"people": options.people, "events": options.people * EVENTS_EACH}
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent)
         if {"traits", "refresh"} & set(wanted):
-            people.write(folder, people=options.people, events=found["events"])
+            people.write(folder, people=options.people, events=figures["events"])
         for name, part in (("traits", traits), ("score", score), ("refresh", refresh)):
             if name in wanted:
-                found |= part(folder, options.people)
-    print(json.dumps(found))
+                figures |= part(folder, options.people)
+    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

@@ -106,8 +106,8 @@ def refresh(folder: Path, count: int) -> dict[str, Any]:
 
 
 def mismatches(folder: Path, count: int) -> dict[str, Any]:
-    """Count the rows of facts that only one of both made."""
+    """Count the rows of aggregates that only one of both made."""
     del count
     with duckdb.connect(config={"threads": 2}) as engine:
-        one, other = (engine.read_parquet(f"{folder / name}.parquet") for name in ("facts_full", "facts_refreshed"))
-        return {"found": {"refresh_mismatches": len(one.except_(other)) + len(other.except_(one))}}
+        first, other = (engine.read_parquet(f"{folder / name}.parquet") for name in ("facts_full", "facts_refreshed"))
+        return {"found": {"refresh_mismatches": len(first.except_(other)) + len(other.except_(first))}}

@@ -82,8 +82,8 @@ def ours(folder: Path, count: int) -> dict[str, Any]:
     pq.write_table(table, folder / "score.parquet")
     first = people.iloc[0].to_dict()
     person = {name: value for name, value in first.items() if value == value}  # noqa: PLR0124 - NaN
-    one, _ = _seconds(lambda: [score_one(model, person) for _ in range(ONE_PERSON_RUNS)])
-    return {"seconds": round(seconds, 3), "one_seconds": one / ONE_PERSON_RUNS}
+    single, _ = _seconds(lambda: [score_one(model, person) for _ in range(ONE_PERSON_RUNS)])
+    return {"seconds": round(seconds, 3), "one_seconds": single / ONE_PERSON_RUNS}
 
 
 def pipeline(folder: Path, count: int) -> dict[str, Any]:
@@ -98,8 +98,8 @@ def pipeline(folder: Path, count: int) -> dict[str, Any]:
     seconds, table = _seconds(work)
     pq.write_table(table, folder / "sklearn.parquet")
     frame = people.iloc[[0]]
-    one, _ = _seconds(lambda: [made.predict_proba(frame) for _ in range(ONE_FRAME_RUNS)])
-    return {"seconds": round(seconds, 3), "one_seconds": one / ONE_FRAME_RUNS}
+    single, _ = _seconds(lambda: [made.predict_proba(frame) for _ in range(ONE_FRAME_RUNS)])
+    return {"seconds": round(seconds, 3), "one_seconds": single / ONE_FRAME_RUNS}
 
 
 def compared(folder: Path, count: int) -> dict[str, Any]:

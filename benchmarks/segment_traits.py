@@ -64,8 +64,8 @@ def pandas_vectorised(folder: Path, count: int) -> dict[str, Any]:
     del count
     started = time.perf_counter()
     people = _People(folder)
-    found = {**_of_contacts(people), **_of_orders(people), **_of_mail(people)}
-    frame = _with_ratios(pd.DataFrame(found, index=people.index))
+    series = {**_of_contacts(people), **_of_orders(people), **_of_mail(people)}
+    frame = _with_ratios(pd.DataFrame(series, index=people.index))
     frame[["person_id", *NAMES]].to_parquet(folder / "pandas.parquet")
     return {"seconds": round(time.perf_counter() - started, 2)}
 
@@ -134,7 +134,7 @@ def _of_orders(people: _People) -> dict[str, Any]:
     )
     spent = spent.assign(revenue_total=amounts, priced=mine).groupby(orders.person.to_numpy()).sum()
     at = orders.groupby("person")["at"].agg(["min", "max", "size"])
-    found = {
+    series = {
         "orders_total": at["size"],
         "currency": main.set_index("person").currency,
         "currencies": by_currency.groupby("person").size(),
@@ -143,7 +143,7 @@ def _of_orders(people: _People) -> dict[str, Any]:
         **_windowed(orders, "orders", orders["at"], ORDER_WINDOWS),
         **{name: spent[name] for name in spent},
     }
-    return found | _of_lines(people, orders)
+    return series | _of_lines(people, orders)
 
 
 def _of_lines(people: _People, orders: pd.DataFrame) -> dict[str, Any]:
@@ -164,24 +164,24 @@ def _of_lines(people: _People, orders: pd.DataFrame) -> dict[str, Any]:
 def _of_mail(people: _People) -> dict[str, Any]:
     mails = people.events("deliveries", ["status"], ["status"])
     mails = mails[mails.status == "sent"]
-    found = _windowed(mails, "deliveries", mails["at"], MAIL_WINDOWS)
-    found["last_delivery"] = mails.groupby("person")["at"].max()
+    series = _windowed(mails, "deliveries", mails["at"], MAIL_WINDOWS)
+    series["last_delivery"] = mails.groupby("person")["at"].max()
     del mails
     done = people.events("engagements", ["kind", "connection", "campaign_id"], ["kind", "connection", "campaign_id"])
     for name, (kind, windows) in SEEN.items():
         rows = done[done.kind == kind]
-        found |= _windowed(rows, name, rows["at"], windows)
+        series |= _windowed(rows, name, rows["at"], windows)
     answered = []
     for name, (kind, windows) in MAILED.items():
         rows = done[done.kind == kind]
         once = rows.groupby(["person", "connection", "campaign_id"], observed=True)["at"].agg(["min", "max"])
         once = once.reset_index()
-        found |= _windowed(once, name, once["max"], windows)
+        series |= _windowed(once, name, once["max"], windows)
         if kind != "bounce":
             answered.append(once[["person", "min"]])
     for kind in ("open", "click", "visit"):
-        found[f"last_{kind}"] = done[done.kind == kind].groupby("person")["at"].max()
-    return found | {"favourite_hour": _favourite_hour(pd.concat(answered))}
+        series[f"last_{kind}"] = done[done.kind == kind].groupby("person")["at"].max()
+    return series | {"favourite_hour": _favourite_hour(pd.concat(answered))}
 
 
 def _favourite_hour(answered: pd.DataFrame) -> pd.Series:
@@ -240,7 +240,7 @@ def pandas_groups(folder: Path, count: int) -> dict[str, Any]:
 def _orders_of_one(rows: pd.DataFrame) -> dict[str, Any]:
     main = rows.currency.value_counts().index[0]
     mine = rows[rows.currency == main]
-    found = {
+    values = {
         "orders_total": len(rows),
         "currency": main,
         "currencies": rows.currency.nunique(),
@@ -251,9 +251,9 @@ def _orders_of_one(rows: pd.DataFrame) -> dict[str, Any]:
     }
     for days in ORDER_WINDOWS:
         since = NOW - timedelta(days=days)
-        found[f"orders_{days}d"] = int((rows["at"] > since).sum())
-        found[f"revenue_{days}d"] = mine.amount[mine["at"] > since].sum()
-    return found
+        values[f"orders_{days}d"] = int((rows["at"] > since).sum())
+        values[f"revenue_{days}d"] = mine.amount[mine["at"] > since].sum()
+    return values
 
 
 def _mails_of_one(rows: pd.DataFrame) -> dict[str, Any]:
@@ -262,14 +262,14 @@ def _mails_of_one(rows: pd.DataFrame) -> dict[str, Any]:
 
 
 def _engagements_of_one(rows: pd.DataFrame) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name, (kind, windows) in MAILED.items():
         last = rows[rows.kind == kind].groupby(["connection", "campaign_id"], observed=True)["at"].max()
-        found |= {f"{name}_{days}d": int((last > NOW - timedelta(days=days)).sum()) for days in windows}
+        values |= {f"{name}_{days}d": int((last > NOW - timedelta(days=days)).sum()) for days in windows}
     for name, (kind, windows) in SEEN.items():
         at = rows["at"][rows.kind == kind]
-        found |= {f"{name}_{days}d": int((at > NOW - timedelta(days=days)).sum()) for days in windows}
-    return found
+        values |= {f"{name}_{days}d": int((at > NOW - timedelta(days=days)).sum()) for days in windows}
+    return values
 
 
 def mismatches(folder: Path, count: int) -> dict[str, Any]:
@@ -281,12 +281,14 @@ def mismatches(folder: Path, count: int) -> dict[str, Any]:
         raise SystemExit(f"pandas has {len(theirs)} persons, ours {len(mine)}, or others")
     wrong = 0
     for name in NAMES:
-        one, other = mine[name], theirs[name]
+        first, other = mine[name], theirs[name]
         if name in TEXTS:
-            same = (one == other) | (one.isna() & other.isna())
+            same = (first == other) | (first.isna() & other.isna())
         else:
             near = SECOND if "days" in name else 1e-9
-            same = np.isclose(one.to_numpy("float64"), other.to_numpy("float64"), rtol=1e-9, atol=near, equal_nan=True)
+            same = np.isclose(
+                first.to_numpy("float64"), other.to_numpy("float64"), rtol=1e-9, atol=near, equal_nan=True
+            )
         differing = int((~np.asarray(same, dtype=bool)).sum())
         if differing:
             print(f"  {name}: {differing} differ", file=sys.stderr)

@@ -136,7 +136,7 @@ async def intake(port: int, first: int) -> tuple[float, list[float]]:
     tasks = [asyncio.create_task(deliver(port, part, start)) for part in parts]
     await start.wait()
     began = time.perf_counter()
-    took = [one for part in await asyncio.gather(*tasks) for one in part]
+    took = [duration for part in await asyncio.gather(*tasks) for duration in part]
     return len(took) / (time.perf_counter() - began), took
 
 
@@ -150,10 +150,10 @@ def measure_intake(folder: Path) -> dict[str, float]:
     took: dict[int, list[float]] = {256: [], 1: []}
     with (
         service(folder, SECRETS, together=256, workers=0) as many,
-        service(folder, SECRETS, together=1, workers=0) as one,
+        service(folder, SECRETS, together=1, workers=0) as single,
     ):
         for turn in range(ROUNDS + 1):
-            for together, port in ((1, one), (256, many)):
+            for together, port in ((1, single), (256, many)):
                 rate, seconds = asyncio.run(intake(port, random.randrange(1 << 40)))  # noqa: S311 - ids, not secrets
                 if turn:  # the first turn warms up
                     rates[together].append(rate)
@@ -243,8 +243,8 @@ def measure_real_time(folder: Path) -> dict[str, float]:
     assert not people.waiting, f"{len(people.waiting)} people have no persona"
     assert not refused, f"{refused} requests were one too many"
     cuts = statistics.quantiles(people.took, n=100)
-    told = f"median {cuts[49]:.2f} s, p95 {cuts[94]:.2f} s, longest {max(people.took):.2f} s"
-    print(f"{len(people.took)} new people: {told}")
+    summary = f"median {cuts[49]:.2f} s, p95 {cuts[94]:.2f} s, longest {max(people.took):.2f} s"
+    print(f"{len(people.took)} new people: {summary}")
     return {"new_to_pushed_p50_s": round(cuts[49], 2), "new_to_pushed_p95_s": round(cuts[94], 2)}
 
 

@@ -92,15 +92,17 @@ class EvidenceTable:
 
     def of(self, *uses: Use) -> dict[tuple[str, str], str]:
         """Return the evidence of every (operation, key) with one of *uses*."""
-        return {(one.operation, one.key): one.evidence for one in self.keys if one.use in uses}
+        return {(key.operation, key.key): key.evidence for key in self.keys if key.use in uses}
 
 
 @cache
 def load_evidence() -> EvidenceTable:
     """Return the table, read once."""
     table = tomllib.loads((resources.files("connectors") / "evidence.toml").read_text("utf-8"))
-    sources = [EvidenceSource(**one) for one in table["sources"]]
-    assumptions = [Assumption(**{**one, "blocks": tuple(one["blocks"])}) for one in table["assumptions"]]
+    sources = [EvidenceSource(**source) for source in table["sources"]]
+    assumptions = [
+        Assumption(**{**assumption, "blocks": tuple(assumption["blocks"])}) for assumption in table["assumptions"]
+    ]
     keys = [key for platform in ("hubspot", "mailchimp") for key in _keys(platform, table[platform])]
     return EvidenceTable(sources, assumptions, keys)
 

@@ -159,37 +159,37 @@ def hide(text: str) -> str:
 
 def _secrets_of_url(url: str) -> list[str]:
     """The parts of an address that nobody may read: the password, as written and decoded, and secrets of the query."""
-    found = []
+    secrets = []
     for address in (url, url.partition("?")[0]):  # a password may hold a question mark that nobody encoded
         password = userinfo_of(address).partition(":")[2]
         # a driver that ends the password at the first of these quotes the rest as host or name
-        found += [password, unquote(password), *re.split(r"[@:/?#]", password)]
+        secrets += [password, unquote(password), *re.split(r"[@:/?#]", password)]
     for part in url.partition("?")[2].split("&"):
         name, _, value = part.partition("=")
         if _TELLING.search(name):
-            found += [value, unquote(value)]
-    return found
+            secrets += [value, unquote(value)]
+    return secrets
 
 
 def _forms(value: str) -> set[str]:
     """How a secret may be written: as it is, escaped by Python or JSON, in a URL, or within something in base64."""
     plain = {value, *(line.strip() for line in value.splitlines())}
-    escaped = {form for one in plain for form in (repr(one)[1:-1], json.dumps(one)[1:-1])}
-    in_url = {quote(one, safe=safe, errors="replace") for one in plain for safe in ("", "/")}
-    in_url |= {quote_plus(one, errors="replace") for one in plain}
-    return plain | escaped | in_url | {form for one in plain for form in _in_base64(one)}
+    escaped = {form for secret in plain for form in (repr(secret)[1:-1], json.dumps(secret)[1:-1])}
+    in_url = {quote(secret, safe=safe, errors="replace") for secret in plain for safe in ("", "/")}
+    in_url |= {quote_plus(secret, errors="replace") for secret in plain}
+    return plain | escaped | in_url | {form for secret in plain for form in _in_base64(secret)}
 
 
 def _in_base64(value: str) -> set[str]:
     """What is the same in base64 whatever stands around *value*: for each of the three places at which it may begin."""
-    found = set()
+    forms = set()
     for before in range(3):
         encoded = base64.b64encode(bytes(before) + _bytes(value)).rstrip(b"=").decode()
         whole = (before + len(_bytes(value))) * 8 // 6  # characters that no byte behind it takes part in
         middle = encoded[-(-before * 8 // 6) : whole]
         if len(middle) >= 2 * SHORTEST:
-            found |= {middle, middle.replace("+", "-").replace("/", "_")}
-    return found
+            forms |= {middle, middle.replace("+", "-").replace("/", "_")}
+    return forms
 
 
 def _bytes(value: str) -> bytes:

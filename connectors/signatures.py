@@ -111,7 +111,7 @@ def check_mailchimp(headers: Headers, *, body: bytes, secret: str, now: datetime
     stamp, signature = parts.groups()
     _within_window(int(stamp) * 1000, now)
     expected = [_hmac(secret, stamp + b"." + body).hex().encode() for secret in secrets]
-    if not any([hmac.compare_digest(one, signature) for one in expected]):  # noqa: C419 - all are compared, always
+    if not any([hmac.compare_digest(digest, signature) for digest in expected]):  # noqa: C419 - all are compared, always
         raise SignatureError(WRONG, reason="wrong")
 
 

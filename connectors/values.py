@@ -39,12 +39,12 @@ def values_kept(values: Mapping[str, Any], kinds: Mapping[str, str]) -> dict[str
 
 def _number(text: str) -> str:
     try:
-        found = Decimal(text.strip())
+        number = Decimal(text.strip())
     except InvalidOperation:
         return text
-    if not found.is_finite():
+    if not number.is_finite():
         return text
-    shown = format(found.normalize(), "f")
+    shown = format(number.normalize(), "f")
     return "0" if shown == "-0" else shown
 
 

@@ -46,13 +46,13 @@ def build_graph() -> ImportGraph:
 
 def rooms(graph: ImportGraph, top: str) -> Rooms:
     """Return the packages and modules right below *top*, each with those of *top* that it imports directly."""
-    found: dict[str, frozenset[str]] = {}
+    imports: dict[str, frozenset[str]] = {}
     for child in sorted(graph.find_children(top)):
         modules = {child} | graph.find_descendants(child)
         imported = {name for module in modules for name in graph.find_modules_directly_imported_by(module)}
         others = {name.split(".")[1] for name in imported if name.startswith(f"{top}.")}
-        found[_last(child)] = frozenset(others - {_last(child)})
-    return found
+        imports[_last(child)] = frozenset(others - {_last(child)})
+    return imports
 
 
 def _last(module: str) -> str:

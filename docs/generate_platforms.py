@@ -44,7 +44,7 @@ def page(evidence: EvidenceTable) -> Iterator[str]:
     yield INTRODUCTION
     yield from _counts(evidence)
     yield "## Evidence\n"
-    rows = [(TITLES[one.platform], one.kind, one.title, one.seen) for one in evidence.sources]
+    rows = [(TITLES[source.platform], source.kind, source.title, source.seen) for source in evidence.sources]
     yield _table(("platform", "kind", "what", "compared on"), rows)
     yield from _versions()
     direct = [operation.endpoint for operation in EVERY if operation.sdk is None]
@@ -86,18 +86,20 @@ def _versions() -> Iterator[str]:
     )
 
 
-def _assumption(one: Assumption) -> Iterator[str]:
-    yield f"### {one.id}: {one.says}\n"
+def _assumption(assumption: Assumption) -> Iterator[str]:
+    yield f"### {assumption.id}: {assumption.says}\n"
     blocks = (
-        f" Where it is broken, {' and '.join(f'`{step}`' for step in one.blocks)} must not run." if one.blocks else ""
+        f" Where it is broken, {' and '.join(f'`{step}`' for step in assumption.blocks)} must not run."
+        if assumption.blocks
+        else ""
     )
     yield "\n".join(
         [
-            f"- {TITLES[one.platform]}, `{one.operation}`. {one.why}",
-            f"- Can be tested {PROBES[one.probe]}: {one.how}",
-            f"- Held: {one.held}",
-            f"- Broken: {one.broken}{blocks}",
-            f"- Test: `{one.test}`\n",
+            f"- {TITLES[assumption.platform]}, `{assumption.operation}`. {assumption.why}",
+            f"- Can be tested {PROBES[assumption.probe]}: {assumption.how}",
+            f"- Held: {assumption.held}",
+            f"- Broken: {assumption.broken}{blocks}",
+            f"- Test: `{assumption.test}`\n",
         ]
     )
 
@@ -107,11 +109,11 @@ def _operations(keys: Sequence[KnownKey]) -> Iterator[str]:
     rows = []
     for name in names:
         for use, verb in (("reads", "read"), ("sends", "sent")):
-            found: dict[str, list[str]] = {}
+            groups: dict[str, list[str]] = {}
             for key in keys:
                 if (key.operation, key.use) == (name, use):
-                    found.setdefault(key.evidence, []).append(f"`{key.key}`")
-            rows += [(f"`{name}`", verb, kind, " ".join(listed)) for kind, listed in found.items()]
+                    groups.setdefault(key.evidence, []).append(f"`{key.key}`")
+            rows += [(f"`{name}`", verb, kind, " ".join(listed)) for kind, listed in groups.items()]
     yield _table(("operation", "", "known by", "keys"), rows)
 
 

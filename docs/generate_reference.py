@@ -15,7 +15,7 @@ from connectors import errors
 from segmenter.traits.builtin import BUILT_IN
 from sync.cli.main import all_commands
 from sync.workspace.json_schema import schemas
-from sync.workspace.manifest import ConnectorFacts, Manifest, load_manifest
+from sync.workspace.manifest import ConnectorSpec, Manifest, load_manifest
 
 REFERENCE = Path(__file__).with_name("reference.md")
 
@@ -92,7 +92,7 @@ def _keys(shape: Mapping[str, Any], shapes: Mapping[str, Any], *, path: str) -> 
 
 
 def _key(path: str, value: Mapping[str, Any], shapes: Mapping[str, Any], *, required: bool) -> Iterator[Sequence[str]]:
-    referred = next((one["$ref"] for one in (value, *value.get("anyOf", ())) if "$ref" in one), None)
+    referred = next((option["$ref"] for option in (value, *value.get("anyOf", ())) if "$ref" in option), None)
     if referred:
         yield from _keys(shapes[referred.rsplit("/", 1)[1]], shapes, path=path)
         return
@@ -100,8 +100,8 @@ def _key(path: str, value: Mapping[str, Any], shapes: Mapping[str, Any], *, requ
     if "$ref" in inner:
         named = shapes[inner["$ref"].rsplit("/", 1)[1]]
         below = f"{path}[]" if value.get("type") == "array" else f"{path}.NAME"
-        for one in named.get("oneOf", [named]):
-            yield from _keys(one, shapes, path=below)
+        for shape in named.get("oneOf", [named]):
+            yield from _keys(shape, shapes, path=below)
         return
     default = "required" if required else _default(value)
     yield f"`{path}`", _kind(value), default, value.get("description", "")
@@ -111,9 +111,9 @@ def _kind(value: Mapping[str, Any]) -> str:
     if "const" in value:
         return f"`{value['const']}`"
     if "enum" in value:
-        return ", ".join(f"`{one}`" for one in value["enum"])
+        return ", ".join(f"`{option}`" for option in value["enum"])
     if "anyOf" in value:
-        return " or ".join(_kind(one) for one in value["anyOf"] if one.get("type") != "null")
+        return " or ".join(_kind(option) for option in value["anyOf"] if option.get("type") != "null")
     if value.get("pattern", "").startswith("^(env|"):
         return "`env:NAME`, `keyring:NAME` or `file:PATH`"
     if value.get("type") == "object" and value.get("patternProperties"):
@@ -135,35 +135,34 @@ def _traits() -> Iterator[str]:
 
 def _platforms(manifest: Manifest) -> Iterator[str]:
     yield "## Platforms\n"
-    for name, facts in manifest.connectors.items():
-        yield f'### {facts.title} (`connector = "{name}"`)\n'
-        yield from _platform(facts)
+    for name, spec in manifest.connectors.items():
+        yield f'### {spec.title} (`connector = "{name}"`)\n'
+        yield from _platform(spec)
 
 
-def _platform(facts: ConnectorFacts) -> Iterator[str]:
-    if facts.hosts:
-        hosts = ", ".join(f"`{host}`" for host in (*facts.hosts, *facts.download_hosts))
+def _platform(spec: ConnectorSpec) -> Iterator[str]:
+    if spec.hosts:
+        hosts = ", ".join(f"`{host}`" for host in (*spec.hosts, *spec.download_hosts))
         yield f"Connects only to {hosts}.\n"
-    if facts.api_versions:
-        ends = ", ".join(f"`{version}` until {end}" for version, end in facts.api_versions.items())
-        apart = ", ".join(f"`{path}` until {end}" for path, end in facts.paths_end.items())
+    if spec.api_versions:
+        ends = ", ".join(f"`{version}` until {end}" for version, end in spec.api_versions.items())
+        apart = ", ".join(f"`{path}` until {end}" for path, end in spec.paths_end.items())
         yield f"API versions: {ends}. Paths that end at another time: {apart}. `init` writes the newest version.\n"
-    if facts.group_prefix:
-        yield f"The names of our groups begin with `{facts.group_prefix}`; other groups are never changed.\n"
-    if facts.scopes:
-        yield _table(("scope", "why"), [(f"`{scope.name}`", scope.why) for scope in facts.scopes])
-    if facts.fields:
-        rows = [(f"`{field.name}`", field.role, field.type, field.label) for field in facts.fields]
+    if spec.group_prefix:
+        yield f"The names of our groups begin with `{spec.group_prefix}`; other groups are never changed.\n"
+    if spec.scopes:
+        yield _table(("scope", "why"), [(f"`{scope.name}`", scope.why) for scope in spec.scopes])
+    if spec.fields:
+        rows = [(f"`{field.name}`", field.role, field.type, field.label) for field in spec.fields]
         yield _table(("field it writes", "content", "type", "label"), rows)
-    if facts.webhooks:
-        told = [
-            f"`{webhook.type}`" + (f" of `{webhook.property}`" if webhook.property else "")
-            for webhook in facts.webhooks
+    if spec.webhooks:
+        events = [
+            f"`{webhook.type}`" + (f" of `{webhook.property}`" if webhook.property else "") for webhook in spec.webhooks
         ]
-        by = f" from the sources {', '.join(facts.webhook_sources)}" if facts.webhook_sources else ""
-        yield f"`setup` subscribes to the webhook events {', '.join(told)}{by}.\n"
-    if facts.limits:
-        yield _table(("limit", "value"), [(f"`{limit}`", f"{value:,}") for limit, value in facts.limits.items()])
+        by = f" from the sources {', '.join(spec.webhook_sources)}" if spec.webhook_sources else ""
+        yield f"`setup` subscribes to the webhook events {', '.join(events)}{by}.\n"
+    if spec.limits:
+        yield _table(("limit", "value"), [(f"`{limit}`", f"{value:,}") for limit, value in spec.limits.items()])
 
 
 def _errors() -> Iterator[str]:

@@ -88,16 +88,16 @@ def resolve(contacts: Iterable[ContactKeys], links: Mapping[str, str], new_id: C
         survivor = survivors.setdefault(components.root(_node(person)), person)
         if survivor != person:
             merged[person] = survivor
-    found: dict[str, str] = {}
+    owners: dict[str, str] = {}
     for key in sorted(key for key in components.parent if _person_in(key) is None):
         root = components.root(key)
         if root not in survivors:
             survivors[root] = new_id()
         if links.get(key) != survivors[root]:
-            found[key] = survivors[root]
+            owners[key] = survivors[root]
     if merged:  # keys that no contact shows any more follow their person into the one that took its place
-        found.update({k: merged[person] for k, person in links.items() if person in merged and k not in found})
-    return IdentityChanges(found, merged)
+        owners.update({k: merged[person] for k, person in links.items() if person in merged and k not in owners})
+    return IdentityChanges(owners, merged)
 
 
 def _components(contacts: Iterable[ContactKeys], links: Mapping[str, str]) -> _Components:
@@ -135,8 +135,8 @@ class _Components:
             key = self.parent[key]
         return key
 
-    def join(self, one: str, other: str) -> None:
-        self.parent[self.root(one)] = self.root(other)
+    def join(self, first: str, other: str) -> None:
+        self.parent[self.root(first)] = self.root(other)
 
 
 ADDRESS = email_key("")

@@ -41,12 +41,14 @@ def stale_connections(max_age: timedelta, pulled_at: Mapping[str, datetime | Non
     Returns:
         One breach per connection, with the sentence that says how old its data are.
     """
-    found = []
+    breaches = []
     for connection, moment in pulled_at.items():
         if moment is None:
-            found.append(Breach("max_data_age_hours", f"{connection} has never been pulled; run `personasync pull`."))
+            breaches.append(
+                Breach("max_data_age_hours", f"{connection} has never been pulled; run `personasync pull`.")
+            )
         elif moment - now > AHEAD:
-            found.append(
+            breaches.append(
                 Breach(
                     "max_data_age_hours",
                     f"{connection} was last pulled at {moment:%Y-%m-%d %H:%M} UTC, a future date: a clock "
@@ -56,11 +58,11 @@ def stale_connections(max_age: timedelta, pulled_at: Mapping[str, datetime | Non
         elif now - moment > max_age:
             hours = (now - moment) / timedelta(hours=1)
             allowed = max_age / timedelta(hours=1)
-            found.append(
+            breaches.append(
                 Breach(
                     "max_data_age_hours",
                     f"{connection} was last pulled {hours:.0f} hours ago, the limit is {allowed:.0f}; "
                     "run `personasync pull`.",
                 )
             )
-    return found
+    return breaches

@@ -59,8 +59,8 @@ def shared() -> Path:
     """
     missing = [f"../shared/{name}" for name in ("data", "recorded") if not (SHARED / name).is_dir()]
     if missing and os.environ.get("CI"):
-        told = f"CI is set, and {', '.join(missing)} are missing beside the checkout: put them there, or unset CI"
-        pytest.fail(told, pytrace=False)
+        message = f"CI is set, and {', '.join(missing)} are missing beside the checkout: put them there, or unset CI"
+        pytest.fail(message, pytrace=False)
     if missing:
         pytest.skip(NEEDED)
     return SHARED

@@ -32,12 +32,12 @@ class Rooms(Contract):
         del verbose
         container = cast("str", self.container)
         allowed = closure(table_of(cast("list[str]", self.rooms)))
-        found = {child.rsplit(".", 1)[1] for child in graph.find_children(container)}
-        wrong = [f"{container}.{room} has no line in the table." for room in sorted(found - set(allowed))]
+        rooms = {child.rsplit(".", 1)[1] for child in graph.find_children(container)}
+        wrong = [f"{container}.{room} has no line in the table." for room in sorted(rooms - set(allowed))]
         wrong += [
             f"{importer} imports {imported}: {container}.{room} may import "
             f"{', '.join(sorted(allowed[room])) or 'no other room'}."
-            for room in sorted(found & set(allowed))
+            for room in sorted(rooms & set(allowed))
             for importer, imported in sorted(leaving(graph, container, room))
             if imported.removeprefix(f"{container}.").split(".")[0] not in allowed[room]
         ]

@@ -43,9 +43,9 @@ def test_what_differs_in_anything_else_is_compiled_anew(engine: Any) -> None:
     engine.create_table("orders", pa.table({"id": [1, 2]}))
     orders = engine.table("orders")
 
-    found = [orders.filter(orders.id == number).to_pyarrow()["id"].to_pylist() for number in (1, 2)]
+    answers = [orders.filter(orders.id == number).to_pyarrow()["id"].to_pylist() for number in (1, 2)]
 
-    assert found == [[1], [2]]
+    assert answers == [[1], [2]]
 
 
 def test_an_expression_is_compiled_once(engine: Any) -> None:

@@ -41,13 +41,13 @@ def package_of(module: str) -> str:
 
 def modules(root: Path) -> dict[str, ast.Module]:
     """Return the syntax tree of each module that counts, by dotted name."""
-    found = {}
+    trees = {}
     for path in sorted(path for package in PACKAGES for path in (root / package).rglob("*.py")):
         place = path.relative_to(root).as_posix()
         if not place.startswith(NOT_COUNTED):
             name = place.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-            found[name] = ast.parse(path.read_text("utf-8"))
-    return found
+            trees[name] = ast.parse(path.read_text("utf-8"))
+    return trees
 
 
 def used_elsewhere(trees: Mapping[str, ast.Module]) -> tuple[set[str], dict[str, set[str]]]:
@@ -83,19 +83,19 @@ def measured(trees: Mapping[str, ast.Module]) -> list[Documented]:
     """Return each public function and method that another package uses and whose docstring needs a section."""
     imported, attributes = used_elsewhere(trees)
     classes = classes_that_travel(trees, imported)
-    found: list[Documented] = []
+    functions: list[Documented] = []
     for module, tree in trees.items():
-        found += [
+        functions += [
             documented(module, node.name, node) for node in _functions(tree.body) if f"{module}.{node.name}" in imported
         ]
-        found += [
+        functions += [
             documented(module, f"{owner.name}.{node.name}", node)
             for owner in tree.body
             if isinstance(owner, ast.ClassDef) and owner.name in classes
             for node in _functions(owner.body)
             if attributes[node.name] - {package_of(module)}
         ]
-    return [one for one in found if one.needs]
+    return [function for function in functions if function.needs]
 
 
 def classes_that_travel(trees: Mapping[str, ast.Module], imported: set[str]) -> set[str]:
@@ -150,7 +150,7 @@ def documented(module: str, name: str, node: ast.FunctionDef) -> Documented:
     """
     text = ast.get_docstring(node) or ""
     parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-    several = len([one for one in parameters if one.arg not in {"self", "cls"}]) > 1
+    several = len([parameter for parameter in parameters if parameter.arg not in {"self", "cls"}]) > 1
     answers = node.returns is not None and ast.unparse(node.returns) not in NOTHING
     conditions = {"Args": several, "Returns": answers, "Raises": _raises(node)}
     sections = {
@@ -171,19 +171,23 @@ def _raises(node: ast.FunctionDef) -> bool:
     return any(isinstance(child.exc, ast.Call) for child in raised)
 
 
-def report(found: list[Documented]) -> str:
+def report(functions: list[Documented]) -> str:
     """Return the share, and what is missing where."""
-    complete = [one for one in found if not one.missing]
-    lines = [f"{one.module}:{one.line} {one.name}: {', '.join(sorted(one.missing))}" for one in found if one.missing]
-    share = f"{len(complete)} of {len(found)} ({len(complete) / len(found):.1%}) carry their sections"
+    complete = [function for function in functions if not function.missing]
+    lines = [
+        f"{function.module}:{function.line} {function.name}: {', '.join(sorted(function.missing))}"
+        for function in functions
+        if function.missing
+    ]
+    share = f"{len(complete)} of {len(functions)} ({len(complete) / len(functions):.1%}) carry their sections"
     return "\n".join([share, *lines])
 
 
 def test_functions_that_other_packages_use_say_what_they_take_return_and_raise() -> None:
-    found = measured(modules(ROOT))
+    functions = measured(modules(ROOT))
 
-    assert len(found) > 0
-    assert sum(not one.missing for one in found) >= LEAST * len(found), report(found)
+    assert len(functions) > 0
+    assert sum(not function.missing for function in functions) >= LEAST * len(functions), report(functions)
 
 
 CODE = {
@@ -223,9 +227,9 @@ CODE = {
 def test_counted_is_what_another_package_uses_and_what_needs_a_section() -> None:
     trees = {module: ast.parse(textwrap.dedent(code)) for module, code in CODE.items()}
 
-    found = {one.name: (sorted(one.needs), sorted(one.missing)) for one in measured(trees)}
+    sections = {function.name: (sorted(function.needs), sorted(function.missing)) for function in measured(trees)}
 
-    assert found == {
+    assert sections == {
         "pull": (["Args", "Raises", "Returns"], ["Raises"]),
         "Cursor.move": (["Args", "Returns"], ["Args", "Returns"]),
     }

@@ -69,20 +69,20 @@ NOBODYS = {"test", "example", "invalid", "localhost"}
     "forbidden", [OF_ONE_MACHINE, OF_A_REGISTRY, UNFINISHED], ids=["paths", "registries", "unfinished"]
 )
 def test_no_file_holds_what_belongs_elsewhere(forbidden: re.Pattern[str]) -> None:
-    found = {in_words(path): match.group() for path, text in texts() if (match := forbidden.search(text))}
+    hits = {in_words(path): match.group() for path, text in texts() if (match := forbidden.search(text))}
 
-    assert found == {}
+    assert hits == {}
 
 
 def test_no_file_holds_the_address_of_a_real_person() -> None:
-    found = {
+    addresses = {
         (in_words(path), match.group())
         for path, text in texts()
         for match in ADDRESS.finditer(text)
         if match.group(1).lower() not in NOBODYS and not match.group().lower().endswith("@example.com")
     }
 
-    assert found == set()
+    assert addresses == set()
 
 
 @pytest.fixture(scope="module")
@@ -143,10 +143,10 @@ def unknown_options(call: str, command_words: dict[str, Any]) -> set[str]:
 
 def test_no_page_names_an_option_that_its_command_does_not_have(command_words: dict[str, Any]) -> None:
     pages = [page for page in PAGES if page.name != "CHANGELOG.md"]  # which tells of options as they were
-    found = {(in_words(page), call.strip()) for page in pages for call in calls_of(page)}
+    calls = {(in_words(page), call.strip()) for page in pages for call in calls_of(page)}
 
-    assert len(found) > 0
-    assert {(page, call) for page, call in found if unknown_options(call, command_words)} == set()
+    assert len(calls) > 0
+    assert {(page, call) for page, call in calls if unknown_options(call, command_words)} == set()
 
 
 def test_an_option_of_another_command_is_noticed(command_words: dict[str, Any]) -> None:

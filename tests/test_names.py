@@ -59,12 +59,14 @@ def test_a_name_says_one_thing() -> None:
     for name, definition in definitions():
         places[name].add(definition)
 
-    several = {name: sorted(found) for name, found in places.items() if len({one.module for one in found}) > 1}
+    several = {
+        name: sorted(meanings) for name, meanings in places.items() if len({meaning.module for meaning in meanings}) > 1
+    }
 
     assert {
-        name: [one.module for one in found]
-        for name, found in several.items()
-        if {one.protocol for one in found} == {""} or len({one.protocol for one in found}) > 1
+        name: [meaning.module for meaning in meanings]
+        for name, meanings in several.items()
+        if {meaning.protocol for meaning in meanings} == {""} or len({meaning.protocol for meaning in meanings}) > 1
     } == {}
 
 
@@ -72,3 +74,25 @@ def test_every_protocol_is_in_use() -> None:
     names = [name for name, _ in definitions()]
 
     assert [name for name in PROTOCOLS if names.count(name) < 2] == []
+
+
+VAGUE = {"one", "found", "told"}
+
+
+def vague_variables(path: Path) -> Iterator[str]:
+    """Yield every variable and argument of a module whose name says nothing of what it is."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if not isinstance(node, ast.arg | ast.Name):
+            continue
+        name = node.arg if isinstance(node, ast.arg) else node.id
+        if name in VAGUE:
+            yield f"{path}:{node.lineno}: {name}"
+
+
+def test_a_variable_is_called_by_what_it_is(tmp_path: Path) -> None:
+    planted = tmp_path / "planted.py"
+    planted.write_text("def f(told):\n    found = [one for one in told]\n    return found\n", "utf-8")
+    paths = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+
+    assert [line for path in paths for line in vague_variables(path)] == []
+    assert {line.rpartition(": ")[2] for line in vague_variables(planted)} == VAGUE

@@ -44,24 +44,24 @@ def run(folder: Path, *options: str, ci: str | None) -> subprocess.CompletedProc
 
 @pytest.mark.parametrize("options", [(), ("-p", "xdist", "-n", "1")])
 def test_on_another_clone_one_line_counts_the_tests_that_were_not_run(tmp_path: Path, options: tuple[str, ...]) -> None:
-    told = run(tmp_path, *options, ci=None)
+    result = run(tmp_path, *options, ci=None)
 
-    lines = [line for line in told.stdout.splitlines() if "../shared" in line]
+    lines = [line for line in result.stdout.splitlines() if "../shared" in line]
     assert lines == [
         "2 tests of published results and recorded answers need ../shared/data and ../shared/recorded: not run"
     ]
-    assert (told.returncode, "1 passed, 2 skipped" in told.stdout) == (0, True)
+    assert (result.returncode, "1 passed, 2 skipped" in result.stdout) == (0, True)
 
 
 def test_in_ci_missing_data_is_a_failure_that_says_what_to_do(tmp_path: Path) -> None:
-    told = run(tmp_path, ci="true")
+    result = run(tmp_path, ci="true")
 
-    assert told.returncode == 1
-    assert "1 passed, 2 errors" in told.stdout
+    assert result.returncode == 1
+    assert "1 passed, 2 errors" in result.stdout
     assert "CI is set, and ../shared/data, ../shared/recorded are missing beside the checkout: put them there" in (
-        told.stdout
+        result.stdout
     )
-    assert "not run" not in told.stdout
+    assert "not run" not in result.stdout
 
 
 @pytest.mark.parametrize("ci", [None, "true"])
@@ -69,9 +69,9 @@ def test_where_the_data_are_nothing_is_said(tmp_path: Path, ci: str | None) -> N
     for name in ("data", "recorded"):
         (tmp_path / "shared" / name).mkdir(parents=True)
 
-    told = run(tmp_path, ci=ci)
+    result = run(tmp_path, ci=ci)
 
-    assert (told.returncode, "3 passed" in told.stdout, "../shared" in told.stdout) == (0, True, False)
+    assert (result.returncode, "3 passed" in result.stdout, "../shared" in result.stdout) == (0, True, False)
 
 
 def ways_to_skip(path: Path) -> Iterator[str]:

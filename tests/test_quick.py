@@ -13,10 +13,10 @@ MARK_IT = r"mark it with @pytest.mark.outside"
 
 def test_a_quick_test_that_opens_a_socket_fails_and_says_how_to_mark_it() -> None:
     with (
-        Socket() as one,
+        Socket() as client,
         pytest.raises(pytest.fail.Exception, match=f"test_a_quick_test_that_opens.* opened a socket: {MARK_IT}"),
     ):
-        one.connect(("127.0.0.1", 9))
+        client.connect(("127.0.0.1", 9))
 
 
 def test_a_quick_test_that_starts_a_process_fails_and_says_how_to_mark_it() -> None:

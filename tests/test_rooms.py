@@ -15,7 +15,7 @@ def circles(graph: ImportGraph) -> list[list[str]]:
     seen: dict[str, int] = {}
     lowest: dict[str, int] = {}
     stack: list[str] = []
-    found: list[list[str]] = []
+    cycles: list[list[str]] = []
 
     def visit(module: str) -> None:
         seen[module] = lowest[module] = len(seen)
@@ -29,12 +29,12 @@ def circles(graph: ImportGraph) -> list[list[str]]:
             circle = stack[stack.index(module) :]
             del stack[stack.index(module) :]
             if len(circle) > 1:
-                found.append(sorted(circle))
+                cycles.append(sorted(circle))
 
     for module in sorted(graph.modules):
         if module not in seen:
             visit(module)
-    return found
+    return cycles
 
 
 def graph_of(*imports: tuple[str, str]) -> ImportGraph:

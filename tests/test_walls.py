@@ -37,7 +37,7 @@ def beside_the_wall(code: str) -> Iterator[tuple[int, str]]:
 
 
 def test_only_the_stores_speak_to_an_engine_past_ibis() -> None:
-    found = {
+    places = {
         f"{path.relative_to(ROOT).as_posix()}, line {line}: {what}"
         for package in ("connectors", "segmenter", "sync")
         for path in (ROOT / package).rglob("*.py")
@@ -45,7 +45,7 @@ def test_only_the_stores_speak_to_an_engine_past_ibis() -> None:
         for line, what in beside_the_wall(path.read_text("utf-8"))
     }
 
-    assert found == set()
+    assert places == set()
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_only_the_stores_speak_to_an_engine_past_ibis() -> None:
     ],
 )
 def test_the_wall_is_seen_where_it_is_climbed(code: str, what: str) -> None:
-    assert [found for _, found in beside_the_wall(code)] == [what]
+    assert [statement for _, statement in beside_the_wall(code)] == [what]
 
 
 @pytest.mark.parametrize("text", ["Set the token first.", "UPDATED", "Select one", "WITHOUT consent"])

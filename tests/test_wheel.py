@@ -109,7 +109,7 @@ def test_the_demo_runs_from_the_wheel_and_its_second_run_changes_nothing(install
 def _stays_true(installed: Path, folder: Path, document: dict[str, Any]) -> None:
     """The demo's days are in the past: nothing lies ahead afterwards, and a new report says what the demo's said."""
     effect = document["lift_against_random_personas"]
-    told = {
+    outputs = {
         command: run(installed / "personasync", *command.split(), "--json", cwd=folder, status=status)
         for command, status in {
             "quality": 0,
@@ -119,12 +119,12 @@ def _stays_true(installed: Path, folder: Path, document: dict[str, Any]) -> None
             "lift --experiment worth": 0,
         }.items()
     }
-    read = [datetime.fromisoformat(line["read_at"]) for line in json.loads(told["status"])["streams"]]
+    read = [datetime.fromisoformat(line["read_at"]) for line in json.loads(outputs["status"])["streams"]]
 
-    assert [command for command, text in told.items() if "future" in text.lower()] == []
-    assert json.loads(told["quality"])["stale"] == []
-    assert f"worth: {effect['sentences'][0]}" in json.loads(told["report"])["summary"]
-    assert not json.loads(told["lift --experiment worth"])["early"]
-    assert "No significant changes since the last report" in json.loads(told["report"])["changes"][0]
+    assert [command for command, text in outputs.items() if "future" in text.lower()] == []
+    assert json.loads(outputs["quality"])["stale"] == []
+    assert f"worth: {effect['sentences'][0]}" in json.loads(outputs["report"])["summary"]
+    assert not json.loads(outputs["lift --experiment worth"])["early"]
+    assert "No significant changes since the last report" in json.loads(outputs["report"])["changes"][0]
     assert max(read) <= datetime.now(UTC)
     assert effect["interval"][0] > 0  # people enough that the headline holds

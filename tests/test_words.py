@@ -74,8 +74,8 @@ PATTERNS = {word: re.compile(rf"(?<![\w.-])(?:{word.pattern})(?!\w)", re.IGNOREC
 def misused(text: str) -> list[str]:
     """Return each forbidden phrase in *text*, with what to write instead."""
     flat = " ".join(text.split())
-    found = ((pattern.search(flat), word) for word, pattern in PATTERNS.items())
-    return [f'"{hit.group().strip()}": write "{word.but}"' for hit, word in found if hit]
+    matches = ((pattern.search(flat), word) for word, pattern in PATTERNS.items())
+    return [f'"{hit.group().strip()}": write "{word.but}"' for hit, word in matches if hit]
 
 
 def read_by_people(code: str) -> Iterator[tuple[int, str]]:
@@ -115,20 +115,20 @@ def prose(text: str) -> str:
 
 def code_files() -> list[str]:
     """Return the modules that ship, by path from the root."""
-    found = (path.relative_to(ROOT).as_posix() for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
-    return sorted(path for path in found if not path.startswith(NOT_SHIPPED))
+    paths = (path.relative_to(ROOT).as_posix() for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
+    return sorted(path for path in paths if not path.startswith(NOT_SHIPPED))
 
 
 def pages() -> list[str]:
     """Return templates, plugin.toml and the documentation, by path from the root."""
-    found = [ROOT / "plugin.toml", ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
-    found += [path for name in PACKAGES for path in (ROOT / name).rglob("*.j2")]
-    return sorted(path.relative_to(ROOT).as_posix() for path in found)
+    paths = [ROOT / "plugin.toml", ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    paths += [path for name in PACKAGES for path in (ROOT / name).rglob("*.j2")]
+    return sorted(path.relative_to(ROOT).as_posix() for path in paths)
 
 
 @pytest.mark.parametrize("package", sorted({"/".join(path.split("/")[:2]) for path in code_files()}))
 def test_messages_and_help_are_in_plain_english(package: str) -> None:
-    found = [
+    mistakes = [
         f"{path}, line {line}: {wrong}"
         for path in code_files()
         if path == package or path.startswith(f"{package}/")
@@ -136,7 +136,7 @@ def test_messages_and_help_are_in_plain_english(package: str) -> None:
         for wrong in misused(text)
     ]
 
-    assert found == []
+    assert mistakes == []
 
 
 @pytest.mark.parametrize("page", pages())

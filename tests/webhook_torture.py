@@ -156,9 +156,9 @@ def until(holds: Any, patience: float = PATIENCE) -> None:
 
 def free_port() -> int:
     """Return a port that nobody listens at."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
         return port
 
 
@@ -220,7 +220,7 @@ def torture(
     state: str = "sqlite",
 ) -> Found:
     """Deliver, kill, wait until all is worked off, and look."""
-    began, found, dice = time.monotonic(), Found(kills=kills), random.Random(deliveries)  # noqa: S311
+    began, result, dice = time.monotonic(), Found(kills=kills), random.Random(deliveries)  # noqa: S311
     world = make_world()
     fill(world, 60)
     world.settings.burst_requests = 1_000_000
@@ -236,20 +236,20 @@ def torture(
         unique = events_of(ids, deliveries * 4 // 5, dice)
         sent = [*unique, *dice.sample(unique, deliveries - len(unique))]
         dice.shuffle(sent)
-        found.events = len(unique)
+        result.events = len(unique)
         with ExitStack() as stack:
             team = [Process(folder, environment, free_port()) for _ in range(servers)]
             team += [Process(folder, environment, None) for _ in range(workers)]
-            for one in team:
-                stack.callback(one.end)
-            deliver(team, sent, kills, found)
+            for process in team:
+                stack.callback(process.end)
+            deliver(team, sent, kills, result)
             control = open_control(load_workspace(folder).state_url.reveal(), now=now)
             stack.callback(control.close)
             until(lambda: control.inbox.backlog().waiting == 0)
-            found.dead_letters = control.inbox.backlog().dead_letters
-        judge(folder, crm, ids, found)
-    found.seconds = round(time.monotonic() - began, 1)
-    return found
+            result.dead_letters = control.inbox.backlog().dead_letters
+        judge(folder, crm, ids, result)
+    result.seconds = round(time.monotonic() - began, 1)
+    return result
 
 
 def prepare(folder: Path, sandbox: Sandbox, state: str) -> dict[str, str]:
@@ -270,7 +270,7 @@ def prepare(folder: Path, sandbox: Sandbox, state: str) -> dict[str, str]:
     return environment
 
 
-def deliver(team: Sequence[Process], sent: Sequence[dict[str, Any]], kills: int, found: Found) -> None:
+def deliver(team: Sequence[Process], sent: Sequence[dict[str, Any]], kills: int, result: Found) -> None:
     """Deliver everything, and kill somebody of the team at even distances."""
     sender = Sender([process.port for process in team if process.port is not None])
     bodies = [sent[start : start + TOGETHER] for start in range(0, len(sent), TOGETHER)]
@@ -281,32 +281,32 @@ def deliver(team: Sequence[Process], sent: Sequence[dict[str, Any]], kills: int,
             if start and kills > 0:
                 team[kills % len(team)].kill()
                 kills -= 1
-            for one in under_way:
-                one.result()
-    found.delivered = sender.delivered
+            for future in under_way:
+                future.result()
+    result.delivered = sender.delivered
 
 
-def judge(folder: Path, crm: HubSpotState, ids: Sequence[str], found: Found) -> None:
+def judge(folder: Path, crm: HubSpotState, ids: Sequence[str], result: Found) -> None:
     """Look for what is lost, not settled, not shown, or written twice."""
     engine = create_engine(load_workspace(folder).state_url.reveal())
     mine = "platform_id IN (SELECT substr(contact, 5) FROM inbox_event)"
     with engine.connect() as connection:
         kept = connection.execute(text("SELECT count(*) FROM inbox_event")).scalar_one()
-        found.unsettled = connection.execute(
+        result.unsettled = connection.execute(
             text("SELECT count(*) FROM inbox_event WHERE state = 'waiting' OR settled_by IS NULL")
         ).scalar_one()
         written = connection.execute(
             text(f"SELECT platform_id, kind, name, after FROM ledger WHERE state = 'applied' AND {mine}")  # noqa: S608
         ).all()
     engine.dispose()
-    if kept != found.events:
-        found.lost.append(f"{found.events - kept} events")
+    if kept != result.events:
+        result.lost.append(f"{result.events - kept} events")
     counted = Counter((row.platform_id, row.kind, row.name, row.after) for row in written)
-    found.written_twice = [str(key) for key, count in counted.items() if count > 1]
+    result.written_twice = [str(key) for key, count in counted.items() if count > 1]
     for key in ids:
         row = crm.contact(key)
         if not (row or {}).get("properties", {}).get("personasync_persona"):
-            found.without_persona.append(key)
+            result.without_persona.append(key)
 
 
 def main() -> None:
@@ -321,7 +321,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as parent, ExitStack() as stack:
         state = stack.enter_context(postgres(Path(parent))) if options.postgres else "sqlite"
-        found = torture(
+        result = torture(
             Path(parent) / "workspace",
             deliveries=options.deliveries,
             kills=options.kills,
@@ -330,10 +330,10 @@ def main() -> None:
             workers=options.workers,
             state=state,
         )
-        if not found.sound:
+        if not result.sound:
             shutil.copy(Path(parent) / "workspace" / "serve.log", "webhook-torture.log")
-    print(json.dumps({name: getattr(found, name) for name in Found.__dataclass_fields__} | {"sound": found.sound}))
-    sys.exit(not found.sound)
+    print(json.dumps({name: getattr(result, name) for name in Found.__dataclass_fields__} | {"sound": result.sound}))
+    sys.exit(not result.sound)
 
 
 if __name__ == "__main__":

@@ -22,17 +22,17 @@ def read_answers(
     A file without a column `survey` is one survey, named after the file. An empty cell is no answer. Of several
     answers of one respondent to one item the last one counts.
     """
-    found: dict[tuple[str, str, str], dict[str, Any]] = {}
+    answers: dict[tuple[str, str, str], dict[str, Any]] = {}
     for number, row in rows_of(table, columns, formats, rejects):
         try:
             for answer in _answers(row, connection, survey=table.path.stem):
                 key = (answer["contact_key"], answer["survey"], answer["item"])
-                if key in found:
+                if key in answers:
                     rejects.replace(number, "the answer to", answer["item"], row.cells)
-                found[key] = answer
+                answers[key] = answer
         except CellError as error:
             rejects.skip(number, error, row.cells)
-    return pa.Table.from_pylist(list(found.values()), SURVEY_ANSWERS.columns)
+    return pa.Table.from_pylist(list(answers.values()), SURVEY_ANSWERS.columns)
 
 
 def _answers(row: FileRow, connection: str, *, survey: str) -> Iterator[dict[str, Any]]:

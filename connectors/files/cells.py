@@ -124,13 +124,13 @@ def is_year_first(text: str) -> bool:
 
 def date_parts(text: str) -> DateParts | None:
     """Return the figures of a date that ends in its year; None for anything else."""
-    found = DATE.fullmatch(text)
-    if found is None or len(found[1]) > 2 or len(found[4]) not in {2, 4}:  # noqa: PLR2004 - digits of a day
+    match = DATE.fullmatch(text)
+    if match is None or len(match[1]) > 2 or len(match[4]) not in {2, 4}:  # noqa: PLR2004 - digits of a day
         return None
-    year = int(found[4])
-    if len(found[4]) == 2:  # noqa: PLR2004
+    year = int(match[4])
+    if len(match[4]) == 2:  # noqa: PLR2004
         year += 1900 if year >= THIS_CENTURY else 2000
-    return DateParts(int(found[1]), int(found[3]), year, found[2], found[5] or "")
+    return DateParts(int(match[1]), int(match[3]), year, match[2], match[5] or "")
 
 
 def _moment(text: str, formats: Formats) -> datetime:
@@ -140,8 +140,8 @@ def _moment(text: str, formats: Formats) -> datetime:
     if parts is not None:
         day, month = (parts.first, parts.second) if formats.date_order == "day" else (parts.second, parts.first)
         return _at(date(parts.year, month, day), parts.time)
-    if (found := DATE.fullmatch(text)) is not None:
-        return _at(date(int(found[1]), int(found[3]), int(found[4])), found[5] or "")
+    if (match := DATE.fullmatch(text)) is not None:
+        return _at(date(int(match[1]), int(match[3]), int(match[4])), match[5] or "")
     if (named := NAMED.fullmatch(text)) is not None:
         month = MONTHS.index(named["month"][:3].lower()) + 1
         return _at(date(int(named["year"]), month, int(named["day"] or named["day_after"] or 0)), named["time"] or "")
@@ -232,18 +232,18 @@ WORDS = ("kr", "kr.", "Fr", "Fr.", "R$", "US$", "A$", "C$", "CA$", "NZ$", "HK$",
 
 def amount_parts(text: str) -> AmountParts | None:
     """Return the parts of a number with a currency, brackets or marks of thousands; None for anything else."""
-    found = AMOUNT.fullmatch(text.strip())
-    if found is None:
+    match = AMOUNT.fullmatch(text.strip())
+    if match is None:
         return None
-    signs = [sign for sign in (found["before"], found["after"]) if sign]
+    signs = [sign for sign in (match["before"], match["after"]) if sign]
     if len(signs) > 1 or not all(_is_currency(sign) for sign in signs):
         return None
-    minus = [mark for mark in (found["minus"], found["inner"]) if mark]
+    minus = [mark for mark in (match["minus"], match["inner"]) if mark]
     if len(minus) > 1:
         return None
-    negative = bool(found["open"]) != (minus in (["-"], ["\N{MINUS SIGN}"]))
+    negative = bool(match["open"]) != (minus in (["-"], ["\N{MINUS SIGN}"]))
     code = SIGNS.get(signs[0], signs[0] if re.fullmatch("[A-Z]{3}", signs[0]) else "") if signs else ""
-    return AmountParts(-1 if negative else 1, found["digits"], code)
+    return AmountParts(-1 if negative else 1, match["digits"], code)
 
 
 def _is_currency(sign: str) -> bool:

@@ -112,9 +112,9 @@ def find_columns(kind: str, headers: Sequence[str], settings: Mapping[str, str],
     by_form = {_plain(header): header for header in reversed(headers) if header not in taken}
     for name, aliases in ALIASES[kind].items():
         if name not in named:
-            found = next((by_form.pop(alias) for alias in aliases if alias in by_form), None)
-            if found is not None:
-                named[name] = found
+            column = next((by_form.pop(alias) for alias in aliases if alias in by_form), None)
+            if column is not None:
+                named[name] = column
     taken = set(named.values())
     others = tuple(header for header in headers if header and header not in taken)
     known = _of_preset(preset.properties, others, set()) if preset else {}

@@ -129,10 +129,10 @@ class Files:
     def _tables(self, stream: str, path: Path) -> dict[str, pa.Table]:
         source = self._source(stream)
         if stream != source:
-            told = self._tables(source, path)[_table_of(source)]
+            rows = self._tables(source, path)[_table_of(source)]
             self._rejects.pop(source)  # told when the stream itself is read
             self._refuse_unknown(path.name, ())
-            return {"contacts": customers_of(told, self.name)}
+            return {"contacts": customers_of(rows, self.name)}
         kind = STREAMS[stream]
         table = read_table(path, sheet=self._settings.get(f"{kind}_sheet"))
         check_headers(path.name, table.headers)
@@ -161,9 +161,9 @@ class Files:
         near = [difflib.get_close_matches(name, known, n=3) for name in lacking]
         if lacking:
             hints = [f" (did you mean {', '.join(map(repr, names))}?)" if names else "" for names in near]
-            told = "; ".join(f"{name!r}{hint}" for name, hint in zip(lacking, hints, strict=True))
+            columns = "; ".join(f"{name!r}{hint}" for name, hint in zip(lacking, hints, strict=True))
             raise FixSettingsError(
-                f"{file} has no column {told}, which a trait of this connection reads.",
+                f"{file} has no column {columns}, which a trait of this connection reads.",
                 fix=f"Correct `property` in [traits]; the file has: {', '.join(known) or 'no such columns'}.",
             )
 
@@ -179,7 +179,7 @@ class Files:
         written = []
         for stream, rejects in self._rejects.items():
             path = folder / f"{self.name}-{STREAMS[stream]}.csv"
-            if rejects.found:
+            if rejects.rows:
                 rejects.write(path)
                 written.append(path)
             else:
@@ -189,9 +189,9 @@ class Files:
     def _digest(self, stream: str, path: Path) -> str:
         kind = STREAMS[stream]
         keys = (*mapping_keys(kind), *([WITHOUT_CONSENT] if kind == "contacts" else []))
-        told = [f"{key}={self._settings[key]}" for key in keys if key in self._settings]
-        told += [f"{name}:{self._types[name]}" for name in sorted(self._types)] if kind == "contacts" else []
-        return hashlib.sha256("\n".join([READER, digest(path), *told]).encode()).hexdigest()
+        settings = [f"{key}={self._settings[key]}" for key in keys if key in self._settings]
+        settings += [f"{name}:{self._types[name]}" for name in sorted(self._types)] if kind == "contacts" else []
+        return hashlib.sha256("\n".join([READER, digest(path), *settings]).encode()).hexdigest()
 
     def _path(self, stream: str) -> Path | None:
         setting = self._settings.get(STREAMS[stream])
@@ -209,28 +209,28 @@ class Files:
             tables = self._tables(stream, path)
         except FixSettingsError as error:
             return Finding(STREAMS[stream], "fail", error.what, error.fix)
-        told = f"{path.name}: " + ", ".join(
+        summary = f"{path.name}: " + ", ".join(
             f"{rows.num_rows:,} {name.replace('_', ' ')}"
             for name, rows in tables.items()
             if rows.num_rows or name == _table_of(stream)
         )
         rejects = self._rejects.pop(stream)
-        told += f" (read as {rejects.preset})" if rejects.preset else ""
+        summary += f" (read as {rejects.preset})" if rejects.preset else ""
         silent = stream == "contacts" and WITHOUT_CONSENT not in self._settings and _no_consent(tables["contacts"])
-        if not rejects.found and silent:
+        if not rejects.rows and silent:
             return Finding(
                 STREAMS[stream],
                 "warn",
-                f"{told}; nobody in it has agreed to marketing, as far as the file says.",
+                f"{summary}; nobody in it has agreed to marketing, as far as the file says.",
                 'If a column tells, name it: contacts_consent = "..."; if all of them agreed: '
                 f'{WITHOUT_CONSENT} = "subscribed".',
             )
-        if not rejects.found:
-            return Finding(STREAMS[stream], "ok", f"{told}.")
+        if not rejects.rows:
+            return Finding(STREAMS[stream], "ok", f"{summary}.")
         return Finding(
             STREAMS[stream],
             "warn",
-            f"{told}; {len(rejects.found):,} rows have errors. {'; '.join(rejects.lines)}.",
+            f"{summary}; {len(rejects.rows):,} rows have errors. {'; '.join(rejects.lines)}.",
             "Fix them in the file; `pull` writes them to .personasync/rejects.",
         )
 

@@ -41,7 +41,7 @@ def read_contacts(
         rejects: Takes the rows that are left out, and what is wrong in others.
         without: The consent of everybody, where the file has no column that tells one.
     """
-    found: dict[str, FileContact] = {}
+    contacts: dict[str, FileContact] = {}
     by_email: dict[str, str] = {}
     for number, row in rows_of(table, columns, formats, rejects):
         try:
@@ -49,14 +49,14 @@ def read_contacts(
         except CellError as error:
             rejects.skip(number, error, row.cells)
             continue
-        for earlier in _replaced(contact, found, by_email):
+        for earlier in _replaced(contact, contacts, by_email):
             rejects.replace(number, *_duplicate(contact, earlier), row.cells)
             _take_over(contact, earlier)
-            del found[earlier["platform_id"]]
-        found[contact["platform_id"]] = contact
+            del contacts[earlier["platform_id"]]
+        contacts[contact["platform_id"]] = contact
         if contact["email"] is not None:
             by_email[contact["email"]] = contact["platform_id"]
-    return pa.Table.from_pylist(list(found.values()), CONTACTS.columns)
+    return pa.Table.from_pylist(list(contacts.values()), CONTACTS.columns)
 
 
 def _consent(row: FileRow, number: int, rejects: Rejects, without: Consent) -> Consent:
@@ -101,13 +101,15 @@ def _property(row: FileRow, header: str) -> str | None:
     return as_text(row.cells[header]) if typed is None else as_property(row.cells[header], typed)
 
 
-def _replaced(contact: FileContact, found: Mapping[str, FileContact], by_email: Mapping[str, str]) -> list[FileContact]:
+def _replaced(
+    contact: FileContact, contacts: Mapping[str, FileContact], by_email: Mapping[str, str]
+) -> list[FileContact]:
     """The earlier rows that *contact* stands for as well."""
     ids = {contact["platform_id"], by_email.get(contact["email"] or "")}
     return [
-        found[known]
-        for known in sorted(known for known in ids if known is not None and known in found)
-        if known == contact["platform_id"] or found[known]["email"] == contact["email"]
+        contacts[known]
+        for known in sorted(known for known in ids if known is not None and known in contacts)
+        if known == contact["platform_id"] or contacts[known]["email"] == contact["email"]
     ]
 
 

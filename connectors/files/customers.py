@@ -11,14 +11,14 @@ from connectors.records import CONTACTS, email_key, platform_key
 
 def customers_of(orders: pa.Table, connection: str) -> pa.Table:
     """Return a contact for each human in *orders*, known since the first of them; in the schema of `CONTACTS`."""
-    found: dict[str, dict[str, Any]] = {}
+    contacts: dict[str, dict[str, Any]] = {}
     for key, at in zip(orders["contact_key"].to_pylist(), orders["at"].to_pylist(), strict=True):
         if key is None:
             continue
-        known = found.setdefault(key, _contact(key, connection, at))
+        known = contacts.setdefault(key, _contact(key, connection, at))
         known["created_at"] = min(known["created_at"], at)
         known["updated_at"] = max(known["updated_at"], at)
-    return pa.Table.from_pylist(list(found.values()), schema=CONTACTS.columns)
+    return pa.Table.from_pylist(list(contacts.values()), schema=CONTACTS.columns)
 
 
 def _contact(key: str, connection: str, at: Any) -> dict[str, Any]:

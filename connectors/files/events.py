@@ -35,7 +35,7 @@ def read_events(
 
     An event without an id is told from others by who, what, when and where; of equal ones each counts.
     """
-    found: dict[str, dict[str, Any]] = {}
+    events: dict[str, dict[str, Any]] = {}
     seen: Counter[str] = Counter()
     for number, row in rows_of(table, columns, formats, rejects):
         try:
@@ -47,10 +47,10 @@ def read_events(
             about = "/".join(str(event[name]) for name in ("contact_key", "kind", "at", "url", "product"))
             seen[about] += 1
             event["event_id"] = f"{about}/{seen[about]}"
-        elif event["event_id"] in found:
+        elif event["event_id"] in events:
             rejects.replace(number, "the event", event["event_id"], row.cells)
-        found[event["event_id"]] = event
-    return pa.Table.from_pylist(list(found.values()), ENGAGEMENTS.columns)
+        events[event["event_id"]] = event
+    return pa.Table.from_pylist(list(events.values()), ENGAGEMENTS.columns)
 
 
 def _event(row: FileRow, connection: str) -> dict[str, Any]:

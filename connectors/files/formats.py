@@ -58,17 +58,17 @@ def _decided(
 ) -> str:
     if chosen is not None:
         return chosen
-    found = _Evidence()
+    evidence = _Evidence()
     for number, cell in cells:
         if text := cell.strip():
-            told = reading(text)
-            if told is not None:
-                found.note(told, number, text)
-    first, *others = sorted(found.first.items(), key=lambda item: item[1]) or [(usual, (0, ""))]
+            clue = reading(text)
+            if clue is not None:
+                evidence.note(clue, number, text)
+    first, *others = sorted(evidence.first.items(), key=lambda item: item[1]) or [(usual, (0, ""))]
     if others:
         raise wrong(first[1], others[0][1])
-    if not found.first and found.open is not None:
-        raise wrong(found.open, None)
+    if not evidence.first and evidence.open is not None:
+        raise wrong(evidence.open, None)
     return first[0]
 
 
@@ -85,15 +85,17 @@ def _date_reading(text: str) -> str | None:
 
 
 def _date_error(where: str) -> Wrong:
-    def wrong(one: tuple[int, str], other: tuple[int, str] | None) -> FixSettingsError:
+    def wrong(first: tuple[int, str], other: tuple[int, str] | None) -> FixSettingsError:
         if other is not None:
-            told = (
+            message = (
                 f"{where} has dates with the day first and with the month first: "
-                f"{one[1]!r} in row {one[0]}, {other[1]!r} in row {other[0]}."
+                f"{first[1]!r} in row {first[0]}, {other[1]!r} in row {other[0]}."
             )
-            return FixSettingsError(told, fix=f'Say which is right: {DATE_ORDER} = "day" or "month"; {SKIPPED}.')
-        told = f"{where} could have the day or the month first: {one[1]!r} in row {one[0]}, and no date tells."
-        return FixSettingsError(told, fix=f'Add {DATE_ORDER} = "day" or "month" to the connection in personasync.toml.')
+            return FixSettingsError(message, fix=f'Say which is right: {DATE_ORDER} = "day" or "month"; {SKIPPED}.')
+        message = f"{where} could have the day or the month first: {first[1]!r} in row {first[0]}, and no date tells."
+        return FixSettingsError(
+            message, fix=f'Add {DATE_ORDER} = "day" or "month" to the connection in personasync.toml.'
+        )
 
     return wrong
 
@@ -120,16 +122,17 @@ def _number_reading(text: str) -> str | None:
 
 
 def _number_error(where: str) -> Wrong:
-    def wrong(one: tuple[int, str], other: tuple[int, str] | None) -> FixSettingsError:
+    def wrong(first: tuple[int, str], other: tuple[int, str] | None) -> FixSettingsError:
         if other is not None:
-            told = (
+            message = (
                 f"{where} has numbers with a decimal comma and with a decimal point: "
-                f"{one[1]!r} in row {one[0]}, {other[1]!r} in row {other[0]}."
+                f"{first[1]!r} in row {first[0]}, {other[1]!r} in row {other[0]}."
             )
-            return FixSettingsError(told, fix=f'Say which is right: {DECIMAL_MARK} = "." or ","; {SKIPPED}.')
-        told = (
-            f"{where}: the mark in {one[1]!r} (row {one[0]}) could be decimal or of thousands; no other number tells."
+            return FixSettingsError(message, fix=f'Say which is right: {DECIMAL_MARK} = "." or ","; {SKIPPED}.')
+        message = (
+            f"{where}: the mark in {first[1]!r} (row {first[0]}) could be decimal or of thousands; "
+            "no other number tells."
         )
-        return FixSettingsError(told, fix=f'Add {DECIMAL_MARK} = "." or "," to the connection in personasync.toml.')
+        return FixSettingsError(message, fix=f'Add {DECIMAL_MARK} = "." or "," to the connection in personasync.toml.')
 
     return wrong

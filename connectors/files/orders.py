@@ -89,8 +89,8 @@ def _state(row: FileRow) -> str:
     word = state.lower().removeprefix("wc-").replace("_", " ").replace("-", " ")
     if word not in STATES:
         where = f"column {row.columns.header('state')!r}"
-        told = f"{where}: {state!r} is not an order state (placed, cancelled)"
-        raise CellError(told, f"{where}: order state unknown", state)
+        message = f"{where}: {state!r} is not an order state (placed, cancelled)"
+        raise CellError(message, f"{where}: order state unknown", state)
     return STATES[word]
 
 

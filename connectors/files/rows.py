@@ -94,22 +94,22 @@ class Rejects:
     file: str
     headers: Sequence[str] = ()
     preset: str = ""  # what export the file was recognised as
-    found: list[Reject] = field(default_factory=list)
+    rows: list[Reject] = field(default_factory=list)
 
     def skip(self, number: int, error: CellError, cells: Mapping[str, Any] | Sequence[Any] = ()) -> None:
         """Note that row *number* was left out."""
         values = list(cells.values()) if isinstance(cells, Mapping) else cells
-        self.found.append(Reject(number, f"{error}; row skipped", f"skipped: {error.kind}", error.cell, values))
+        self.rows.append(Reject(number, f"{error}; row skipped", f"skipped: {error.kind}", error.cell, values))
 
     def note(self, number: int, error: CellError, so: str, cells: Mapping[str, Any]) -> None:
         """Note that a cell of row *number* could not be read, and what follows from it; the row is used."""
         kind = f"with a fault ({so}): {error.kind}"
-        self.found.append(Reject(number, f"{error}; {so}", kind, error.cell, list(cells.values())))
+        self.rows.append(Reject(number, f"{error}; {so}", kind, error.cell, list(cells.values())))
 
     def replace(self, number: int, what: str, name: str, cells: Mapping[str, Any]) -> None:
         """Note that row *number* is used in place of an earlier one: *what* is a duplicate."""
         kind = f"replaced: {what} is a duplicate, and the last row is used"
-        self.found.append(
+        self.rows.append(
             Reject(number, f"{what} {name!r} is a duplicate; this row is used", kind, name, list(cells.values()))
         )
 
@@ -117,13 +117,13 @@ class Rejects:
     def lines(self) -> list[str]:
         """A sentence for each kind of fault, with how many rows have it and where the first one is."""
         groups: dict[str, list[Reject]] = {}
-        for reject in self.found:
+        for reject in self.rows:
             groups.setdefault(reject.kind, []).append(reject)
         return [
-            f"{self.file}, row {found[0].number}: {found[0].reason}"
-            if len(found) == 1
-            else f"{self.file}, {len(found):,} rows {kind}, first in row {found[0].number}{_cell(found[0])}"
-            for kind, found in groups.items()
+            f"{self.file}, row {rejects[0].number}: {rejects[0].reason}"
+            if len(rejects) == 1
+            else f"{self.file}, {len(rejects):,} rows {kind}, first in row {rejects[0].number}{_cell(rejects[0])}"
+            for kind, rejects in groups.items()
         ]
 
     def write(self, path: Path) -> None:
@@ -132,7 +132,7 @@ class Rejects:
         with path.open("w", encoding="utf-8-sig", newline="") as file:
             writer = csv.writer(file)
             writer.writerow([ROW, REASON, *map(safe_cell, self.headers)])
-            for reject in self.found:
+            for reject in self.rows:
                 writer.writerow([reject.number, reject.reason, *(safe_cell(as_text(cell)) for cell in reject.cells)])
 
 
@@ -164,13 +164,13 @@ def formats_in(
     if kind == "contacts":
         typed = {header: types.get(header) for header in columns.others}
         read |= {property_key(h): (h, kind_ == "date") for h, kind_ in typed.items() if kind_ in {"date", "number"}}
-    found = {}
+    formats = {}
     for name, (header, dates) in read.items():
         chosen = settings.get(DATE_ORDER if dates else DECIMAL_MARK)
         where = f"{table.path.name}, column {header!r}"
         usual = {"but": ISO, "example": ISO} if dates else {"but": PLAIN, "example": DECIMAL}
-        found[name] = formats_of(table.texts(header, **usual), dates=dates, chosen=chosen, where=where)
-    return found
+        formats[name] = formats_of(table.texts(header, **usual), dates=dates, chosen=chosen, where=where)
+    return formats
 
 
 def property_key(header: str) -> str:
@@ -185,8 +185,8 @@ def rows_of(
     expected = len(table.headers)
     for number, cells in table.ragged.items():
         if any(cell.strip() for cell in cells):
-            told = f"has {len(cells)} cells, but the header has {expected}"
-            rejects.skip(number, CellError(told, "more or fewer cells than the header has"), cells)
+            message = f"has {len(cells)} cells, but the header has {expected}"
+            rejects.skip(number, CellError(message, "more or fewer cells than the header has"), cells)
     for number, row in table.numbered():
         if any(as_text(value) is not None for value in row.values()):
             yield number, FileRow(row, columns, formats)

@@ -123,8 +123,8 @@ def _header(path: Path, encoding: str) -> tuple[list[str], str, int]:
     lines = head.splitlines(keepends=True)
     above = next((number for number, line in enumerate(lines) if line.strip()), len(lines))
     separator = ""
-    if above < len(lines) and (told := SEP.fullmatch(lines[above].strip("\r\n"))):
-        separator, above = told[1], above + 1  # a line that Excel writes for itself
+    if above < len(lines) and (match := SEP.fullmatch(lines[above].strip("\r\n"))):
+        separator, above = match[1], above + 1  # a line that Excel writes for itself
     rest = "".join(lines[above:])
     separator = separator or separator_of(next(iter(rest.splitlines()), ""))
     reader = csv.reader(io.StringIO(rest, newline=""), delimiter=separator)

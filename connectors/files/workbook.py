@@ -68,9 +68,9 @@ def _cells(path: Path, sheet: str | None) -> tuple[list[list[Any]], int]:
         _refuse_large(path)
         with path.open("rb") as file, CalamineWorkbook.from_filelike(file) as book:
             name = _named(path, book.sheet_names, sheet)
-            found = book.get_sheet_by_name(name)
-            _refuse_size(path, found.height, found.width)
-            return found.to_python(skip_empty_area=True), found.start[0] if found.start else 0
+            worksheet = book.get_sheet_by_name(name)
+            _refuse_size(path, worksheet.height, worksheet.width)
+            return worksheet.to_python(skip_empty_area=True), worksheet.start[0] if worksheet.start else 0
     except (CalamineError, WorksheetNotFound, zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError) as error:
         raise _broken(path) from error
     except BaseException as error:
@@ -110,9 +110,9 @@ def _extent(packed: zipfile.ZipFile, entry: zipfile.ZipInfo) -> tuple[int, int]:
     with packed.open(entry) as file:
         while part := file.read(CHUNK):
             data = rest + part
-            for found in PLACE.finditer(data):
-                letters.add(found[1])
-                rows = max(rows, int(found[2]))
+            for match in PLACE.finditer(data):
+                letters.add(match[1])
+                rows = max(rows, int(match[2]))
             rest = data[-64:]
     return rows, max((_number(name) for name in letters), default=0)
 
@@ -126,8 +126,8 @@ def _number(letters: bytes) -> int:
 
 def _refuse_size(path: Path, rows: int, columns: int) -> None:
     if columns > MOST_COLUMNS or rows * columns > MOST_CELLS:
-        told = f"{path.name} uses more than {MOST_COLUMNS:,} columns or {MOST_CELLS:,} cells."
-        raise FixSettingsError(told, fix="Delete stray cells far from the table, or save the sheet as CSV.")
+        message = f"{path.name} uses more than {MOST_COLUMNS:,} columns or {MOST_CELLS:,} cells."
+        raise FixSettingsError(message, fix="Delete stray cells far from the table, or save the sheet as CSV.")
 
 
 def _column(cells: list[Any]) -> pa.Array:

@@ -68,12 +68,12 @@ class ContactsById:
     def _lists_of(self, ids: Sequence[str]) -> list[tuple[str, str]]:
         inputs = [{"objectTypeId": CONTACT, "recordId": key} for key in ids]
         answer: dict[str, Any] = self._api.call(MEMBERSHIPS_READ, body={"inputs": inputs})
-        found = []
-        for one in answer.get("results", ()):
-            if "recordListMemberships" not in one:
+        memberships = []
+        for result in answer.get("results", ()):
+            if "recordListMemberships" not in result:
                 raise ContractError("HubSpot returned a record's lists in an unknown format.")
-            found += [(str(one["recordId"]), str(on["listId"])) for on in one["recordListMemberships"]]
-        return found
+            memberships += [(str(result["recordId"]), str(on["listId"])) for on in result["recordListMemberships"]]
+        return memberships
 
     def _parts(self, keys: Sequence[str]) -> list[list[str]]:
         listed = list(dict.fromkeys(keys))

@@ -219,9 +219,9 @@ class HubSpot:
 
     def _campaigns(self, cursor: Cursor) -> Iterator[Page]:
         since, until = self._window(cursor)
-        found = self._published(since, until)
+        published = self._published(since, until)
         currency = self._account.currency
-        yield Page(CAMPAIGNS.name, emails.campaign_rows(self.name, found, currency), _cursor(until))
+        yield Page(CAMPAIGNS.name, emails.campaign_rows(self.name, published, currency), _cursor(until))
 
     def _activity(self, cursor: Cursor) -> Iterator[Page]:
         since, until = self._window(cursor)
@@ -300,20 +300,20 @@ class HubSpot:
 
     def requests_for(self, changes: Sequence[Change]) -> dict[str, int]:
         """Return the requests of a push by endpoint."""
-        found = {"POST contacts/batch/update": ceil(len(push.by_contact(changes)) / self._limits["batch"])}
+        counts = {"POST contacts/batch/update": ceil(len(push.by_contact(changes)) / self._limits["batch"])}
         groups = push.by_group(changes)
         for (_, joining), members in groups.items():
             endpoint = "PUT lists/memberships/add" if joining else "PUT lists/memberships/remove"
-            found[endpoint] = found.get(endpoint, 0) + ceil(len(members) / self._limits["memberships_batch"])
-        found["GET lists/by name"] = len({group for group, _ in groups if not self._lists.known(group)})
+            counts[endpoint] = counts.get(endpoint, 0) + ceil(len(members) / self._limits["memberships_batch"])
+        counts["GET lists/by name"] = len({group for group, _ in groups if not self._lists.known(group)})
         # a sample is read back
-        found["POST contacts/batch/read"] = int(any(change.kind == "field" for change in changes))
+        counts["POST contacts/batch/read"] = int(any(change.kind == "field" for change in changes))
         own = self._connection.manifest["persona_property"]
         if self._connection.settings.get(own) == "write":  # looked at before: a person may have set it meanwhile
             mine = sum(change.name == own for change in changes)
-            found["POST contacts/batch/read"] += ceil(mine / self._limits["batch"])
-        found["POST lists/records/memberships/batch/read"] = int(bool(groups))
-        return {endpoint: count for endpoint, count in found.items() if count}
+            counts["POST contacts/batch/read"] += ceil(mine / self._limits["batch"])
+        counts["POST lists/records/memberships/batch/read"] = int(bool(groups))
+        return {endpoint: count for endpoint, count in counts.items() if count}
 
     def seconds_for(self, requests_wanted: Mapping[str, int]) -> float:
         """Return how long the window makes us take: the first one's worth goes at once."""

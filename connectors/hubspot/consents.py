@@ -47,8 +47,8 @@ class Consents:
         """Return who may have changed; see `connectors.connector.Connector.consents`."""
         if ids is not None and len(self._parts(ids)) + len(self._parts(addresses)) <= BY_ID:
             return self._of(ids, addresses)
-        found = {str(row["id"]): row for rows in self._told(cursor) for row in rows}
-        return contacts.contact_rows(self._name, list(found.values()), ())
+        records = {str(row["id"]): row for rows in self._told(cursor) for row in rows}
+        return contacts.contact_rows(self._name, list(records.values()), ())
 
     def _of(self, ids: Sequence[str], addresses: Sequence[str]) -> pa.Table:
         questions: list[Callable[[], Sequence[HubSpotRecord]]] = [
@@ -56,10 +56,10 @@ class Consents:
             *(lambda part=part: read_by_address(self._api, part, READ) for part in self._parts(addresses)),
         ]
         read = in_order(lambda question: question(), questions, workers=self._workers)
-        found = {str(row["id"]): row for rows in read for row in rows}
-        known = {key for row in found.values() for key in ids_of(row)}
+        records = {str(row["id"]): row for rows in read for row in rows}
+        known = {key for row in records.values() for key in ids_of(row)}
         gone = [key for key in ids if key not in known]
-        return fetched(self._name, contacts.contact_rows(self._name, list(found.values()), ()), gone).contacts
+        return fetched(self._name, contacts.contact_rows(self._name, list(records.values()), ()), gone).contacts
 
     def _parts(self, keys: Sequence[str]) -> list[Sequence[str]]:
         return [keys[start : start + self._batch] for start in range(0, len(keys), self._batch)]

@@ -94,12 +94,12 @@ class ContactStream:
     # -- changes -------------------------------------------------------------------------------------------
     def _changes(self, since: datetime, cursor: Cursor, known: pa.Array) -> Iterator[Page]:
         gap, newest = int(cursor.get("gap", 0)), self._search.newest()
-        following, found = self._api.transport.present() - OVERLAP, Seen()
+        following, seen = self._api.transport.present() - OVERLAP, Seen()
         for rows, total in self._search.changed(since, newest):
-            found.note(rows)
+            seen.note(rows)
             yield from self._gather(rows, total)
-        expected = _union(known.cast(pa.int64()), found.ids())
-        expected = _without(expected, _without(_numbers(self._merged), found.ids()))
+        expected = _union(known.cast(pa.int64()), seen.ids())
+        expected = _without(expected, _without(_numbers(self._merged), seen.ids()))
         surplus = int(newest["total"]) - len(expected) - gap
         if surplus:
             gone = Seen()
@@ -111,7 +111,7 @@ class ContactStream:
         # What just changed the index may not have counted yet: the next reading decides. The difference need not be
         # the same then: where somebody is erased every day, it grows from one to the next, and nobody would be missed.
         again = surplus * int(cursor.get("surplus", 0)) > 0
-        if surplus and (again or not found.count()):
+        if surplus and (again or not seen.count()):
             yield from self._all(known, gap + surplus)
         else:
             yield self._end(following, gap, surplus)

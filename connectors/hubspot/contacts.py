@@ -83,7 +83,7 @@ def _rows(
         "platform_id": str(record["id"]),
         "email": normalise_email(properties.get("email")),
         "additional_emails": sorted(
-            found for text in _listed(properties.get("hs_additional_emails")) if (found := normalise_email(text))
+            address for text in _listed(properties.get("hs_additional_emails")) if (address := normalise_email(text))
         ),
         "merged_ids": merged,
         "state": "archived" if record.get("archived") else "active",

@@ -46,20 +46,20 @@ def _row(connection: str, deal: Mapping[str, Any], contacts: Mapping[str, str], 
 
 def associated(deals: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Return the first contact of each deal that was listed with its associations."""
-    found = {}
+    links = {}
     for deal in deals:
         linked = deal.get("associations", {}).get("contacts", {}).get("results", ())
         if linked:
-            found[str(deal["id"])] = str(linked[0]["id"])
-    return found
+            links[str(deal["id"])] = str(linked[0]["id"])
+    return links
 
 
 def look_up(api: HubSpotApi, deals: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Return the first contact of each deal that a search found: search tells no associations."""
-    found: dict[str, str] = {}
+    links: dict[str, str] = {}
     for start in range(0, len(deals), 100):
         inputs = [{"id": str(deal["id"])} for deal in deals[start : start + 100]]
-        for one in api.call(DEAL_CONTACTS, body={"inputs": inputs})["results"]:
-            if one["to"]:
-                found[str(one["from"]["id"])] = str(one["to"][0]["toObjectId"])
-    return found
+        for result in api.call(DEAL_CONTACTS, body={"inputs": inputs})["results"]:
+            if result["to"]:
+                links[str(result["from"]["id"])] = str(result["to"][0]["toObjectId"])
+    return links

@@ -78,7 +78,7 @@ def events(
 
 
 def activity(
-    connection: str, found: Sequence[Mapping[str, Any]], email_ids: Mapping[str, str]
+    connection: str, reactions: Sequence[Mapping[str, Any]], email_ids: Mapping[str, str]
 ) -> tuple[pa.Table, pa.Table, Counter[str]]:
     """Return deliveries and engagements of *found* events, and how many were of a type that nobody knows.
 
@@ -88,7 +88,7 @@ def activity(
     deliveries: dict[tuple[str, str], dict[str, Any]] = {}
     engagements = []
     unknown: Counter[str] = Counter()
-    for event in sorted(_known(found, unknown), key=lambda one: (one["created"], one["type"] == "BOUNCE")):
+    for event in sorted(_known(reactions, unknown), key=lambda action: (action["created"], action["type"] == "BOUNCE")):
         address = normalise_email(event.get("recipient"))
         campaign = email_ids.get(str(event.get("emailCampaignId")))
         if address is None or campaign is None:
@@ -109,9 +109,9 @@ def activity(
     )
 
 
-def _known(found: Sequence[Mapping[str, Any]], unknown: Counter[str]) -> Iterator[Mapping[str, Any]]:
+def _known(activities: Sequence[Mapping[str, Any]], unknown: Counter[str]) -> Iterator[Mapping[str, Any]]:
     """Yield the events whose type and time can be read; the others are counted in *unknown*, by their type."""
-    for event in found:
+    for event in activities:
         kind = event.get("type")
         if kind in {*KINDS, *SENT, *NEITHER} and isinstance(event.get("created"), int) and event.get("id"):
             yield event
@@ -127,7 +127,11 @@ def _leaves(event: Mapping[str, Any]) -> bool:
     """A change of consent is an unsubscription only where it says so: from everything, or from some type of e-mail."""
     if event["type"] != "STATUSCHANGE":
         return True
-    types = (one.get("status") for one in event.get("subscriptions") or () if isinstance(one, dict))
+    types = (
+        subscription.get("status")
+        for subscription in event.get("subscriptions") or ()
+        if isinstance(subscription, dict)
+    )
     return LEFT in {event.get("portalSubscriptionStatus"), *types}
 
 

@@ -78,8 +78,8 @@ def ids_in(file: bytes) -> pa.Array:
         ids = pa.chunked_array([chunk for part in parts for chunk in _column(part).chunks], pa.int64())
     except (pa.ArrowInvalid, zipfile.BadZipFile, UnicodeDecodeError) as error:
         raise ContractError(f"HubSpot's export can't be read: {error}.") from error
-    found = pc.unique(pc.drop_null(ids))
-    return found.take(pc.sort_indices(found))
+    numbers = pc.unique(pc.drop_null(ids))
+    return numbers.take(pc.sort_indices(numbers))
 
 
 def _unpacked(file: bytes) -> list[bytes]:

@@ -66,7 +66,9 @@ def present_properties(api: HubSpotApi) -> dict[str, FieldDefinition]:
 
 
 def _definition(row: Mapping[str, Any]) -> FieldDefinition:
-    options = tuple((str(one["value"]), str(one["label"])) for one in row.get("options", ()) if not one["hidden"])
+    options = tuple(
+        (str(option["value"]), str(option["label"])) for option in row.get("options", ()) if not option["hidden"]
+    )
     kind = KINDS.get(row["type"], "text")
     return FieldDefinition(str(row["name"]), str(row["label"]), kind, options, str(row.get("description") or ""))
 
@@ -100,10 +102,10 @@ def extend(api: HubSpotApi, field: FieldDefinition) -> None:
     wanted = dict(field.options)
     taken = {label.casefold() for value, label in field.options if value not in _values(present)}
     kept = [
-        {**one, "label": f"{one['label']} ({one['value']})"}
-        if one["value"] not in wanted and str(one["label"]).casefold() in taken
-        else one
-        for one in present["options"]
+        {**option, "label": f"{option['label']} ({option['value']})"}
+        if option["value"] not in wanted and str(option["label"]).casefold() in taken
+        else option
+        for option in present["options"]
     ]
     new = [(value, label) for value, label in field.options if value not in _values(present)]
     added = [_option(value, label, len(kept) + place) for place, (value, label) in enumerate(new)]

@@ -43,16 +43,18 @@ def account_findings(
     except PersonasyncError as error:
         return [Finding("credentials", "fail", str(error))]
     whose = f"HubSpot account {account.number} connected." if account.number else "HubSpot accepts the access token."
-    found = [Finding("credentials", "ok", whose)]
+    findings = [Finding("credentials", "ok", whose)]
     if not account.readable:
-        told = "Account information can't be read with this token; the time comes from other answers."
-        found.append(Finding("account", "ok", f"{told} Deals without a currency of their own count without one."))
-    probes: list[tuple[Operation, dict[str, str], dict[str, Any]]] = [(one, {}, {"limit": 1}) for one in READ]
+        note = "Account information can't be read with this token; the time comes from other answers."
+        findings.append(Finding("account", "ok", f"{note} Deals without a currency of their own count without one."))
+    probes: list[tuple[Operation, dict[str, str], dict[str, Any]]] = [
+        (operation, {}, {"limit": 1}) for operation in READ
+    ]
     if exports:
         probes.append((EXPORT_STATUS, {"task_id": "0"}, {}))
     lacking = [finding for probe in probes if (finding := _scope(api, manifest, *probe)) is not None]
     fine = Finding("scopes", "ok", "All read scopes work; write scopes are checked at the first write.")
-    return [*found, *(lacking or [fine]), *version_findings(api.version, manifest, name, today)]
+    return [*findings, *(lacking or [fine]), *version_findings(api.version, manifest, name, today)]
 
 
 def _scope(
@@ -63,13 +65,13 @@ def _scope(
     except NotFoundError:
         return None  # so it may be read
     except MissingScopeError as error:
-        whys = {one["name"]: one["why"] for one in manifest["scopes"]}
+        whys = {scope["name"]: scope["why"] for scope in manifest["scopes"]}
         named = [f"{scope} (to {whys[scope]})" if scope in whys else scope for scope in error.scopes]
-        told = f"{probe.endpoint} can't be read. Missing scopes: {', '.join(named)}."
+        message = f"{probe.endpoint} can't be read. Missing scopes: {', '.join(named)}."
         if probe not in RESULTS:
-            return Finding("scopes", "fail", told, error.fix)
-        told = f"{told} Missing from results: {RESULTS[probe]}. The rest works."
-        return Finding("scopes", "warn", told, error.fix)
+            return Finding("scopes", "fail", message, error.fix)
+        message = f"{message} Missing from results: {RESULTS[probe]}. The rest works."
+        return Finding("scopes", "warn", message, error.fix)
     return None
 
 
@@ -87,20 +89,22 @@ def version_findings(version: str, manifest: Mapping[str, Any], name: str, today
     paths = _apart(version, manifest["paths_end"])
     movable = {path: end for path, end in paths.items() if _dated(path)}
     ends = [versions[version], *movable.values()]
-    told = " ".join([_ending(version, versions[version], today), *(_ending(p, e, today) for p, e in movable.items())])
+    summary = " ".join(
+        [_ending(version, versions[version], today), *(_ending(p, e, today) for p, e in movable.items())]
+    )
     soon = min(ends) - today < YEAR
     fix = "Update personasync; this version of it knows no newer one."
     if version != newest:
         until = f"{newest} is supported until {versions[newest]}."
         fix = f'Set api_version = "{newest}" in [connections.{name}]. {until}'
-    found = [Finding("API version", "warn", told, fix) if soon else Finding("API version", "ok", told)]
+    findings = [Finding("API version", "warn", summary, fix) if soon else Finding("API version", "ok", summary)]
     for path, end in paths.items():
         if path not in movable:
             sentence = f"{_ending(path, end, today)} No dated version has {_endpoints(path)}."
             late = end - today < HALF_A_YEAR
             fix = "Update personasync before then." if late else ""
-            found.append(Finding("API version", "warn" if late else "ok", sentence, fix))
-    return found
+            findings.append(Finding("API version", "warn" if late else "ok", sentence, fix))
+    return findings
 
 
 def _ending(what: str, end: date, today: date) -> str:
@@ -109,7 +113,7 @@ def _ending(what: str, end: date, today: date) -> str:
 
 def _apart(version: str, ends: Mapping[str, date]) -> dict[str, date]:
     used = [operation.path(version) for operation in EVERY]
-    return {path: end for path, end in ends.items() if any(one.startswith(path) for one in used)}
+    return {path: end for path, end in ends.items() if any(endpoint.startswith(path) for endpoint in used)}
 
 
 def _under(path: str) -> Sequence[Operation]:

@@ -41,15 +41,15 @@ class Lists:
         if group not in self._ids:
             path = {"list_name": self._prefix + group, "object_type_id": CONTACT}
             try:
-                found = self._api.call(LIST_BY_NAME, path=path)["list"]
+                listing = self._api.call(LIST_BY_NAME, path=path)["list"]
             except NotFoundError:
                 return None
-            if found["processingType"] == "DYNAMIC":
+            if listing["processingType"] == "DYNAMIC":
                 raise FixSettingsError(
-                    f"The HubSpot list {found['name']!r} is an active list (filled by filters).",
+                    f"The HubSpot list {listing['name']!r} is an active list (filled by filters).",
                     fix="Rename it in HubSpot; personasync creates its own static list.",
                 )
-            self._ids[group] = str(found["listId"])
+            self._ids[group] = str(listing["listId"])
         return self._ids[group]
 
     def known(self, group: str) -> bool:
@@ -65,25 +65,26 @@ class Lists:
         }
         if self._api.version != NUMBERED:  # required there; empty ones filter nothing (A2)
             body |= {"listIds": [], "processingTypes": []}
-        found: dict[str, str] = {}
+        states: dict[str, str] = {}
         answers = pages(
             lambda offset: self._api.call(LISTS_SEARCH, body={**body, "offset": offset or 0}),
             lambda answer, offset: (offset or 0) + MOST_LISTS if answer.get("hasMore") else None,
             entries=lambda answer: answer.get("lists", ()),
             what="HubSpot's lists",
         )
-        for one in (one for answer in answers for one in answer.get("lists", ())):
-            group = str(one["name"]).removeprefix(self._prefix)
-            if group in groups and one["name"] != group:
-                found[group] = self._fact(group, one)
-        return found
+        for listing in (entry for answer in answers for entry in answer.get("lists", ())):
+            group = str(listing["name"]).removeprefix(self._prefix)
+            if group in groups and listing["name"] != group:
+                states[group] = self._fact(group, listing)
+        return states
 
-    def _fact(self, group: str, one: Mapping[str, Any]) -> str:
-        if one["processingType"] != "DYNAMIC":  # `id_of` says what is wrong with one that fills itself
-            self._ids[group] = str(one["listId"])
-        more = one.get("additionalProperties", {})
+    def _fact(self, group: str, listing: Mapping[str, Any]) -> str:
+        if listing["processingType"] != "DYNAMIC":  # `id_of` says what is wrong with one that fills itself
+            self._ids[group] = str(listing["listId"])
+        more = listing.get("additionalProperties", {})
         return "|".join(
-            str(part) for part in (one["listId"], one.get("updatedAt"), *(more.get(name) for name in LIST_STATE))
+            str(part)
+            for part in (listing["listId"], listing.get("updatedAt"), *(more.get(name) for name in LIST_STATE))
         )
 
     def create(self, group: str) -> None:
@@ -104,9 +105,9 @@ class Lists:
                 {
                     "connection": self._connection,
                     "group_name": group,
-                    "platform_id": str(one["recordId"]),
+                    "platform_id": str(result["recordId"]),
                     "member": True,
                 }
-                for one in page
+                for result in page
             ]
             yield pa.Table.from_pylist(rows, schema=MEMBERSHIPS.columns)

@@ -23,20 +23,20 @@ ContactChanges = tuple[str, list[Change]]
 
 def by_contact(changes: Sequence[Change]) -> list[ContactChanges]:
     """Return the field changes of each contact together: an id may stand in a batch only once (trap H7)."""
-    found: dict[str, list[Change]] = {}
+    groups: dict[str, list[Change]] = {}
     for change in changes:
         if change.kind == "field":
-            found.setdefault(change.platform_id, []).append(change)
-    return list(found.items())
+            groups.setdefault(change.platform_id, []).append(change)
+    return list(groups.items())
 
 
 def by_group(changes: Sequence[Change]) -> dict[tuple[str, bool], list[Change]]:
     """Return the changes of each list, joining and leaving apart."""
-    found: dict[tuple[str, bool], list[Change]] = {}
+    groups: dict[tuple[str, bool], list[Change]] = {}
     for change in changes:
         if change.kind == "group":
-            found.setdefault((change.name, change.after is not None), []).append(change)
-    return found
+            groups.setdefault((change.name, change.after is not None), []).append(change)
+    return groups
 
 
 def slices(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
@@ -72,14 +72,14 @@ def _update(api: HubSpotApi, contacts: Sequence[ContactChanges], kinds: Mapping[
 def _outcomes(contacts: Sequence[ContactChanges], answer: Mapping[str, Any], kinds: Mapping[str, str]) -> list[Outcome]:
     shown = {str(row["id"]): row.get("properties", {}) for row in answer.get("results", ())}
     refused = dict(_refused(answer))
-    found = []
+    outcomes = []
     for key, changes in contacts:
         for change in changes:
             if key in shown:
-                found.append(_kept(change, shown[key], kinds.get(change.name, "text")))
+                outcomes.append(_kept(change, shown[key], kinds.get(change.name, "text")))
             else:
-                found.append(_silent(change) if key not in refused else Outcome(change, "rejected", *refused[key]))
-    return found
+                outcomes.append(_silent(change) if key not in refused else Outcome(change, "rejected", *refused[key]))
+    return outcomes
 
 
 def _silent(change: Change) -> Outcome:

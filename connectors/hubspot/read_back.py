@@ -37,12 +37,12 @@ class ContactReadBack:
 
     def at_some(self, changes: Sequence[Change]) -> CurrentValues:
         """Return what is shown of a sample, spread over *changes*: a request for fields, one for groups."""
-        found: CurrentValues = {}
+        values: CurrentValues = {}
         for kind in ("field", "group"):
             ids = list(dict.fromkeys(change.platform_id for change in changes if change.kind == kind))
             chosen = set(ids[:: max(len(ids) // SAMPLE, 1)][:SAMPLE])
-            found |= self.at([change for change in changes if change.kind == kind and change.platform_id in chosen])
-        return found
+            values |= self.at([change for change in changes if change.kind == kind and change.platform_id in chosen])
+        return values
 
     def _fields(self, changes: Sequence[Change]) -> CurrentValues:
         names = sorted({change.name for change in changes})
@@ -75,17 +75,19 @@ class ContactReadBack:
         }
 
     def _by_record(self, parts: Sequence[Sequence[str]]) -> dict[tuple[str, str], bool] | None:
-        found: dict[tuple[str, str], bool] = {}
+        memberships: dict[tuple[str, str], bool] = {}
         for ids in parts:
             inputs = [{"objectTypeId": CONTACT, "recordId": key} for key in ids]
             answer = self._api.call(MEMBERSHIPS_READ, body={"inputs": inputs})
-            if {str(one.get("recordId")) for one in answer.get("results", ())} != set(ids):
+            if {str(record.get("recordId")) for record in answer.get("results", ())} != set(ids):
                 return None  # of a record that is not mentioned nothing is known, least of all that it is on no list
-            for one in answer.get("results", ()):
-                if "recordListMemberships" not in one:
+            for result in answer.get("results", ()):
+                if "recordListMemberships" not in result:
                     return None
-                found |= {(str(one["recordId"]), str(on["listId"])): True for on in one["recordListMemberships"]}
-        return found
+                memberships |= {
+                    (str(result["recordId"]), str(on["listId"])): True for on in result["recordListMemberships"]
+                }
+        return memberships
 
     def _parts(self, changes: Sequence[Change]) -> list[list[str]]:
         ids = list(dict.fromkeys(change.platform_id for change in changes))

@@ -59,27 +59,27 @@ def translate(response: requests.Response) -> PersonasyncError | None:
 def listed_errors(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the errors that a refusal, or a part of a batch, lists; a plain text is the message of one."""
     listed = body.get("errors")
-    found = listed if isinstance(listed, list) else [listed] if listed else []
-    return [one if isinstance(one, dict) else {"message": str(one)} for one in found if one]
+    entries = listed if isinstance(listed, list) else [listed] if listed else []
+    return [entry if isinstance(entry, dict) else {"message": str(entry)} for entry in entries if entry]
 
 
 def context(body: Mapping[str, Any], name: str) -> tuple[str, ...]:
     """Return the texts that the context of a refusal, or of one of its errors, lists under *name*."""
     known = body.get("context")
     listed = known.get(name) if isinstance(known, dict) else None
-    return tuple(str(one) for one in (listed if isinstance(listed, list) else [listed] if listed else []))
+    return tuple(str(entry) for entry in (listed if isinstance(listed, list) else [listed] if listed else []))
 
 
 def refusal_words(body: Mapping[str, Any]) -> str:
     """Return what a refusal says, with the details of each of its errors."""
-    parts = [body.get("message"), *(one.get("message") for one in listed_errors(body))]
+    parts = [body.get("message"), *(error.get("message") for error in listed_errors(body))]
     return " ".join(dict.fromkeys(str(part) for part in parts if part))
 
 
 def refusal_code(body: Mapping[str, Any]) -> str:
     """Return the word to count a refusal by: of its first error, else its sub-category, else its category."""
-    found = [error.get("code") or error.get("subCategory") for error in listed_errors(body)]
-    words = (one for one in [*found, body.get("subCategory"), body.get("category")] if one)
+    codes = [error.get("code") or error.get("subCategory") for error in listed_errors(body)]
+    words = (code for code in [*codes, body.get("subCategory"), body.get("category")] if code)
     return str(next(words, "REFUSED"))
 
 
@@ -93,16 +93,16 @@ def scopes_to_add(error: MissingScopeError, declared: Sequence[str]) -> MissingS
     wanted = tuple(named or (error.scopes if error.all_needed and error.scopes else declared))
     if not wanted:
         return error
-    told = f"HubSpot: the token lacks the scope{'s' if len(wanted) > 1 else ''} {', '.join(wanted)}."
+    message = f"HubSpot: the token lacks the scope{'s' if len(wanted) > 1 else ''} {', '.join(wanted)}."
     fix = f"Add these scopes to the token: {', '.join(wanted)}."
     if OF_THE_PLAN.issuperset(wanted):
         fix = f"{fix} If the account's plan has no marketing email, nothing needs to be done."
-    return MissingScopeError(told, scopes=wanted, fix=fix)
+    return MissingScopeError(message, scopes=wanted, fix=fix)
 
 
 def _forbidden(body: Mapping[str, Any], said: str) -> MissingScopeError:
     missing = context(body, "missingScopes")
-    others = (scope for name in ALTERNATIVES for one in listed_errors(body) for scope in context(one, name))
+    others = (scope for name in ALTERNATIVES for error in listed_errors(body) for scope in context(error, name))
     scopes = missing or tuple(dict.fromkeys(others))
     fix = "Compare the token's scopes with plugin.toml."
     return MissingScopeError(f"HubSpot: {said}", scopes=scopes, all_needed=bool(missing), fix=fix)

@@ -181,17 +181,17 @@ def read_by_ids(
     Raises:
         ContractError: HubSpot does not say of some whether they exist.
     """
-    found: list[HubSpotRecord] = []
+    records: list[HubSpotRecord] = []
     waiting = list(map(str, ids))
     for _ in range(ASK_AGAIN):
         inputs = [{"id": key} for key in waiting]
         wanted = list(dict.fromkeys([*properties, MERGED]))
         answer = api.call(CONTACTS_READ, body={"properties": wanted, "propertiesWithHistory": [], "inputs": inputs})
-        found += answer.get("results", ())
-        told = {key for row in answer.get("results", ()) for key in ids_of(row)} | set(ids_not_found(answer))
-        waiting = [key for key in waiting if key not in told]
+        records += answer.get("results", ())
+        answered = {key for row in answer.get("results", ()) for key in ids_of(row)} | set(ids_not_found(answer))
+        waiting = [key for key in waiting if key not in answered]
         if not waiting:
-            return found
+            return records
     raise ContractError(f"HubSpot does not report whether the contacts {', '.join(waiting[:3])} exist.")
 
 

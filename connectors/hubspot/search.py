@@ -50,8 +50,8 @@ def cursor_of(page: Mapping[str, Any]) -> str | None:
 
 
 def _results(page: Mapping[str, Any]) -> Sequence[HubSpotRecord]:
-    found: Sequence[HubSpotRecord] = page["results"]
-    return found
+    records: Sequence[HubSpotRecord] = page["results"]
+    return records
 
 
 @dataclass(frozen=True, slots=True)

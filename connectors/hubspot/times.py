@@ -18,10 +18,10 @@ def hubspot_moment(text: str | int | None) -> datetime | None:
     try:
         if isinstance(text, int) or str(text).isdigit():
             return datetime.fromtimestamp(int(text) / 1000, UTC)
-        found = datetime.fromisoformat(str(text))
+        moment = datetime.fromisoformat(str(text))
     except (ValueError, OverflowError) as error:
         raise ContractError(f"HubSpot sent {text!r} instead of a time.") from error
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def milliseconds(at: datetime) -> int:

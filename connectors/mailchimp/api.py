@@ -139,9 +139,9 @@ def endpoint_of(method: str, path: str) -> MailchimpEndpoint:
 
 
 def _refuse_other_sdk() -> None:
-    found = installed("mailchimp-marketing")
-    if found != SDK_VERSION:
+    version = installed("mailchimp-marketing")
+    if version != SDK_VERSION:
         raise FixSettingsError(
-            f"mailchimp-marketing {found} is installed.",
+            f"mailchimp-marketing {version} is installed.",
             fix=f"Install version {SDK_VERSION}, the only one known to work.",
         )

@@ -50,13 +50,13 @@ class MembersById:
         others = [key for key in asked if key not in known]
         answers = in_order(self._members.one, others, workers=self._workers)
         known |= {key: result for key, result in zip(others, answers, strict=True) if result is not None}
-        found = {platform_id(one): one for one in known.values()}
-        table = member_rows(self._name, list(found.values()), self._wanted, self._kinds)
-        held = frozenset(self._tags.of(list(found.values()), self._groups))
+        members = {platform_id(member): member for member in known.values()}
+        table = member_rows(self._name, list(members.values()), self._wanted, self._kinds)
+        held = frozenset(self._tags.of(list(members.values()), self._groups))
         return fetched(self._name, table, [key for key in ids if key not in known], held)
 
     def _newest(self, asked: Sequence[str]) -> dict[str, MemberDocument]:
         """Who an event is about changed just now: most of many are among the newest."""
         newest, _ = self._members.newest()
-        named = {key: one for one in newest for key in (platform_id(one), str(one["id"]))}
+        named = {key: member for member in newest for key in (platform_id(member), str(member["id"]))}
         return {key: named[key] for key in asked if key in named}

@@ -38,9 +38,9 @@ class CampaignReport:
     @property
     def figures(self) -> str:
         """A digest of what the platform has counted: the same means that nobody did anything since."""
-        told = {name: self.report.get(name) for name in ("emails_sent", "abuse_reports", "unsubscribed", "bounces")}
-        told |= {"opens": self.report["opens"]["opens_total"], "clicks": self.report["clicks"]["clicks_total"]}
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
+        figures = {name: self.report.get(name) for name in ("emails_sent", "abuse_reports", "unsubscribed", "bounces")}
+        figures |= {"opens": self.report["opens"]["opens_total"], "clicks": self.report["clicks"]["clicks_total"]}
+        return hashlib.sha256(json.dumps(figures, sort_keys=True).encode()).hexdigest()[:12]
 
 
 class Campaigns:
@@ -59,15 +59,15 @@ class Campaigns:
             for report in page
             if report.get("list_id") == self._audience
         ]
-        found = {report["id"]: CampaignReport(report) for report in listed}
+        reports = {report["id"]: CampaignReport(report) for report in listed}
         labels = self._labels(window) if any(report["type"] == "variate" for report in listed) else {}
         for report in listed:
             if report["type"] == "variate" and report["id"] in labels:
                 children = self._api.call(sdk.reports.get_sub_reports_for_campaign, report["id"]).get("reports", [])
                 for child in children:
                     label = labels[report["id"]].get(child["id"])
-                    found[child["id"]] = CampaignReport(child, parent=report["id"], variant=label)
-        return list(found.values())
+                    reports[child["id"]] = CampaignReport(child, parent=report["id"], variant=label)
+        return list(reports.values())
 
     def _labels(self, window: Mapping[str, Any]) -> dict[str, dict[str, str]]:
         """Name the variants of multivariate campaigns by what varies: by campaign and child campaign."""
@@ -117,11 +117,11 @@ class Campaigns:
                     "campaign_id": mail.id,
                     "contact_key": email_key(address),
                     "at": sent_at,
-                    "status": STATUSES.get(one.get("status"), "dropped"),
-                    "variant": mail.variant or split_variant(one),
+                    "status": STATUSES.get(recipient.get("status"), "dropped"),
+                    "variant": mail.variant or split_variant(recipient),
                 }
-                for one in page
-                if (address := normalise_email(one.get("email_address")))
+                for recipient in page
+                if (address := normalise_email(recipient.get("email_address")))
             ]
             yield pa.Table.from_pylist(rows, schema=DELIVERIES.columns)
 
@@ -134,7 +134,7 @@ class Campaigns:
         )
         for method, key, read in sources:
             for page in self._api.pages(method, mail.id, key=key, size=self._size):
-                yield self._engaged(mail, [act for one in page for act in read(one)])
+                yield self._engaged(mail, [act for recipient in page for act in read(recipient)])
         complaints = self._api.call(reports.get_campaign_abuse_reports, mail.id).get("abuse_reports", [])
         yield self._engaged(mail, [act for complaint in complaints for act in _complained(complaint)])
 
@@ -153,11 +153,13 @@ def split_variant(recipient: Mapping[str, Any]) -> str | None:
 
 def _combination_labels(settings: Mapping[str, Any]) -> dict[str, str]:
     parts = {"content_description": "contents", "subject_line": "subject_lines", "from_name": "from_names"}
-    found = {}
-    for one in settings.get("combinations", ()):
-        named = [str(settings[many][one[key]]) for key, many in parts.items() if len(settings.get(many) or ()) > 1]
-        found[str(one["id"])] = " / ".join(named) or "same for everyone"
-    return found
+    labels = {}
+    for combination in settings.get("combinations", ()):
+        named = [
+            str(settings[many][combination[key]]) for key, many in parts.items() if len(settings.get(many) or ()) > 1
+        ]
+        labels[str(combination["id"])] = " / ".join(named) or "same for everyone"
+    return labels
 
 
 def _acts(entry: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

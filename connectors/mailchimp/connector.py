@@ -256,16 +256,16 @@ class Mailchimp:
     def requests_for(self, changes: Sequence[Change]) -> dict[str, int]:
         """Return the requests of a push by endpoint; how often a job is looked at is an estimate."""
         count = len(push.by_member(changes))
-        found = {"POST segments/{segment}": len(push.by_tag(changes, self._limits["segment_batch"]))}
+        counts = {"POST segments/{segment}": len(push.by_tag(changes, self._limits["segment_batch"]))}
         if count >= self._limits["batches_from"]:
             jobs = ceil(count / push.OPERATIONS)
-            found |= {"POST batches": jobs, "GET batches/{batch}": LOOKS * jobs, "GET batch results": jobs}
+            counts |= {"POST batches": jobs, "GET batches/{batch}": LOOKS * jobs, "GET batch results": jobs}
         else:
-            found["PATCH members/{member}"] = count
-        found["GET members"] = int(bool(changes))  # a sample is read back
+            counts["PATCH members/{member}"] = count
+        counts["GET members"] = int(bool(changes))  # a sample is read back
         tagged = any(change.kind == "group" for change in changes)
-        found["GET tag-search"] = int(tagged and not self._tags.known)
-        return {endpoint: number for endpoint, number in found.items() if number}
+        counts["GET tag-search"] = int(tagged and not self._tags.known)
+        return {endpoint: number for endpoint, number in counts.items() if number}
 
     def seconds_for(self, requests_wanted: Mapping[str, int]) -> float:
         """Return how long the requests take over all connections, at the usual time of an answer."""
@@ -278,15 +278,17 @@ class Mailchimp:
             self.now()
         except PersonasyncError as error:
             return [Finding("credentials", "fail", str(error))]
-        found = [Finding("credentials", "ok", "Mailchimp accepts the API key.")]
+        findings = [Finding("credentials", "ok", "Mailchimp accepts the API key.")]
         try:
             audience = self._api.call(self._api.sdk.lists.get_list, self._audience)
         except NotFoundError:
-            return [*found, Finding("audience", "fail", str(self._no_audience()))]
+            return [*findings, Finding("audience", "fail", str(self._no_audience()))]
         count, most = len(fields.present_merge_fields(self._api, self._audience)), self._limits["merge_fields"]
-        found.append(Finding("audience", "ok", f"{audience['name']}: {audience['stats']['member_count']:,} contacts."))
-        found.append(Finding("merge fields", "ok" if count < most else "warn", f"{count} of {most} in use."))
-        return found
+        findings.append(
+            Finding("audience", "ok", f"{audience['name']}: {audience['stats']['member_count']:,} contacts.")
+        )
+        findings.append(Finding("merge fields", "ok" if count < most else "warn", f"{count} of {most} in use."))
+        return findings
 
     def _no_audience(self) -> FixSettingsError:
         return FixSettingsError(

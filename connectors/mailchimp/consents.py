@@ -25,8 +25,8 @@ def consents_since(name: str, members: Members, cursor: Cursor) -> pa.Table:
         members: Reads ids, addresses and statuses.
         cursor: Of the stream of contacts.
     """
-    found = {platform_id(one): one for page in _changed(members, cursor) for one in page}
-    return member_rows(name, list(found.values()), ())
+    documents = {platform_id(member): member for page in _changed(members, cursor) for member in page}
+    return member_rows(name, list(documents.values()), ())
 
 
 def _changed(members: Members, cursor: Cursor) -> Iterator[Sequence[MemberDocument]]:

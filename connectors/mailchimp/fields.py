@@ -28,7 +28,7 @@ ALL = 1000  # lists page by ten if nobody says otherwise (trap M5)
 def present_merge_fields(api: MailchimpApi, audience: str) -> dict[str, Mapping[str, Any]]:
     """Return the audience's merge fields by tag."""
     answer = api.call(api.sdk.lists.get_list_merge_fields, audience, count=ALL)
-    return {str(one["tag"]): one for one in answer["merge_fields"]}
+    return {str(field["tag"]): field for field in answer["merge_fields"]}
 
 
 def defined(api: MailchimpApi, audience: str) -> dict[str, FieldDefinition]:
@@ -37,7 +37,7 @@ def defined(api: MailchimpApi, audience: str) -> dict[str, FieldDefinition]:
 
 
 def _definition(tag: str, row: Mapping[str, Any]) -> FieldDefinition:
-    options = tuple((str(one), str(one)) for one in row.get("options", {}).get("choices", ()))
+    options = tuple((str(choice), str(choice)) for choice in row.get("options", {}).get("choices", ()))
     kind = KINDS.get(row["type"], "text")
     return FieldDefinition(tag, str(row["name"]), kind, options, default=str(row.get("default_value") or ""))
 
@@ -105,9 +105,9 @@ def create_merge_field(api: MailchimpApi, audience: str, field: FieldDefinition)
     check_made(field.name, made.get("tag"), "merge field")
 
 
-def _check_type(field: FieldDefinition, found: str) -> None:
-    if found not in COMPATIBLE.get(TYPES[field.type], {TYPES[field.type]}):
+def _check_type(field: FieldDefinition, kind: str) -> None:
+    if kind not in COMPATIBLE.get(TYPES[field.type], {TYPES[field.type]}):
         raise FixSettingsError(
-            f"Mailchimp merge field {field.name!r} has type {found}, expected {TYPES[field.type]}.",
+            f"Mailchimp merge field {field.name!r} has type {kind}, expected {TYPES[field.type]}.",
             fix=("Rename it in Mailchimp, or choose another name in personas.toml; a field's type can't be changed."),
         )

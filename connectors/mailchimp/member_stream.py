@@ -42,16 +42,16 @@ class MemberStream:
         if since is None:
             yield from self._all(newest, total, until, known(SHOWN), None)
             return
-        gap, found = int(cursor.get("gap", 0)), known(SHOWN)
-        before = len(found)
+        gap, seen = int(cursor.get("gap", 0)), known(SHOWN)
+        before = len(seen)
         for page in self._members.changed(since, newest, total):
-            found = _union(found, page)
+            seen = _union(seen, page)
             yield self._page(page, total)
-        surplus = total - len(found) - gap
+        surplus = total - len(seen) - gap
         # Who joined while we asked explains a difference once; one that stands at the next reading is a loss, also
         # where it has grown: somebody may leave for good every day.
         again = surplus * int(cursor.get("surplus", 0)) > 0
-        if surplus and (again or len(found) == before):
+        if surplus and (again or len(seen) == before):
             yield from self._all(newest, total, until, known(SHOWN), gap + surplus)
         else:
             yield self._end(until, gap, surplus)
@@ -75,8 +75,8 @@ class MemberStream:
         missing = known.filter(pc.invert(pc.is_in(known, value_set=seen))).to_pylist()
         surplus = total - len(seen)
         # where the count does not add up, absence is no proof: each is asked for
-        here = [one for key in missing if (one := self._members.one(key)) is not None] if surplus else []
-        gone = set(missing) - {platform_id(one) for one in here}
+        here = [member for key in missing if (member := self._members.one(key)) is not None] if surplus else []
+        gone = set(missing) - {platform_id(document) for document in here}
         yield self._page(here, total)
         if gone:
             table = [erased_contact(self._name, key, until) for key in sorted(gone)]

@@ -171,12 +171,12 @@ class Members:
         for _ in range(ASK_AGAIN):
             answer = self._ask(**query)
             page = answer["members"]
-            moments = (mailchimp_moment(one["last_changed"]) for one in page)
+            moments = (mailchimp_moment(member["last_changed"]) for member in page)
             early = since is not None and any(at is not None and at < since - SECOND for at in moments)
             same = (
                 len(page) > 1
                 and query["offset"]
-                and [one["id"] for one in page] == [member_document["id"] for member_document in last]
+                and [member["id"] for member in page] == [member_document["id"] for member_document in last]
             )
             if not early and not same:
                 return answer
@@ -237,12 +237,12 @@ def _row(
     given = {name: value for name in kept if (value := fields.get(name)) is not None and value != ""}
     shown = {name: shown_text(value, kinds.get(name, "")) for name, value in given.items()}
     location = member.get("location") or {}
-    told = {
+    facts = {
         "country_code": location.get("country_code"),
         "time_zone": location.get("timezone"),
         "language": member.get("language"),
     }
-    shown |= {name: text for name, text in told.items() if text}
+    shown |= {name: text for name, text in facts.items() if text}
     changed_at = mailchimp_moment(member.get("last_changed"))
     return {
         "connection": connection,

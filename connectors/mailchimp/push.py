@@ -29,11 +29,11 @@ MISSING = "This contact no longer exists in Mailchimp."
 
 def by_member(changes: Sequence[Change]) -> list[Member]:
     """Return the field changes of each member together."""
-    found: dict[str, list[Change]] = {}
+    groups: dict[str, list[Change]] = {}
     for change in changes:
         if change.kind == "field":
-            found.setdefault(change.platform_id, []).append(change)
-    return list(found.items())
+            groups.setdefault(change.platform_id, []).append(change)
+    return list(groups.items())
 
 
 def by_tag(changes: Sequence[Change], size: int) -> list[TagCall]:
@@ -151,16 +151,16 @@ def _answered(changes: Sequence[Change], answer: tuple[int, Any] | None, kinds: 
 def _kept(changes: Sequence[Change], shown: Mapping[str, Any], kinds: Mapping[str, str]) -> list[Outcome]:
     """A success that shows another value is none: text is cut at 255 bytes without a word."""
     fields = shown.get("merge_fields") or {}
-    found = []
+    outcomes = []
     for change in changes:
         kind = kinds.get(change.name, "text")
         present = one_form(fields.get(change.name, change.after), kind)
         if present == one_form(change.after, kind):
-            found.append(Outcome(change, "applied"))
+            outcomes.append(Outcome(change, "applied"))
         else:
             reason = f"Mailchimp reported success but returned {present!r}."
-            found.append(Outcome(change, "rejected", reason, "not_kept"))
-    return found
+            outcomes.append(Outcome(change, "rejected", reason, "not_kept"))
+    return outcomes
 
 
 def push_tags(
@@ -168,7 +168,7 @@ def push_tags(
 ) -> Iterator[list[Outcome]]:
     """Give and take tags, yielding outcomes call by call."""
     calls = [(tags.id_of(call[0]), call) for call in by_tag(changes, size)]  # here: threads would look them up each
-    yield from in_order(lambda one: _move(api, audience, *one), calls, workers=workers)
+    yield from in_order(lambda pair: _move(api, audience, *pair), calls, workers=workers)
 
 
 def _move(api: MailchimpApi, audience: str, tag: str | None, call: TagCall) -> list[Outcome]:
@@ -191,11 +191,11 @@ def _move(api: MailchimpApi, audience: str, tag: str | None, call: TagCall) -> l
         if error.answered:
             raise
         return [Outcome(change, "unknown", str(error), NO_ANSWER) for change in changes]
-    moved = {_address(one) for key in ("members_added", "members_removed") for one in answer.get(key, ())}
+    moved = {_address(member) for key in ("members_added", "members_removed") for member in answer.get(key, ())}
     refused = {
-        normalise_email(address): str(one.get("error"))
-        for one in answer.get("errors", ())
-        for address in one.get("email_addresses", ())
+        normalise_email(address): str(problem.get("error"))
+        for problem in answer.get("errors", ())
+        for address in problem.get("email_addresses", ())
     }
     if is_about_others({*moved, *refused}, (change.email for change in changes)):
         return [Outcome(change, "unknown", ABOUT_OTHERS, "not_mentioned") for change in changes]

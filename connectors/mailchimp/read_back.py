@@ -47,27 +47,27 @@ class MemberReadBack:
         wanted = set(keys)
         if len(keys) <= SINGLY:
             answers = in_order(self._members.one, keys, workers=self._workers)
-            found = {key: result for key, result in zip(keys, answers, strict=True) if result is not None}
+            members = {key: result for key, result in zip(keys, answers, strict=True) if result is not None}
         else:
             pages = self._members.present()
-            found = {key: one for page in pages for one in page if (key := platform_id(one)) in wanted}
-        return self._shown(changes, found)
+            members = {key: member for page in pages for member in page if (key := platform_id(member)) in wanted}
+        return self._shown(changes, members)
 
     def at_some(self, changes: Sequence[Change]) -> CurrentValues:
         """Return what is shown of those of *changes* whose members changed last: one request."""
         newest, _ = self._members.newest()
-        return self._shown(changes, {platform_id(one): one for one in newest})
+        return self._shown(changes, {platform_id(member): member for member in newest})
 
-    def _shown(self, changes: Iterable[Change], found: Mapping[str, MemberDocument]) -> CurrentValues:
-        here = [change for change in changes if change.platform_id in found]
+    def _shown(self, changes: Iterable[Change], documents: Mapping[str, MemberDocument]) -> CurrentValues:
+        here = [change for change in changes if change.platform_id in documents]
         tagged = [change for change in here if change.kind == "group"]
-        members = [found[key] for key in dict.fromkeys(change.platform_id for change in tagged)]
+        members = [documents[key] for key in dict.fromkeys(change.platform_id for change in tagged)]
         held = self._tags.of(members, {change.name for change in tagged})
         shown: CurrentValues = {}
         for change in here:
             key = change.platform_id
             if change.kind == "field":
-                fields = found[key].get("merge_fields") or {}
+                fields = documents[key].get("merge_fields") or {}
                 shown[key, "field", change.name] = _text(fields.get(change.name), self._kinds.get(change.name, ""))
             else:
                 shown[key, "group", change.name] = MEMBER if (key, change.name) in held else None

@@ -59,6 +59,8 @@ def problem_words(body: Mapping[str, Any]) -> str:
     """Return what a problem document says, with the fields that it names."""
     listed = body.get("errors")
     errors = listed if isinstance(listed, list) else ()
-    named = [f"{one.get('field')}: {one.get('message')}" if isinstance(one, dict) else str(one) for one in errors]
+    named = [
+        f"{error.get('field')}: {error.get('message')}" if isinstance(error, dict) else str(error) for error in errors
+    ]
     said = str(body.get("detail") or body.get("title") or "no reason given")
     return f"{said} ({'; '.join(named)})" if named else said

@@ -23,7 +23,7 @@ class Shop:
     def stores(self) -> list[str]:
         """Return the ids of the audience's stores; other audiences' stores are none of our business."""
         pages = self._api.pages(self._api.sdk.ecommerce.stores, key="stores", size=self._size)
-        return [str(one["id"]) for page in pages for one in page if one.get("list_id") == self._audience]
+        return [str(store["id"]) for page in pages for store in page if store.get("list_id") == self._audience]
 
     def all_orders(self) -> int:
         """Return how many orders all stores of the account have: one small request."""
@@ -44,7 +44,7 @@ class Shop:
             size=self._size,
             fields=["products.id", "products.type"],
         )
-        return {str(one["id"]): str(one.get("type") or "") for page in listed for one in page}
+        return {str(product["id"]): str(product.get("type") or "") for page in listed for product in page}
 
     def orders(self, store: str) -> Iterator[tuple[pa.Table, pa.Table]]:
         """Yield orders and their lines, page by page."""
@@ -52,7 +52,7 @@ class Shop:
         sdk = self._api.sdk.ecommerce
         for page in self._api.pages(sdk.get_store_orders, store, key="orders", size=self._size):
             yield (
-                pa.Table.from_pylist([self._order(store, one) for one in page], schema=ORDERS.columns),
+                pa.Table.from_pylist([self._order(store, order) for order in page], schema=ORDERS.columns),
                 pa.Table.from_pylist(list(self._lines(store, page, categories)), schema=ORDER_LINES.columns),
             )
 

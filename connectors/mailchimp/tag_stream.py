@@ -61,7 +61,7 @@ class TagStream:
         for page in present.settled:
             settled.append(self._rows(self._tags.shown(page, groups)))
             cut |= _hashes(page)
-        late = {platform_id(one): one for page in present.moved() for one in page}
+        late = {platform_id(member): member for page in present.moved() for member in page}
         cut = {member: key for member, key in cut.items() if key not in late} | _hashes(late.values())
         again = pa.array(late, pa.string())
         while settled:

@@ -49,12 +49,14 @@ class Tags:
             type="static",
             fields=["segments.id", "segments.name", "segments.member_count", "segments.updated_at"],
         )
-        listed = [one for page in pages for one in page]
-        self._ids = {str(one["name"]): str(one["id"]) for one in listed}
+        listed = [segment for page in pages for segment in page]
+        self._ids = {str(segment["name"]): str(segment["id"]) for segment in listed}
         return {
-            str(one["name"]).removeprefix(self.prefix): f"{one['id']}|{one['member_count']}|{one['updated_at']}"
-            for one in listed
-            if str(one["name"]).startswith(self.prefix) and not self._just_now(one)
+            str(segment["name"]).removeprefix(
+                self.prefix
+            ): f"{segment['id']}|{segment['member_count']}|{segment['updated_at']}"
+            for segment in listed
+            if str(segment["name"]).startswith(self.prefix) and not self._just_now(segment)
         }
 
     def _just_now(self, segment: Mapping[str, Any]) -> bool:
@@ -138,7 +140,7 @@ class Tags:
             include_transactional=True,
         )
         for page in pages:
-            yield from (str(one["id"]) for one in page)
+            yield from (str(member["id"]) for member in page)
 
 
 def shows_a_part(member: MemberDocument) -> bool:

@@ -15,12 +15,12 @@ def present_webhooks(api: MailchimpApi, audience: str) -> list[Webhook]:
     answer = api.call(api.sdk.lists.get_list_webhooks, audience)
     return [
         Webhook(
-            url=str(one["url"]),
-            events=tuple(name for name in EVENTS if (one.get("events") or {}).get(name)),
-            sources=tuple(name for name in SOURCES if (one.get("sources") or {}).get(name)),
-            signed=bool(one.get("signing_enabled")),
+            url=str(webhook["url"]),
+            events=tuple(name for name in EVENTS if (webhook.get("events") or {}).get(name)),
+            sources=tuple(name for name in SOURCES if (webhook.get("sources") or {}).get(name)),
+            signed=bool(webhook.get("signing_enabled")),
         )
-        for one in answer["webhooks"]
+        for webhook in answer["webhooks"]
     ]
 
 

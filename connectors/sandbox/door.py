@@ -192,7 +192,7 @@ class Door:
                     self.world.settings, name, frozenset(value) if name == "scopes" and value is not None else value
                 )
         elif what == "faults":
-            self.journal.faults[:] = [InjectedFault(**one) for one in body]
+            self.journal.faults[:] = [InjectedFault(**fault) for fault in body]
         elif what == "tables":
             answer = {name: table.rows for name, table in self.world.store.tables.items()}
         elif what == "truth":

@@ -50,8 +50,8 @@ def send_to_everybody(url: str, key: str, audience: str, *, title: str, subject:
 
 def tags_of(url: str, key: str, audience: str) -> dict[str, int]:
     """Return the tags of an audience, with the id of each."""
-    found = _call("GET", f"{url}/lists/{audience}/tag-search", key, None)["tags"]
-    return {str(one["name"]): int(one["id"]) for one in found}
+    tags = _call("GET", f"{url}/lists/{audience}/tag-search", key, None)["tags"]
+    return {str(tag["name"]): int(tag["id"]) for tag in tags}
 
 
 def recipients(url: str, key: str, campaign: str) -> int:

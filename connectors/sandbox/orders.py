@@ -99,7 +99,7 @@ def fill_from_orders(world: World, path: Path, *, orders_as: As = "ecommerce") -
 
 def read_purchases(path: Path) -> tuple[list[CustomerOrder], int]:
     """Return the orders of a CSV, Parquet or CDNOW file, and how many lines are no purchases."""
-    found: dict[tuple[str, str], CustomerOrder] = {}
+    orders: dict[tuple[str, str], CustomerOrder] = {}
     left_out = 0
     for number, row in enumerate(_rows(path), 1):
         cells = row
@@ -110,9 +110,9 @@ def read_purchases(path: Path) -> tuple[list[CustomerOrder], int]:
         if not customer or quantity <= 0 or price <= 0 or key.startswith("C"):
             left_out += 1
             continue
-        order = found.get((key, customer))
+        order = orders.get((key, customer))
         if order is None:
-            order = found[key, customer] = CustomerOrder(key, customer, _moment(cells["at"], path, number))
+            order = orders[key, customer] = CustomerOrder(key, customer, _moment(cells["at"], path, number))
             order.country = str(cells.get("country") or "")
         order.amount += quantity * price
         if cells.get("product"):
@@ -120,7 +120,7 @@ def read_purchases(path: Path) -> tuple[list[CustomerOrder], int]:
             order.lines.append(
                 OrderLine(str(cells["product"]), title, str(cells.get("category") or ""), quantity, price)
             )
-    return list(found.values()), left_out
+    return list(orders.values()), left_out
 
 
 def _rows(path: Path) -> Iterator[Mapping[str, Any]]:

@@ -40,7 +40,7 @@ def pages(
     last: Sequence[Any] = ()
     empty = 0
     while True:
-        answer = _next(lambda: ask(cursor), lambda found: following(found, cursor), entries, seen, last, what)  # noqa: B023 - called at once
+        answer = _next(lambda: ask(cursor), lambda page: following(page, cursor), entries, seen, last, what)  # noqa: B023 - called at once
         yield answer
         last, cursor = entries(answer), following(answer, cursor)
         if cursor is None:

@@ -23,8 +23,8 @@ class Missing:
 
     def __str__(self) -> str:
         """Return it in words."""
-        told = "; ".join(f"{c.text} ({_values(c.values)})" for c in self.clauses)
-        return f"{self.segment} needs {told}"
+        conditions = "; ".join(f"{c.text} ({_values(c.values)})" for c in self.clauses)
+        return f"{self.segment} needs {conditions}"
 
 
 def _values(values: Mapping[str, Any]) -> str:
@@ -100,14 +100,14 @@ def _flips(person: Mapping[str, Any], model: LinearModel) -> Iterator[Flip]:
         usual = max(abs(values[place]), abs(model.mean[place])) or 1.0
         for step in _steps(model, values, place, now):
             after = _beyond(values[place], step)
-            told = score_one(model, {**person, trait: after})
-            if told.segment != now and not (after < 0 <= min(values[place], model.mean[place])):
-                yield Flip(trait, person.get(trait), after, told.segment, abs(after - values[place]) / usual)
+            score = score_one(model, {**person, trait: after})
+            if score.segment != now and not (after < 0 <= min(values[place], model.mean[place])):
+                yield Flip(trait, person.get(trait), after, score.segment, abs(after - values[place]) / usual)
     for trait, named in options.items():
         for option in named:
-            told = score_one(model, {**person, trait: option})
-            if told.segment != now:
-                yield Flip(trait, person.get(trait), option, told.segment, 1.0)
+            score = score_one(model, {**person, trait: option})
+            if score.segment != now:
+                yield Flip(trait, person.get(trait), option, score.segment, 1.0)
 
 
 def _beyond(value: float, step: float) -> float:

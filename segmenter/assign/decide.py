@@ -62,11 +62,11 @@ def decide_all(
     Returns:
         One row a person of *people*, in the schema of `connectors.records.ASSIGNMENTS`.
     """
-    told, columns = with_answers(people, definitions, full)
+    table, columns = with_answers(people, definitions, full)
     moment = ibis.literal(as_of).cast("timestamp('UTC', 6)")
     old = previous.select(**{f"_old_{name}": previous[name] for name in ASSIGNMENTS.columns.names})
     old = old.filter(old["_old_as_of"] <= moment).mutate(_old=ibis.literal(value=True))
-    told = told.left_join(old, told.person_id == old["_old_person_id"]).view()
-    before = told["_old_segment"]
-    told = told.mutate(_chance_old=chance_of(told, columns, before), _shut=closed_to(told, before)).view()
-    return followed(told, definitions, as_of)
+    table = table.left_join(old, table.person_id == old["_old_person_id"]).view()
+    before = table["_old_segment"]
+    table = table.mutate(_chance_old=chance_of(table, columns, before), _shut=closed_to(table, before)).view()
+    return followed(table, definitions, as_of)

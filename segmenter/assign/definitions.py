@@ -180,7 +180,7 @@ class Definitions:
     def version(self) -> str:
         """Short digest of all of it: the version of "unclassified", which every source has a part in."""
         scorers = (*self.tools, *([self.model] if self.model else []))
-        told = [
+        settings = [
             [
                 scorer.version,
                 asdict(scorer.thresholds),
@@ -190,11 +190,11 @@ class Definitions:
             ]
             for scorer in scorers
         ]
-        return _digest([self.order, self.said_version, self.steps.version, told])
+        return _digest([self.order, self.said_version, self.steps.version, settings])
 
 
-def _digest(told: object) -> str:
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
+def _digest(document: object) -> str:
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def folded(text: str) -> str:
@@ -217,12 +217,12 @@ def declared_values(
     Returns:
         What is said, without regard to case, -> segment name.
     """
-    found: dict[str, str] = {}
+    names: dict[str, str] = {}
     for segment in segments:
-        for told in (segment.name, segment.title):
-            found.setdefault(folded(told), segment.name)
+        for spelling in (segment.name, segment.title):
+            names.setdefault(folded(spelling), segment.name)
     for persona in personas:
         own = [name for name in persona.segments if name in persona_of]
-        for told in (persona.slug, persona.name) if own else ():
-            found.setdefault(folded(told), own[0])
-    return found
+        for spelling in (persona.slug, persona.name) if own else ():
+            names.setdefault(folded(spelling), own[0])
+    return names

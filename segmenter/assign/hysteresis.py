@@ -65,11 +65,11 @@ def _moved(
 def _confirmed(
     previous: Mapping[str, Any], answer: SourceAnswer, definitions: Definitions, as_of: datetime
 ) -> dict[str, Any]:
-    told = {**previous, **dict.fromkeys(WAITING), "persona": definitions.persona_of.get(answer.segment or "")}
+    row = {**previous, **dict.fromkeys(WAITING), "persona": definitions.persona_of.get(answer.segment or "")}
     close = abs((answer.confidence or 0.0) - (previous["confidence"] or 0.0)) < ALIKE
     if close and all(getattr(answer, name) == previous[name] for name in ("runner_up", "source", "version")):
-        return told
-    return {**told, **{name: getattr(answer, name) for name in ANSWER_COLUMNS}, "as_of": as_of}
+        return row
+    return {**row, **{name: getattr(answer, name) for name in ANSWER_COLUMNS}, "as_of": as_of}
 
 
 def _may_move(previous: Mapping[str, Any], answer: SourceAnswer, definitions: Definitions, as_of: datetime) -> bool:
@@ -113,27 +113,28 @@ def _kept(
     return {**kept, "pending": answer.segment, "pending_since": since, "pending_sure": sure}
 
 
-def followed(told: Table, definitions: Definitions, as_of: datetime) -> Table:
+def followed(people: Table, definitions: Definitions, as_of: datetime) -> Table:
     """Return everybody's assignment, in the schema of `ASSIGNMENTS`.
 
     Args:
-        told: From `segmenter.assign.sources.with_answers`, with the assignments in force as ``_old_`` columns, ``_old``
+        people: From `segmenter.assign.sources.with_answers`,
+            with the assignments in force as ``_old_`` columns, ``_old``
             true where there is one, ``_chance_old``: how likely the old segment is to the model that answered, and
             ``_shut``: whether the old segment is full, and not the person's any more.
         definitions: The sources.
         as_of: UTC.
     """
-    columns = _answer_columns(told, definitions, as_of)
-    told = told.mutate(**columns).view()
+    columns = _answer_columns(people, definitions, as_of)
+    people = people.mutate(**columns).view()
     case = ibis.cases(
-        (~told["_known"], NEW),
-        (told["_same"], ibis.ifelse(told["_alike"], ALIKE_AS_BEFORE, TOLD)),
-        (told["_may"], MOVED),
+        (~people["_known"], NEW),
+        (people["_same"], ibis.ifelse(people["_alike"], ALIKE_AS_BEFORE, TOLD)),
+        (people["_may"], MOVED),
         else_=KEPT,
     )
-    told = told.mutate(_case=case).view()
-    persona = _persona(told, definitions, told["_case"].isin([ALIKE_AS_BEFORE, KEPT]))
-    decided = told.select("person_id", persona=persona, **_columns(told, definitions, as_of))
+    people = people.mutate(_case=case).view()
+    persona = _persona(people, definitions, people["_case"].isin([ALIKE_AS_BEFORE, KEPT]))
+    decided = people.select("person_id", persona=persona, **_columns(people, definitions, as_of))
     return decided.select(*ASSIGNMENTS.columns.names)
 
 
@@ -145,31 +146,31 @@ def _moment(at: datetime) -> Any:
     return ibis.literal(at).cast("timestamp('UTC', 6)")
 
 
-def _answer_columns(told: Table, definitions: Definitions, as_of: datetime) -> dict[str, Any]:
+def _answer_columns(people: Table, definitions: Definitions, as_of: datetime) -> dict[str, Any]:
     """Conditions of `followed_one` as Boolean columns, never null."""
-    holding, old, segment = definitions.holding, told["_old_segment"], told["_segment"]
+    holding, old, segment = definitions.holding, people["_old_segment"], people["_segment"]
     long_ago = _moment(as_of - holding.rest)
-    settled = _true(told["_old_source"].isin(SETTLED))
-    edited = ~told["_old_version"].isin(sorted(definitions.versions)) & (segment.notnull() | settled)
+    settled = _true(people["_old_source"].isin(SETTLED))
+    edited = ~people["_old_version"].isin(sorted(definitions.versions)) & (segment.notnull() | settled)
     gone = old.notnull() & ~old.isin(sorted(definitions.segments))
-    by_model = _true(told["_source"] == "model")
-    lead = ~by_model | _true(told["_confidence"] - told["_chance_old"] >= holding.lead)
-    rested = told["_old_moved_at"].isnull() | _true(told["_old_moved_at"] <= long_ago)
-    again = told["_old_pending_since"].notnull() & told["_old_pending"].identical_to(segment)
-    stayed = again & _true(told["_old_pending_since"] <= long_ago)
-    twice = again & _true(told["_old_pending_sure"]) & _true(told["_old_pending_since"] < _moment(as_of))
+    by_model = _true(people["_source"] == "model")
+    lead = ~by_model | _true(people["_confidence"] - people["_chance_old"] >= holding.lead)
+    rested = people["_old_moved_at"].isnull() | _true(people["_old_moved_at"] <= long_ago)
+    again = people["_old_pending_since"].notnull() & people["_old_pending"].identical_to(segment)
+    stayed = again & _true(people["_old_pending_since"] <= long_ago)
+    twice = again & _true(people["_old_pending_sure"]) & _true(people["_old_pending_since"] < _moment(as_of))
     unsure = segment.isnull() & ~settled
     waited = ibis.ifelse(by_model & old.notnull(), stayed | (twice & rested & lead), stayed | rested)
-    close = (told["_confidence"].fill_null(0.0) - told["_old_confidence"].fill_null(0.0)).abs() < ALIKE
+    close = (people["_confidence"].fill_null(0.0) - people["_old_confidence"].fill_null(0.0)).abs() < ALIKE
     for name in ("runner_up", "source", "version"):
-        close &= told[f"_{name}"].identical_to(told[f"_old_{name}"])
-    at_once = _true(told["_source"].isin(AT_ONCE))
-    expired = _true(told["_old_expires_at"] <= _moment(as_of))
+        close &= people[f"_{name}"].identical_to(people[f"_old_{name}"])
+    at_once = _true(people["_source"].isin(AT_ONCE))
+    expired = _true(people["_old_expires_at"] <= _moment(as_of))
     return {
-        "_known": _true(told["_old"]),
-        "_same": _true(told["_old"]) & segment.identical_to(old),
+        "_known": _true(people["_old"]),
+        "_same": _true(people["_old"]) & segment.identical_to(old),
         "_alike": close,
-        "_may": _true(edited) | gone | told["_shut"] | at_once | ibis.ifelse(unsure, expired, waited),
+        "_may": _true(edited) | gone | people["_shut"] | at_once | ibis.ifelse(unsure, expired, waited),
         "_again": again,
         "_sure": old.isnull() | lead,
         "_unsure": unsure,
@@ -180,27 +181,27 @@ def _true(condition: Any) -> Any:
     return condition.fill_null(False)  # noqa: FBT003 - an expression
 
 
-def _columns(told: Table, definitions: Definitions, as_of: datetime) -> dict[str, Any]:
-    case, moment = told["_case"], _moment(as_of)
+def _columns(people: Table, definitions: Definitions, as_of: datetime) -> dict[str, Any]:
+    case, moment = people["_case"], _moment(as_of)
     time = ibis.null(moment.type())
     stays, starts = case.isin([ALIKE_AS_BEFORE, KEPT]), case.isin([NEW, MOVED])
-    pends, expires = (case == KEPT) & ~told["_unsure"], (case == KEPT) & told["_unsure"]
-    since = ibis.ifelse(told["_again"], told["_old_pending_since"], moment)
-    end = ibis.coalesce(told["_old_expires_at"], _moment(as_of + definitions.holding.expiry))
-    moved = ibis.cases((case == NEW, time), (case == MOVED, moment), else_=told["_old_moved_at"])
+    pends, expires = (case == KEPT) & ~people["_unsure"], (case == KEPT) & people["_unsure"]
+    since = ibis.ifelse(people["_again"], people["_old_pending_since"], moment)
+    end = ibis.coalesce(people["_old_expires_at"], _moment(as_of + definitions.holding.expiry))
+    moved = ibis.cases((case == NEW, time), (case == MOVED, moment), else_=people["_old_moved_at"])
     return {
-        **{name: ibis.ifelse(stays, told[f"_old_{name}"], told[f"_{name}"]) for name in ANSWER_COLUMNS},
-        "as_of": ibis.ifelse(stays, told["_old_as_of"], moment),
-        "since": ibis.ifelse(starts, moment, told["_old_since"]),
+        **{name: ibis.ifelse(stays, people[f"_old_{name}"], people[f"_{name}"]) for name in ANSWER_COLUMNS},
+        "as_of": ibis.ifelse(stays, people["_old_as_of"], moment),
+        "since": ibis.ifelse(starts, moment, people["_old_since"]),
         "moved_at": moved,
-        "pending": ibis.ifelse(pends, told["_segment"], ibis.null("string")),
+        "pending": ibis.ifelse(pends, people["_segment"], ibis.null("string")),
         "pending_since": ibis.ifelse(pends, since, time),
-        "pending_sure": ibis.ifelse(pends, told["_sure"], ibis.null("boolean")),
+        "pending_sure": ibis.ifelse(pends, people["_sure"], ibis.null("boolean")),
         "expires_at": ibis.ifelse(expires, end, time),
     }
 
 
-def _persona(told: Table, definitions: Definitions, stays: Any) -> Any:
-    segment: Any = ibis.ifelse(stays, told["_old_segment"], told["_segment"])
+def _persona(people: Table, definitions: Definitions, stays: Any) -> Any:
+    segment: Any = ibis.ifelse(stays, people["_old_segment"], people["_segment"])
     named = [(segment == name, slug) for name, slug in definitions.persona_of.items()]
     return ibis.cases(*named, else_=ibis.null("string")) if named else ibis.null("string")

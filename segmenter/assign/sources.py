@@ -70,28 +70,28 @@ def with_answers(
         ``person_id``, the answers, the chances of each model, and of segments that are full whether they are closed,
         without the traits; and where each source's answer is.
     """
-    told, columns = _known(people, definitions), []
-    told = _with_closed(told, definitions, closed)
+    table, columns = _known(people, definitions), []
+    table = _with_closed(table, definitions, closed)
     if definitions.pinned:
-        told = _with_pins(told, definitions)
+        table = _with_pins(table, definitions)
         columns.append(SourceColumn("pinned", PINNED, ""))
     doors = _doors(definitions, closed)
     for source in definitions.order:
         if source == "declared" and definitions.declared:
-            told = _with_declared(told, definitions)
+            table = _with_declared(table, definitions)
             columns.append(SourceColumn(source, "_declared_", definitions.said_version))
         elif source == "rules":
-            told = with_rules(
-                told, definitions.steps, "_rules_", {name: told[column] for name, column in doors.items()}
+            table = with_rules(
+                table, definitions.steps, "_rules_", {name: table[column] for name, column in doors.items()}
             )
             columns.append(SourceColumn(source, "_rules_", definitions.steps.version))
         for place, scorer in enumerate(definitions.scorers.get(source, ())):
             prefix = f"_{source}{place}_"
-            known = left_out(told, definitions.steps) if scorer.learned_from_rules else ibis.literal(value=False)
-            others = ~as_ibis(scorer.who.tree, told).fill_null(False) if scorer.who else ibis.literal(value=False)  # noqa: FBT003
-            told = _with_scores(told.mutate(_left_out=known, _others=others).view(), scorer, source, prefix)
+            known = left_out(table, definitions.steps) if scorer.learned_from_rules else ibis.literal(value=False)
+            others = ~as_ibis(scorer.who.tree, table).fill_null(False) if scorer.who else ibis.literal(value=False)  # noqa: FBT003
+            table = _with_scores(table.mutate(_left_out=known, _others=others).view(), scorer, source, prefix)
             columns.append(SourceColumn(source, prefix, scorer.version, scorer))
-    return _first(told, columns, definitions, doors), columns
+    return _first(table, columns, definitions, doors), columns
 
 
 def _doors(definitions: Definitions, closed: Table | None) -> dict[str, str]:
@@ -101,10 +101,10 @@ def _doors(definitions: Definitions, closed: Table | None) -> dict[str, str]:
     return {name: f"{CLOSED}{name}" for names in definitions.capped.values() for name in names}
 
 
-def _with_closed(told: Table, definitions: Definitions, closed: Table | None) -> Table:
+def _with_closed(answers: Table, definitions: Definitions, closed: Table | None) -> Table:
     """One Boolean column a segment: closed to whom a segment with a cap is closed that it is, or lies in."""
     if closed is None:
-        return told
+        return answers
     within = {
         name: [capped for capped, names in definitions.capped.items() if name in names]
         for name in _doors(definitions, closed)
@@ -112,24 +112,24 @@ def _with_closed(told: Table, definitions: Definitions, closed: Table | None) ->
     wide = closed.group_by("person_id").aggregate(
         **{f"{CLOSED}{name}": closed.segment.isin(capped).any() for name, capped in within.items()}
     )
-    joined = told.left_join(wide, "person_id").drop("person_id_right")
+    joined = answers.left_join(wide, "person_id").drop("person_id_right")
     return joined.mutate(**{f"{CLOSED}{name}": joined[f"{CLOSED}{name}"].fill_null(False) for name in within}).view()  # noqa: FBT003
 
 
-def _with_pins(told: Table, definitions: Definitions) -> Table:
+def _with_pins(answers: Table, definitions: Definitions) -> Table:
     rows = [
         {
             "_pinned_person": person,
-            f"{PINNED}segment": one.segment,
-            f"{PINNED}reasons": one.reasons,
-            f"{PINNED}version": one.version,
+            f"{PINNED}segment": pin.segment,
+            f"{PINNED}reasons": pin.reasons,
+            f"{PINNED}version": pin.version,
         }
-        for person, one in definitions.pinned.items()
+        for person, pin in definitions.pinned.items()
     ]
     pins = ibis.memtable(rows, schema=dict.fromkeys(rows[0], "string"))
-    told = told.left_join(pins, told.person_id == pins["_pinned_person"])
+    answers = answers.left_join(pins, answers.person_id == pins["_pinned_person"])
     nothing = {f"{PINNED}confidence": ibis.null("float64"), f"{PINNED}runner_up": ibis.null("string")}
-    return told.mutate(**nothing, **{f"{PINNED}reasons": told[f"{PINNED}reasons"].fill_null("")}).view()
+    return answers.mutate(**nothing, **{f"{PINNED}reasons": answers[f"{PINNED}reasons"].fill_null("")}).view()
 
 
 def _known(people: Table, definitions: Definitions) -> Table:
@@ -140,9 +140,9 @@ def _known(people: Table, definitions: Definitions) -> Table:
     return wanted.mutate(**cleaned).view() if cleaned else wanted
 
 
-def _with_declared(told: Table, definitions: Definitions) -> Table:
+def _with_declared(table: Table, definitions: Definitions) -> Table:
     trait = str(definitions.declared)
-    value: Any = told[trait]
+    value: Any = table[trait]
     plain = value.re_replace("^ +| +$", "").translate(UPPER, LOWER)
     meant: Mapping[str, str] = definitions.declared_values
     by_segment = {name: [v for v, meaning in meant.items() if meaning == name] for name in meant.values()}
@@ -152,31 +152,31 @@ def _with_declared(told: Table, definitions: Definitions) -> Table:
         if by_segment
         else nothing
     )
-    told = told.mutate(_declared_segment=segment).view()
-    found = told["_declared_segment"].notnull()
-    unheard = sentence_expression(not_a_segment(trait, told[trait])).fill_null("")
-    return told.mutate(
-        _declared_confidence=ibis.ifelse(found, 1.0, ibis.null("float64")),
+    table = table.mutate(_declared_segment=segment).view()
+    hit = table["_declared_segment"].notnull()
+    unheard = sentence_expression(not_a_segment(trait, table[trait])).fill_null("")
+    return table.mutate(
+        _declared_confidence=ibis.ifelse(hit, 1.0, ibis.null("float64")),
         _declared_runner_up=nothing,
-        _declared_reasons=ibis.ifelse(found, sentence_expression(declared_reason(trait, told[trait])), unheard),
+        _declared_reasons=ibis.ifelse(hit, sentence_expression(declared_reason(trait, table[trait])), unheard),
     ).view()
 
 
-def _with_scores(told: Table, scorer: Scorer, source: Source, prefix: str) -> Table:
+def _with_scores(table: Table, scorer: Scorer, source: Source, prefix: str) -> Table:
     model, limits, meaning = scorer.model, scorer.thresholds, scorer.meaning
-    told = scored(told, model, prefix)
+    table = scored(table, model, prefix)
     if scorer.means:
-        told = meant(told, model, meaning, prefix)
-    told = with_reasons(told, model, prefix, scorer.speech)
-    apart, others = told["_left_out"], told["_others"]
+        table = meant(table, model, meaning, prefix)
+    table = with_reasons(table, model, prefix, scorer.speech)
+    apart, others = table["_left_out"], table["_others"]
     traits = len(model.traits)
-    enough = ~apart & ~others & (told[f"{prefix}known"] >= limits.known)
-    confidence, second = told[f"{prefix}confidence"], told[f"{prefix}second"]
+    enough = ~apart & ~others & (table[f"{prefix}known"] >= limits.known)
+    confidence, second = table[f"{prefix}confidence"], table[f"{prefix}second"]
     sure = enough & (confidence >= limits.confidence) & (confidence - second >= limits.margin)
-    count = (told[f"{prefix}known"] * float(traits)).round().cast("int64").cast("string")
+    count = (table[f"{prefix}known"] * float(traits)).round().cast("int64").cast("string")
     some: Any = sentence_expression(not_known(source, count, traits, limits.known))
-    unknown: Any = ibis.ifelse(told[f"{prefix}known"] > 0, some, "")
-    labels = told[f"{prefix}segment"], told[f"{prefix}runner_up"]
+    unknown: Any = ibis.ifelse(table[f"{prefix}known"] > 0, some, "")
+    labels = table[f"{prefix}segment"], table[f"{prefix}runner_up"]
     unsure = sentence_expression(not_sure(source, labels[0], percent(confidence), labels[1], percent(second)))
     strange = sentence_expression(left_out_by_rules(source))
     segment, runner_up = (as_segments(label, model, meaning) for label in labels) if scorer.means else labels
@@ -185,11 +185,11 @@ def _with_scores(told: Table, scorer: Scorer, source: Source, prefix: str) -> Ta
         (others, ""),
         (apart, strange),
         (gone, sentence_expression(let_go(source, labels[0]))),
-        (sure, told[f"{prefix}reasons"]),
+        (sure, table[f"{prefix}reasons"]),
         (~enough, unknown),
         else_=unsure,
     )
-    kept = told.drop(*(name for name in told.columns if name in feature_columns(model, prefix)))
+    kept = table.drop(*(name for name in table.columns if name in feature_columns(model, prefix)))
     sure &= segment.notnull()
     answers = {"segment": segment, "confidence": confidence, "runner_up": runner_up}
     return kept.mutate(
@@ -198,41 +198,41 @@ def _with_scores(told: Table, scorer: Scorer, source: Source, prefix: str) -> Ta
     ).view()
 
 
-def _first(told: Table, columns: list[SourceColumn], definitions: Definitions, doors: Mapping[str, str]) -> Table:
+def _first(table: Table, columns: list[SourceColumn], definitions: Definitions, doors: Mapping[str, str]) -> Table:
     """The first answer in the order of the sources; where there is none, why each of them gave none."""
-    told = _behind_doors(told, columns, doors)
-    answered = [(told[f"{column.prefix}segment"].notnull(), column) for column in columns]
+    table = _behind_doors(table, columns, doors)
+    answered = [(table[f"{column.prefix}segment"].notnull(), column) for column in columns]
     firsts: dict[str, Any] = {}
     for name in ANSWER_COLUMNS:
         kind = "float64" if name == "confidence" else "string"
-        firsts[f"_{name}"] = _cases([(yes, told[f"{c.prefix}{name}"]) for yes, c in answered], ibis.null(kind))
-    firsts["_reasons"] = _cases([(yes, told[f"{c.prefix}reasons"]) for yes, c in answered], _silence(told, columns))
+        firsts[f"_{name}"] = _cases([(yes, table[f"{c.prefix}{name}"]) for yes, c in answered], ibis.null(kind))
+    firsts["_reasons"] = _cases([(yes, table[f"{c.prefix}reasons"]) for yes, c in answered], _silence(table, columns))
     firsts["_source"] = _cases([(yes, ibis.literal(c.source, "string")) for yes, c in answered], ibis.null("string"))
     of_all = ibis.literal(definitions.version)
-    firsts["_version"] = _cases([(yes, _version(told, c)) for yes, c in answered], of_all)
+    firsts["_version"] = _cases([(yes, _version(table, c)) for yes, c in answered], of_all)
     firsts["_place"] = _cases(
         [(yes, ibis.literal(i, "int64")) for i, (yes, _) in enumerate(answered)], ibis.literal(-1, "int64")
     )
     chances = [name for column in columns for name in _chances(column)]
-    return told.select("person_id", *chances, *doors.values(), **firsts).view()
+    return table.select("person_id", *chances, *doors.values(), **firsts).view()
 
 
-def _version(told: Table, column: SourceColumn) -> Any:
-    return told[f"{PINNED}version"] if column.source == "pinned" else ibis.literal(column.version)
+def _version(answers: Table, column: SourceColumn) -> Any:
+    return answers[f"{PINNED}version"] if column.source == "pinned" else ibis.literal(column.version)
 
 
-def _behind_doors(told: Table, columns: list[SourceColumn], doors: Mapping[str, str]) -> Table:
+def _behind_doors(answers: Table, columns: list[SourceColumn], doors: Mapping[str, str]) -> Table:
     """Take back answers that are closed to a person; rules have looked for another already, and a pin opens all."""
     taken: dict[str, Any] = {}
     for column in columns:
         if doors and column.source not in {"pinned", "rules"}:
-            segment: Any = told[f"{column.prefix}segment"]
-            shut = reduce(or_, ((segment == name) & told[door] for name, door in doors.items())).fill_null(False)  # noqa: FBT003
+            segment: Any = answers[f"{column.prefix}segment"]
+            shut = reduce(or_, ((segment == name) & answers[door] for name, door in doors.items())).fill_null(False)  # noqa: FBT003
             taken[f"{column.prefix}reasons"] = ibis.ifelse(
-                shut, sentence_expression(full(segment)), told[f"{column.prefix}reasons"]
+                shut, sentence_expression(full(segment)), answers[f"{column.prefix}reasons"]
             )
             taken[f"{column.prefix}segment"] = ibis.ifelse(shut, ibis.null("string"), segment)
-    return told.mutate(**taken).view() if taken else told
+    return answers.mutate(**taken).view() if taken else answers
 
 
 def _chances(column: SourceColumn) -> list[str]:
@@ -243,33 +243,33 @@ def _cases(branches: list[tuple[Any, Any]], otherwise: Any) -> Any:
     return ibis.cases(*branches, else_=otherwise) if branches else otherwise
 
 
-def _silence(told: Table, columns: list[SourceColumn]) -> Any:
+def _silence(table: Table, columns: list[SourceColumn]) -> Any:
     text: Any = ibis.literal("")
     for column in columns:
-        own: Any = told[f"{column.prefix}reasons"]
+        own: Any = table[f"{column.prefix}reasons"]
         semicolon: Any = ibis.literal("; ")
         text = text.concat(ibis.ifelse(own == "", "", semicolon.concat(own)))
     return ibis.ifelse(text == "", NOBODY_ASKED, text.substr(2))
 
 
-def closed_to(told: Table, segment: Any) -> Any:
+def closed_to(answers: Table, segment: Any) -> Any:
     """Return whether *segment* is closed to a person, of a table that `with_answers` returned."""
-    names = [name.removeprefix(CLOSED) for name in told.columns if name.startswith(CLOSED)]
-    shut = [(segment == name) & told[f"{CLOSED}{name}"] for name in names]
+    names = [name.removeprefix(CLOSED) for name in answers.columns if name.startswith(CLOSED)]
+    shut = [(segment == name) & answers[f"{CLOSED}{name}"] for name in names]
     told_shut: Any = reduce(or_, shut, ibis.literal(value=False))
     return told_shut.fill_null(False)  # noqa: FBT003 - an expression
 
 
-def chance_of(told: Table, columns: list[SourceColumn], segment: Any) -> Any:
+def chance_of(table: Table, columns: list[SourceColumn], segment: Any) -> Any:
     """Return how likely *segment* is to the model that answered: 0 where no model did, or where it does not know it."""
     branches = []
     for place, column in enumerate(columns):
         if column.scorer is not None:
             meaning, names = column.scorer.meaning, _chances(column)
             chances = [
-                (segment == meaning.segment(group), reduce(add, (told[names[place]] for place in places)))
+                (segment == meaning.segment(group), reduce(add, (table[names[place]] for place in places)))
                 for group, places in enumerate(meaning.groups)
                 if meaning.segment(group) is not None
             ]
-            branches.append((told["_place"] == place, ibis.cases(*chances, else_=0.0)))
+            branches.append((table["_place"] == place, ibis.cases(*chances, else_=0.0)))
     return _cases(branches, ibis.literal(0.0))

@@ -76,7 +76,7 @@ def _answers(
     if source == "rules":
         segment, confidence, runner_up, reasons = rule_answer(person, definitions.steps, closed)
         return [SourceAnswer(segment, confidence, runner_up, reasons, "rules", definitions.steps.version)]
-    apart = any(one.learned_from_rules for one in definitions.scorers[source]) and left_out_one(
+    apart = any(scorer.learned_from_rules for scorer in definitions.scorers[source]) and left_out_one(
         person, definitions.steps
     )
     return [
@@ -103,8 +103,8 @@ def _declared(person: Mapping[str, Any], definitions: Definitions) -> SourceAnsw
         return SourceAnswer(None, None, None, "", "declared", definitions.said_version)
     segment = definitions.declared_values.get(folded(value))
     if segment is None:
-        told = put_together(not_a_segment(trait, value))
-        return SourceAnswer(None, None, None, told, "declared", definitions.said_version)
+        sentence = put_together(not_a_segment(trait, value))
+        return SourceAnswer(None, None, None, sentence, "declared", definitions.said_version)
     return SourceAnswer(
         segment, 1.0, None, put_together(declared_reason(trait, value)), "declared", definitions.said_version
     )
@@ -118,12 +118,12 @@ def _scored(person: Mapping[str, Any], scorer: Scorer, source: Source) -> Source
         parts = not_known(source, str(round(score.known * traits)), traits, limits.known)
         return replace(silent, reasons=put_together(parts) if score.known else "")
     meaning, labels = scorer.meaning, scorer.model.labels
-    found = meant_one(score.probabilities, meaning) if scorer.means else _plain(score, labels)
-    best, runner_up = labels[found.lead], labels[found.rival]
-    if found.confidence < limits.confidence or found.confidence - found.second < limits.margin:
-        parts = not_sure(source, best, percent_one(found.confidence), runner_up, percent_one(found.second))
+    answer = meant_one(score.probabilities, meaning) if scorer.means else _plain(score, labels)
+    best, runner_up = labels[answer.lead], labels[answer.rival]
+    if answer.confidence < limits.confidence or answer.confidence - answer.second < limits.margin:
+        parts = not_sure(source, best, percent_one(answer.confidence), runner_up, percent_one(answer.second))
         return replace(silent, reasons=put_together(parts))
-    if found.segment is None:
+    if answer.segment is None:
         return replace(silent, reasons=put_together(let_go(source, best)))
     reasons = reasons_one(scorer.model, person, score._replace(segment=best, runner_up=runner_up), scorer.speech)
     chances = {
@@ -131,4 +131,4 @@ def _scored(person: Mapping[str, Any], scorer: Scorer, source: Source) -> Source
         for group, places in enumerate(meaning.groups)
         if meaning.segment(group) is not None
     }
-    return SourceAnswer(found.segment, found.confidence, found.runner_up, reasons, source, scorer.version, chances)
+    return SourceAnswer(answer.segment, answer.confidence, answer.runner_up, reasons, source, scorer.version, chances)

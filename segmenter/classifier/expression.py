@@ -33,8 +33,8 @@ def score_expression(people: Table, model: LinearModel, prefix: str = "") -> Tab
         All columns of *people*, ``p0`` to ``pn`` in the order of the labels, ``segment``, ``confidence``,
         ``runner_up``, ``second``, and ``known``; confidence and second are null for k-means.
     """
-    told = scored(people, model, prefix)
-    return told.drop(*(name for name in told.columns if name in feature_columns(model, prefix)))
+    table = scored(people, model, prefix)
+    return table.drop(*(name for name in table.columns if name in feature_columns(model, prefix)))
 
 
 def feature_columns(model: LinearModel, prefix: str) -> frozenset[str]:
@@ -61,44 +61,46 @@ def scored(people: Table, model: LinearModel, prefix: str) -> Table:
     Returns:
         *people* with the feature columns and, after *prefix*, the model's answer as `score_expression` describes it.
     """
-    told = _with_totals(people, model, prefix)
+    table = _with_totals(people, model, prefix)
     places = range(len(model.labels))
-    top = ibis.greatest(*(told[f"{prefix}z{i}"] for i in places))
-    best = ibis.cases(*((told[f"{prefix}z{i}"] == top, ibis.literal(i, "int64")) for i in places))
-    told = told.mutate(**{f"{prefix}top": top, f"{prefix}best": best}).view()
-    after = ibis.greatest(*(_others(told, prefix, i) for i in places))
-    told = told.mutate(
+    top = ibis.greatest(*(table[f"{prefix}z{i}"] for i in places))
+    best = ibis.cases(*((table[f"{prefix}z{i}"] == top, ibis.literal(i, "int64")) for i in places))
+    table = table.mutate(**{f"{prefix}top": top, f"{prefix}best": best}).view()
+    after = ibis.greatest(*(_others(table, prefix, i) for i in places))
+    table = table.mutate(
         **{f"{prefix}after": after},
-        **{f"{prefix}e{i}": (told[f"{prefix}z{i}"] - told[f"{prefix}top"]).exp() for i in places},
+        **{f"{prefix}e{i}": (table[f"{prefix}z{i}"] - table[f"{prefix}top"]).exp() for i in places},
     ).view()
-    whole = reduce(add, (told[f"{prefix}e{i}"] for i in places))
+    whole = reduce(add, (table[f"{prefix}e{i}"] for i in places))
     second = ibis.cases(
-        *((_others(told, prefix, i) == told[f"{prefix}after"], ibis.literal(i, "int64")) for i in places)
+        *((_others(table, prefix, i) == table[f"{prefix}after"], ibis.literal(i, "int64")) for i in places)
     )
-    told = told.mutate(**{f"{prefix}whole": whole, f"{prefix}next": second}).view()
-    likely = {f"{prefix}p{i}": told[f"{prefix}e{i}"] / told[f"{prefix}whole"] for i in places}
+    table = table.mutate(**{f"{prefix}whole": whole, f"{prefix}next": second}).view()
+    likely = {f"{prefix}p{i}": table[f"{prefix}e{i}"] / table[f"{prefix}whole"] for i in places}
     done = (f"{prefix}{name}{i}" for name in "ze" for i in places)
-    told = told.mutate(**likely).drop(*done, f"{prefix}whole", f"{prefix}top", f"{prefix}after").view()
-    return _named(told, model, prefix)
+    table = table.mutate(**likely).drop(*done, f"{prefix}whole", f"{prefix}top", f"{prefix}after").view()
+    return _named(table, model, prefix)
 
 
-def _others(told: Table, prefix: str, place: int) -> Any:
+def _others(table: Table, prefix: str, place: int) -> Any:
     """One label's z, far below all where it is the best one."""
-    return ibis.ifelse(told[f"{prefix}best"] == place, ibis.literal(float("-inf")), told[f"{prefix}z{place}"])
+    return ibis.ifelse(table[f"{prefix}best"] == place, ibis.literal(float("-inf")), table[f"{prefix}z{place}"])
 
 
-def _named(told: Table, model: LinearModel, prefix: str) -> Table:
+def _named(table: Table, model: LinearModel, prefix: str) -> Table:
     places = range(len(model.labels))
-    best, following = told[f"{prefix}best"], told[f"{prefix}next"]
+    best, following = table[f"{prefix}best"], table[f"{prefix}next"]
     nothing = ibis.null("float64")
 
     def likely(place: Any) -> Any:
         return (
-            ibis.cases(*((place == i, told[f"{prefix}p{i}"]) for i in places)) if model.tells_probabilities else nothing
+            ibis.cases(*((place == i, table[f"{prefix}p{i}"]) for i in places))
+            if model.tells_probabilities
+            else nothing
         )
 
     return (
-        told.mutate(
+        table.mutate(
             **{
                 f"{prefix}segment": ibis.cases(*((best == i, model.labels[i]) for i in places)),
                 f"{prefix}confidence": likely(best),
@@ -115,15 +117,15 @@ def _with_totals(people: Table, model: LinearModel, prefix: str) -> Table:
     """Add features ``x``, totals ``z`` and ``known``."""
     values = {f"{prefix}x{i}": _feature(people, *read) for i, read in enumerate(model.reads)}
     known = reduce(add, (_known(people, trait, model).cast("float64") for trait in model.traits))
-    told = people.mutate(**values, **{f"{prefix}known": known / float(len(model.traits))}).view()
-    return told.mutate(**{f"{prefix}z{i}": _total(told, model, prefix, i) for i in range(len(model.labels))}).view()
+    table = people.mutate(**values, **{f"{prefix}known": known / float(len(model.traits))}).view()
+    return table.mutate(**{f"{prefix}z{i}": _total(table, model, prefix, i) for i in range(len(model.labels))}).view()
 
 
-def _total(told: Table, model: LinearModel, prefix: str, place: int) -> Any:
+def _total(table: Table, model: LinearModel, prefix: str, place: int) -> Any:
     """Add up b, w0 x0, w1 x1 and so on, in this order: see `segmenter.classifier.linear`."""
     total: Any = exact(model.intercepts[place])
     for number, weight in enumerate(model.weights[place]):
-        total = total + told[f"{prefix}x{number}"] * exact(weight)
+        total = total + table[f"{prefix}x{number}"] * exact(weight)
     return total
 
 

@@ -55,6 +55,6 @@ def _features(people: pa.Table, trait: Trait) -> Iterator[str]:
         yield trait.name
         return
     counted = pc.value_counts(people[trait.name].combine_chunks().drop_null()).to_pylist()
-    common = [(-one["counts"], one["values"]) for one in counted if one["counts"] >= LEAST_OF_OPTION]
+    common = [(-entry["counts"], entry["values"]) for entry in counted if entry["counts"] >= LEAST_OF_OPTION]
     for _, option in sorted(common)[:MOST_OPTIONS]:
         yield f"{trait.name}={option}"

@@ -110,6 +110,6 @@ def _made(
         tuple(features),
         tuple(tuple(row) for row in weights.tolist()),
         tuple(intercepts.tolist()),
-        tuple(float(one) for one in fill),
-        tuple(float(one) for one in mean),
+        tuple(float(value) for value in fill),
+        tuple(float(value) for value in mean),
     )

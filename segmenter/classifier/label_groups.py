@@ -87,17 +87,17 @@ def meant_one(chances: Sequence[float], meaning: Meaning) -> Meant:
     """
     sums = [reduce(add, (chances[place] for place in group)) for group in meaning.groups]
     best = sums.index(max(sums))
-    others = {group: one for group, one in enumerate(sums) if group != best}
+    others = {group: chance for group, chance in enumerate(sums) if group != best}
     second = max(others, key=lambda group: others[group])
     lead, rival = (max(meaning.groups[group], key=lambda place: chances[place]) for group in (best, second))
     return Meant(meaning.segment(best), sums[best], meaning.segment(second), sums[second], lead, rival)
 
 
-def meant(told: Table, model: LinearModel, meaning: Meaning, prefix: str) -> Table:
+def meant(table: Table, model: LinearModel, meaning: Meaning, prefix: str) -> Table:
     """Put into ``segment`` and ``runner_up`` the likeliest label of each group, its whole chance beside it.
 
     Args:
-        told: What `segmenter.classifier.expression.scored` made.
+        table: What `segmenter.classifier.expression.scored` made.
         model: The model.
         meaning: Of its labels.
         prefix: Before the names of its columns.
@@ -105,40 +105,40 @@ def meant(told: Table, model: LinearModel, meaning: Meaning, prefix: str) -> Tab
     Returns:
         *told* with the columns ``segment``, ``confidence``, ``runner_up`` and ``second`` after *prefix*; null: retired.
     """
-    sums = {f"{prefix}s{g}": _sum(told, prefix, group) for g, group in enumerate(meaning.groups)}
-    told = told.mutate(**sums).view()
+    sums = {f"{prefix}s{g}": _sum(table, prefix, group) for g, group in enumerate(meaning.groups)}
+    table = table.mutate(**sums).view()
     places = range(len(meaning.groups))
-    top = ibis.greatest(*(told[f"{prefix}s{g}"] for g in places))
-    best = ibis.cases(*((told[f"{prefix}s{g}"] == top, ibis.literal(g, "int64")) for g in places))
-    told = told.mutate(**{f"{prefix}best": best, f"{prefix}confidence": top}).view()
+    top = ibis.greatest(*(table[f"{prefix}s{g}"] for g in places))
+    best = ibis.cases(*((table[f"{prefix}s{g}"] == top, ibis.literal(g, "int64")) for g in places))
+    table = table.mutate(**{f"{prefix}best": best, f"{prefix}confidence": top}).view()
 
     def others(g: int) -> Any:
-        return ibis.ifelse(told[f"{prefix}best"] == g, -1.0, told[f"{prefix}s{g}"])
+        return ibis.ifelse(table[f"{prefix}best"] == g, -1.0, table[f"{prefix}s{g}"])
 
     second = ibis.greatest(*(others(g) for g in places))
     follower = ibis.cases(*((others(g) == second, ibis.literal(g, "int64")) for g in places))
-    told = told.mutate(**{f"{prefix}second": second, f"{prefix}next": follower}).view()
+    table = table.mutate(**{f"{prefix}second": second, f"{prefix}next": follower}).view()
 
     def named(chosen: Any) -> Any:
         return ibis.cases(
-            *((chosen == g, _likeliest(told, model, prefix, group)) for g, group in enumerate(meaning.groups))
+            *((chosen == g, _likeliest(table, model, prefix, group)) for g, group in enumerate(meaning.groups))
         )
 
-    told = told.mutate(
-        **{f"{prefix}segment": named(told[f"{prefix}best"]), f"{prefix}runner_up": named(told[f"{prefix}next"])}
+    table = table.mutate(
+        **{f"{prefix}segment": named(table[f"{prefix}best"]), f"{prefix}runner_up": named(table[f"{prefix}next"])}
     )
-    return told.drop(*sums, f"{prefix}best", f"{prefix}next").view()
+    return table.drop(*sums, f"{prefix}best", f"{prefix}next").view()
 
 
-def _sum(told: Table, prefix: str, group: Sequence[int]) -> Any:
-    return reduce(add, (told[f"{prefix}p{place}"] for place in group))
+def _sum(table: Table, prefix: str, group: Sequence[int]) -> Any:
+    return reduce(add, (table[f"{prefix}p{place}"] for place in group))
 
 
-def _likeliest(told: Table, model: LinearModel, prefix: str, group: Sequence[int]) -> Any:
+def _likeliest(table: Table, model: LinearModel, prefix: str, group: Sequence[int]) -> Any:
     if len(group) == 1:
         return ibis.literal(model.labels[group[0]])
-    top = ibis.greatest(*(told[f"{prefix}p{place}"] for place in group))
-    return ibis.cases(*((told[f"{prefix}p{place}"] == top, model.labels[place]) for place in group))
+    top = ibis.greatest(*(table[f"{prefix}p{place}"] for place in group))
+    return ibis.cases(*((table[f"{prefix}p{place}"] == top, model.labels[place]) for place in group))
 
 
 def as_segments(labels: Any, model: LinearModel, meaning: Meaning) -> Any:

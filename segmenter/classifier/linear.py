@@ -183,14 +183,14 @@ def score_one(model: LinearModel, person: Mapping[str, Any]) -> Score:
     second = next(place for place, total in enumerate(totals) if total == after and place != best)
     grown = [math.exp(total - top) for total in totals]
     whole = sum(grown)
-    likely = tuple([one / whole for one in grown])
-    told = model.tells_probabilities
+    likely = tuple([part / whole for part in grown])
+    has_chances = model.tells_probabilities
     return Score(
         likely,
         model.labels[best],
-        likely[best] if told else None,
+        likely[best] if has_chances else None,
         model.labels[second],
-        likely[second] if told else None,
+        likely[second] if has_chances else None,
         known,
     )
 
@@ -268,16 +268,16 @@ def design_matrix(people: pa.Table, features: Sequence[str]) -> NDArray[np.float
     Returns:
         Numbers as they are; for ``trait=word`` 1 where the text is that word, else 0. Infinite counts as unknown.
     """
-    found = np.full((people.num_rows, len(features)), np.nan)
+    matrix = np.full((people.num_rows, len(features)), np.nan)
     for place, feature in enumerate(features):
         column, option = people[trait_of(feature)], option_of(feature)
         if option is not None:
             column = pc.equal(column, option)
         elif not _holds_numbers(column.type):
             continue
-        found[:, place] = pc.cast(column, pa.float64()).to_numpy(zero_copy_only=False)
-    found[~(np.abs(found) <= LARGEST)] = np.nan
-    return found
+        matrix[:, place] = pc.cast(column, pa.float64()).to_numpy(zero_copy_only=False)
+    matrix[~(np.abs(matrix) <= LARGEST)] = np.nan
+    return matrix
 
 
 def _holds_numbers(kind: pa.DataType) -> bool:

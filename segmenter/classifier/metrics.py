@@ -88,7 +88,7 @@ def model_quality(likely: Floats, truth: Places, labels: Sequence[str], threshol
     confidence = likely.max(axis=1)
     assigned = _assigned(likely, thresholds)
     by_chance = float((shares * np.bincount(best, minlength=many) / people).sum())
-    found = [float(right[truth == place].mean()) for place in range(many) if shares[place]]
+    recalls = [float(right[truth == place].mean()) for place in range(many) if shares[place]]
     precision = {label: _share(right, assigned & (best == place)) for place, label in enumerate(labels)}
     return ModelQuality(
         people=people,
@@ -96,7 +96,7 @@ def model_quality(likely: Floats, truth: Places, labels: Sequence[str], threshol
         largest_share=float(shares.max()),
         proportional_chance=float((shares**2).sum()),
         kappa=(hit - by_chance) / (1 - by_chance) if by_chance < 1 else 0.0,
-        balanced=float(np.mean(found)),
+        balanced=float(np.mean(recalls)),
         press_q=(people - hit * people * many) ** 2 / (people * (many - 1)),
         ece=calibration_error(confidence, right),
         brier=_brier(likely, truth),
@@ -153,21 +153,21 @@ def gate(quality: ModelQuality, *, rules_hit: float | None = None) -> QualityGat
         quality: On held-out people.
         rules_hit: What the workspace's rules hit among the same people, None where there is nothing to compare with.
     """
-    told = []
+    reasons = []
     lead = quality.hit - quality.largest_share
     if quality.kappa < LEAST_KAPPA or lead < LEAST_LEAD:
-        told.append(
+        reasons.append(
             f"{NO_BETTER}: hit rate {quality.hit:.0%}, largest segment {quality.largest_share:.0%} "
             f"(a lead of {LEAST_LEAD * 100:.0f} pp is required), kappa {quality.kappa:.2f} "
             f"(at least {LEAST_KAPPA} is required)."
         )
     if not quality.coverage:
-        told.append("Nobody reaches the confidence needed for an assignment.")
+        reasons.append("Nobody reaches the confidence needed for an assignment.")
     for label, precision in quality.precision.items():
         if precision is not None and precision < LEAST_PRECISION:
-            told.append(f"Precision of {label!r} is {precision:.0%}; at least {LEAST_PRECISION:.0%} is required.")
+            reasons.append(f"Precision of {label!r} is {precision:.0%}; at least {LEAST_PRECISION:.0%} is required.")
     if rules_hit is not None and rules_hit >= quality.hit:
-        told.append(
+        reasons.append(
             f"Keep the rules: their hit rate on the same people is {rules_hit:.0%}, the model's {quality.hit:.0%}."
         )
-    return QualityGate(not told, tuple(told))
+    return QualityGate(not reasons, tuple(reasons))

@@ -144,13 +144,13 @@ def changed_traits(file: ModelFile, catalogue: Catalogue) -> list[str]:
     Returns:
         One sentence part per trait that is gone or defined in another way, without a full stop.
     """
-    told = []
+    differences = []
     for name, digest in file.catalogue.items():
         if name not in catalogue.traits:
-            told.append(f"trait {name!r} is gone")
+            differences.append(f"trait {name!r} is gone")
         elif _digest(trait_definition(catalogue.traits[name])) != digest:
-            told.append(f"trait {name!r} has a different definition now")
-    return told
+            differences.append(f"trait {name!r} has a different definition now")
+    return differences
 
 
 def write_model(file: ModelFile) -> str:
@@ -158,9 +158,9 @@ def write_model(file: ModelFile) -> str:
     return sealed(file.model_dump(mode="json"))
 
 
-def sealed(told: Mapping[str, Any]) -> str:
+def sealed(document: Mapping[str, Any]) -> str:
     """Return *told* as the text of a file, with its digest last."""
-    return json.dumps({**told, "digest": _digest(told)}, indent=1, allow_nan=False) + "\n"
+    return json.dumps({**document, "digest": _digest(document)}, indent=1, allow_nan=False) + "\n"
 
 
 @contextmanager
@@ -193,9 +193,9 @@ def read_model(text: str, *, where: str) -> ModelFile:
     Raises:
         DefinitionError: It is no such file, is damaged, or its numbers fit no model.
     """
-    told = unsealed(text, where=where)
+    document = unsealed(text, where=where)
     with read_from(where):
-        file = ModelFile.model_validate(told)
+        file = ModelFile.model_validate(document)
         file.linear()
     read = {feature.partition("=")[0] for feature in file.model.features}
     if read != set(file.catalogue):
@@ -216,27 +216,27 @@ def unsealed(text: str, *, where: str) -> dict[str, Any]:
     Raises:
         DefinitionError: It is no such text, or was damaged.
     """
-    told = _decoded(text, where)
-    digest = told.pop("digest", None)
+    document = _decoded(text, where)
+    digest = document.pop("digest", None)
     if digest is None:
         raise DefinitionError("its digest is missing, so it can't be verified", where=where)
-    if digest != _digest(told):
+    if digest != _digest(document):
         raise DefinitionError("its digest does not match: the file is damaged or was edited", where=where)
-    return told
+    return document
 
 
 def _decoded(text: str, where: str) -> dict[str, Any]:
     if len(text) > LARGEST_FILE:
         raise DefinitionError(f"it has {len(text):,} characters; the limit is {LARGEST_FILE:,}", where=where)
     try:
-        told = json.loads(text, parse_constant=_no_number)
+        document = json.loads(text, parse_constant=_no_number)
     except RecursionError as error:
         raise DefinitionError("it is nested too deeply for a model", where=where) from error
     except ValueError as error:  # no JSON, a NaN, or a number of thousands of digits
         raise DefinitionError(f"it can't be read: {error}", where=where) from error
-    if not isinstance(told, dict):
+    if not isinstance(document, dict):
         raise DefinitionError("it is not a JSON object", where=where)
-    return told
+    return document
 
 
 def _no_number(name: str) -> float:
@@ -244,9 +244,9 @@ def _no_number(name: str) -> float:
     raise ValueError(message)
 
 
-def _digest(told: Mapping[str, Any]) -> str:
+def _digest(document: Mapping[str, Any]) -> str:
     try:
-        text = json.dumps(told, sort_keys=True, default=str)
+        text = json.dumps(document, sort_keys=True, default=str)
     except RecursionError:
         return ""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -59,8 +59,8 @@ def reasons_one(
     best, second = weights[score.segment], weights[score.runner_up]
     parts = [(b - s) * (x - m) for b, s, x, m in zip(best, second, values, model.mean, strict=True)]
     strongest = sorted(range(len(parts)), key=lambda place: (-parts[place], place))[:MOST]
-    told = (_phrase_one(model, place, values[place], speech) for place in strongest if parts[place] > 0)
-    return "; ".join(told) or NOTHING
+    phrases = (_phrase_one(model, place, values[place], speech) for place in strongest if parts[place] > 0)
+    return "; ".join(phrases) or NOTHING
 
 
 def _phrase_one(model: LinearModel, place: int, value: float, speech: Speech) -> str:
@@ -86,11 +86,11 @@ def _mean(model: LinearModel, place: int) -> str:
     return f" (mean {shown_one(model.mean[place])})"
 
 
-def with_reasons(told: Table, model: LinearModel, prefix: str, speech: Speech = MappingProxyType({})) -> Table:
+def with_reasons(table: Table, model: LinearModel, prefix: str, speech: Speech = MappingProxyType({})) -> Table:
     """Add ``reasons`` to what `segmenter.classifier.expression.scored` made; of equal parts the first wins.
 
     Args:
-        told: One row per person, with the columns that `scored` added.
+        table: One row per person, with the columns that `scored` added.
         model: The model that scored.
         prefix: As it was given to `scored`.
         speech: Trait -> how to say it, as in `reasons_one`.
@@ -98,37 +98,37 @@ def with_reasons(told: Table, model: LinearModel, prefix: str, speech: Speech = 
     Returns:
         *told* and the text column ``reasons`` after *prefix*.
     """
-    parts = _parts(told, model, prefix)
+    parts = _parts(table, model, prefix)
     pairs = [ibis.struct({"part": -part, "place": ibis.literal(place, "int64")}) for place, part in enumerate(parts)]
-    told = told.mutate(**{f"{prefix}strongest": ibis.array(pairs).sort()}).view()
+    table = table.mutate(**{f"{prefix}strongest": ibis.array(pairs).sort()}).view()
     text: Any = ibis.literal("")
     for number in range(min(MOST, len(parts))):
-        pair = told[f"{prefix}strongest"][number]
+        pair = table[f"{prefix}strongest"][number]
         place, before = pair["place"], "; " if number else ""
-        phrases = ((place == i, _phrase(told, model, prefix, i, before, speech)) for i in range(len(parts)))
+        phrases = ((place == i, _phrase(table, model, prefix, i, before, speech)) for i in range(len(parts)))
         text = text.concat(ibis.ifelse(pair["part"] < 0, ibis.cases(*phrases), ""))
-    return told.mutate(
-        **{f"{prefix}reasons": ibis.ifelse(told[f"{prefix}strongest"][0]["part"] < 0, text, NOTHING)}
+    return table.mutate(
+        **{f"{prefix}reasons": ibis.ifelse(table[f"{prefix}strongest"][0]["part"] < 0, text, NOTHING)}
     ).drop(f"{prefix}strongest")
 
 
-def _parts(told: Table, model: LinearModel, prefix: str) -> list[Any]:
+def _parts(table: Table, model: LinearModel, prefix: str) -> list[Any]:
     """Contribution of each feature to the lead of the segment over its runner-up."""
 
     def weight(label: Any, feature: int) -> Any:
         rows = zip(model.labels, model.weights, strict=True)
         return ibis.cases(*((label == name, exact(row[feature])) for name, row in rows))
 
-    segment, runner_up = told[f"{prefix}segment"], told[f"{prefix}runner_up"]
+    segment, runner_up = table[f"{prefix}segment"], table[f"{prefix}runner_up"]
     return [
-        (weight(segment, i) - weight(runner_up, i)) * (told[f"{prefix}x{i}"] - exact(model.mean[i]))
+        (weight(segment, i) - weight(runner_up, i)) * (table[f"{prefix}x{i}"] - exact(model.mean[i]))
         for i in range(len(model.features))
     ]
 
 
-def _phrase(told: Table, model: LinearModel, prefix: str, place: int, before: str, speech: Speech) -> Any:
+def _phrase(table: Table, model: LinearModel, prefix: str, place: int, before: str, speech: Speech) -> Any:
     trait, option, _ = model.reads[place]
-    value, spoken = told[f"{prefix}x{place}"], speech.get(trait)
+    value, spoken = table[f"{prefix}x{place}"], speech.get(trait)
     if option is not None:
         yes, no = _is_or_not(trait, option, spoken)
         return ibis.ifelse(value < HALF, before + no, before + yes)

@@ -75,15 +75,15 @@ class Fitted:
 def missing_for_fit(sample: Sample) -> list[str]:
     """Return what is missing for a fit, in sentences; empty: it can begin."""
     names, counts = np.unique(sample.truth, return_counts=True)
-    told = []
+    gaps = []
     if len(names) < 2:  # noqa: PLR2004 - one class needs no model
-        told.append(f"A model needs two or more segments; there is {len(names)} with people.")
+        gaps.append(f"A model needs two or more segments; there is {len(names)} with people.")
     few = [(str(name), int(count)) for name, count in zip(names, counts, strict=True) if count < OF_A_SEGMENT]
-    told += [needs(f"Segment {name!r}", OF_A_SEGMENT, "people", count) + "." for name, count in few]
+    gaps += [needs(f"Segment {name!r}", OF_A_SEGMENT, "people", count) + "." for name, count in few]
     wanted = A_FEATURE * len(sample.features)
     if len(sample.truth) < wanted:
-        told.append(needs(f"A model of {len(sample.features)} features", wanted, "people", len(sample.truth)) + ".")
-    return told
+        gaps.append(needs(f"A model of {len(sample.features)} features", wanted, "people", len(sample.truth)) + ".")
+    return gaps
 
 
 def fit_classifier(
@@ -111,9 +111,9 @@ def fit_classifier(
     Raises:
         DefinitionError: There are too few people, or no feature tells anything; the message says what is needed.
     """
-    told = missing_for_fit(sample)
-    if told:
-        raise DefinitionError(" ".join(told), where="too few people for training")
+    gaps = missing_for_fit(sample)
+    if gaps:
+        raise DefinitionError(" ".join(gaps), where="too few people for training")
     useful = _telling(sample.rows)
     if not useful.any():
         raise DefinitionError("no values, or all the same", where="every feature")
@@ -127,7 +127,7 @@ def fit_classifier(
         quality = {
             kind: model_quality(*_calibrated(*held[kind], fold_of), labels, thresholds) for kind in DISCRIMINANTS
         }
-        kind = min(DISCRIMINANTS, key=lambda one: quality[one].brier)
+        kind = min(DISCRIMINANTS, key=lambda method: quality[method].brier)
         model = _trained(kept, np.arange(len(kept.truth)), kept.truth, kind)
     model = at_temperature(model, temperature_of(*held[kind]))
     rules_hit = None if rules is None else float((rules == kept.truth).mean())
@@ -184,13 +184,13 @@ def aligned(labelled: Sequence[str], truth: NDArray[np.str_], among: Places) -> 
     """
     from scipy.optimize import linear_sum_assignment  # noqa: PLC0415 - only discovered segments need it
 
-    found = np.asarray(labelled)
-    olds, news = np.unique(truth), np.unique(found)
-    overlap = np.array([[np.sum((found[among] == new) & (truth[among] == old)) for old in olds] for new in news])
+    labels = np.asarray(labelled)
+    olds, news = np.unique(truth), np.unique(labels)
+    overlap = np.array([[np.sum((labels[among] == new) & (truth[among] == old)) for old in olds] for new in news])
     names = {new: olds[row.argmax()] for new, row in zip(news, overlap, strict=True)}
     rows, columns = linear_sum_assignment(-overlap)
     names |= {news[row]: olds[column] for row, column in zip(rows, columns, strict=True)}
-    return np.array([names[label] for label in found])
+    return np.array([names[label] for label in labels])
 
 
 def _trained(sample: Sample, among: Places, labelled: NDArray[np.str_], kind: Discriminant) -> LinearModel:

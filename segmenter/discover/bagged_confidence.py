@@ -71,12 +71,12 @@ def _votes(own: Labels, refit: Labels, inside: Matrix, counts: Matrix, k: int) -
 
     table = np.zeros((k, k))
     np.add.at(table, (refit, own), counts)
-    found, called = linear_sum_assignment(-table)
+    rows, called = linear_sum_assignment(-table)
     names = np.empty(k, np.int64)
-    names[found] = called
-    told = np.zeros((len(own), k))
-    told[np.arange(len(own)), names[refit]] = counts - inside
-    return told
+    names[rows] = called
+    votes = np.zeros((len(own), k))
+    votes[np.arange(len(own)), names[refit]] = counts - inside
+    return votes
 
 
 def _likeliest(z: Matrix, votes: Matrix) -> float:
@@ -88,8 +88,8 @@ def _likeliest(z: Matrix, votes: Matrix) -> float:
         likely = _softmax(z / (spread * np.exp(log_temperature)))
         return float(-(votes * np.log(np.maximum(likely, TINY))).sum() / max(votes.sum(), 1.0))
 
-    found = float(spread * np.exp(minimize_scalar(loss, bounds=(COOLEST, HOTTEST), method="bounded").x))
-    return found if found != UNCALIBRATED else float(np.nextafter(UNCALIBRATED, 2.0))
+    temperature = float(spread * np.exp(minimize_scalar(loss, bounds=(COOLEST, HOTTEST), method="bounded").x))
+    return temperature if temperature != UNCALIBRATED else float(np.nextafter(UNCALIBRATED, 2.0))
 
 
 def _softmax(z: Matrix) -> Matrix:

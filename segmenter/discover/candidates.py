@@ -62,7 +62,7 @@ def solutions(
         classes: Needed by "lca".
     """
     rows = _rows(items, method)
-    found: dict[int, Solution] = {}
+    candidates: dict[int, Solution] = {}
     before: Labels | None = None
     for k in ks:
         if method == "lca" and classes is not None:
@@ -72,9 +72,9 @@ def solutions(
             labels, _, _ = best_labels(rows, k, starts=STARTS, rng=rng)
             again = bootstrap_labels(rows, k, effort, rng)
         parents = (1.0,) * k if before is None else across(before, labels, rows.counts, k - 1)
-        found[k] = _solution(items, k, labels[rows.place], stability(rows, labels, again, k), parents)
+        candidates[k] = _solution(items, k, labels[rows.place], stability(rows, labels, again, k), parents)
         before = labels
-    return found
+    return candidates
 
 
 def _rows(items: Items, method: SearchMethod) -> Rows:
@@ -84,16 +84,16 @@ def _rows(items: Items, method: SearchMethod) -> Rows:
 
 
 def _of_rows(rows: Rows, labels: Labels) -> Labels:
-    found = np.empty(len(rows.counts), np.int64)
-    found[rows.place] = labels
-    return found
+    row_labels = np.empty(len(rows.counts), np.int64)
+    row_labels[rows.place] = labels
+    return row_labels
 
 
 def _answers(items: Items, rows: Rows) -> tuple[Matrix, Labels]:
     columns, owner = one_hot_answers(items)
-    found = np.empty((len(rows.counts), columns.shape[1]))
-    found[rows.place] = columns
-    return found, owner
+    matrix = np.empty((len(rows.counts), columns.shape[1]))
+    matrix[rows.place] = columns
+    return matrix, owner
 
 
 def _solution(items: Items, k: int, labels: Labels, stable: CountStability, parents: tuple[float, ...]) -> Solution:

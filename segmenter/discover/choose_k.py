@@ -26,15 +26,15 @@ REPRODUCIBLE, FRAGILE = 0.8, 0.5  # of A, the smaller of mean and median
 TRUSTED, VALID = 0.6, 0.75  # of SLSw
 
 
-def before_the_break(found: Mapping[int, Solution]) -> int:
+def before_the_break(solutions: Mapping[int, Solution]) -> int:
     """Return the largest number of segments before A falls by more than `BREAK`, in its mean and in its median.
 
     The mean alone wavers by some hundredths from one seed to the next, which would decide where a fall is near the
     limit (McDonald's, from 2 to 3).
     """
-    ks = sorted(found)
+    ks = sorted(solutions)
     for k, following in pairwise(ks):
-        here, there = found[k].stability, found[following].stability
+        here, there = solutions[k].stability, solutions[following].stability
         if min(here.agreement - there.agreement, here.median - there.median) > BREAK:
             return k
     return ks[-1]
@@ -43,26 +43,26 @@ def before_the_break(found: Mapping[int, Solution]) -> int:
 def refusals(solution: Solution, test: NullTest, bound: int, largest: int) -> tuple[str, ...]:
     """Return why *solution* is not proposed, in the order of the tests; empty where it passes all."""
     k, stable = solution.k, solution.stability
-    told = []
+    reasons = []
     if not test.candidate(k):
         place = test.ks.index(k)
-        told.append(
+        reasons.append(
             f"not more stable than shuffled data without segments (agreement {test.agreement[place]:.2f}; "
             f"95th percentile of shuffled data {test.quantile[place]:.2f})"
         )
     if k > bound:
-        told.append(f"the BIC supports {bound} at most")
+        reasons.append(f"the BIC supports {bound} at most")
     if k > largest:
-        told.append(f"stability drops after {largest}")
+        reasons.append(f"stability drops after {largest}")
     if (level := min(stable.agreement, stable.median)) < FRAGILE:
-        told.append(f"repeated segmentations agree by {level:.2f} only")
+        reasons.append(f"repeated segmentations agree by {level:.2f} only")
     if min(stable.segments) < TRUSTED:
-        told.append(f"a segment is not stable (SLSw {min(stable.segments):.2f})")
+        reasons.append(f"a segment is not stable (SLSw {min(stable.segments):.2f})")
     if min(solution.sizes) < (least := of_a_segment(len(solution.labels))):
-        told.append(needs("a segment", least, "people", min(solution.sizes)))
+        reasons.append(needs("a segment", least, "people", min(solution.sizes)))
     if not all(solution.markers):
-        told.append("a segment has no marker: nothing distinguishes it from the others")
-    return tuple(told)
+        reasons.append("a segment has no marker: nothing distinguishes it from the others")
+    return tuple(reasons)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +77,11 @@ class ChosenK:
     refused: Mapping[int, tuple[str, ...]]
 
 
-def choose_k(found: Mapping[int, Solution], test: NullTest, bound: int) -> ChosenK:
+def choose_k(solutions: Mapping[int, Solution], test: NullTest, bound: int) -> ChosenK:
     """Return the largest number of segments that passes all tests."""
-    largest = before_the_break(found)
-    refused = {k: refusals(solution, test, bound, largest) for k, solution in found.items()}
-    allowed = [k for k, told in refused.items() if not told]
+    largest = before_the_break(solutions)
+    refused = {k: refusals(solution, test, bound, largest) for k, solution in solutions.items()}
+    allowed = [k for k, reasons in refused.items() if not reasons]
     return ChosenK(max(allowed, default=None), refused)
 
 

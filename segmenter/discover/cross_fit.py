@@ -69,8 +69,8 @@ def _categories(items: Items) -> Items:
     codes, categories = np.full_like(items.values, np.nan), []
     for place, column in enumerate(items.values.T):
         known = ~np.isnan(column)
-        told, codes[known, place] = np.unique(column[known], return_inverse=True)
-        categories.append(tuple(map(str, told)))
+        options, codes[known, place] = np.unique(column[known], return_inverse=True)
+        categories.append(tuple(map(str, options)))
     return Items("categorical", items.names, codes, tuple(categories))
 
 

@@ -71,6 +71,6 @@ def _totals(answers: Matrix, owner: Labels, members: Matrix) -> Matrix:
     same_item = (owner[:, None] == owner[None, :]).astype(np.float64)
     chances = (sums + TINY) / (sums @ same_item + TINY)
     shares = members.sum(axis=2) / members.sum(axis=(0, 2))
-    found: Matrix = (np.log(np.maximum(chances, TINY)) @ answers.T).reshape(k, runs, rows)
-    found += np.log(np.maximum(shares, TINY))[:, :, None]
-    return found
+    totals: Matrix = (np.log(np.maximum(chances, TINY)) @ answers.T).reshape(k, runs, rows)
+    totals += np.log(np.maximum(shares, TINY))[:, :, None]
+    return totals

@@ -58,17 +58,17 @@ def markers(items: Items, labels: Labels, k: int) -> tuple[tuple[Marker, ...], .
         strength = off / np.nanstd(values, axis=0) / SPREAD
     else:
         strength = np.maximum(off / GAP, off / np.maximum(RATIO * everywhere, 1e-12))
-    found = []
+    results = []
     for j in range(k):
         order = [int(v) for v in np.argsort(-off[j] if items.kind != "metric" else -strength[j], kind="stable")]
-        found.append(
+        results.append(
             tuple(
                 Marker(names[v], float(here[j, v]), float(everywhere[v]), bool(here[j, v] > everywhere[v]))
                 for v in order
                 if strength[j, v] >= 1 - 1e-9
             )
         )
-    return tuple(found)
+    return tuple(results)
 
 
 def shares_above_mean(items: Items, labels: Labels, k: int) -> tuple[float, ...]:
@@ -154,8 +154,8 @@ def descriptors(
             known = {value: code for code, value in enumerate(sorted({value for value in column if value}))}
             codes = np.array([known.get(value or "", -1) for value in column], dtype=np.int64)
             raw.append((name, chi_squared(contingency(codes, labels, k, len(known)))))
-    told = [(name, test) for name, test in raw if np.isfinite(test.p)]
-    levels = adjusted([test.p for _, test in told])
+    tests = [(name, test) for name, test in raw if np.isfinite(test.p)]
+    levels = adjusted([test.p for _, test in tests])
     return tuple(
-        Descriptor(name, test.name, test.statistic, test.p, q) for (name, test), q in zip(told, levels, strict=True)
+        Descriptor(name, test.name, test.statistic, test.p, q) for (name, test), q in zip(tests, levels, strict=True)
     )

@@ -40,19 +40,23 @@ def said_of(markers: Sequence[Marker], *, survey: bool) -> tuple[str, str]:
     Returns:
         Such as "price seekers" and "Price seekers: I look for the lowest price, I wait for a sale"; "" without markers.
     """
-    up = [one for one in markers if one.up][:MOST_MARKERS]
+    up = [marker for marker in markers if marker.up][:MOST_MARKERS]
     shown = up or list(markers[:MOST_MARKERS])
     if not shown:
         return "", ""
     if not survey:
-        told = [f"{'high' if one.up else 'low'} {_plain(one.item)}" for one in markers[:2]]
-        return " ".join(told[:1]), _capital(", ".join(told))
+        phrases = [f"{'high' if marker.up else 'low'} {_plain(marker.item)}" for marker in markers[:2]]
+        return " ".join(phrases[:1]), _capital(", ".join(phrases))
     option = "=" in shown[0].item
-    topic = "" if option else _topic([one.item for one in shown], [one.item for one in markers if not one.up])
+    topic = (
+        ""
+        if option
+        else _topic([marker.item for marker in shown], [marker.item for marker in markers if not marker.up])
+    )
     name = f"{topic} seekers" if up and topic else topic and f"less {topic}"
     plain = _plain(shown[0].item)
     name = name or (plain if option and up else f"{'high' if up else 'low'} {plain}")
-    items = ", ".join(_plain(one.item, short=False) for one in shown[:2])
+    items = ", ".join(_plain(marker.item, short=False) for marker in shown[:2])
     return name, f"{_capital(name)}: {'' if up else 'less '}{items}"
 
 

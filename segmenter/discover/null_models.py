@@ -81,7 +81,7 @@ def null_test(
 ) -> NullTest:
     """Compare *items* with *copies* of it that *null* makes, over all *ks* in one test."""
     sets = [items, *(null(items, rng) for _ in range(copies))]
-    measured = [_measured(one, ks, effort, rng) for one in sets]
+    measured = [_measured(sample, ks, effort, rng) for sample in sets]
     agreement = np.array([agreement for agreement, _ in measured])
     inertia = np.array([inertia for _, inertia in measured])
     spread = agreement.std(axis=0)

@@ -143,11 +143,11 @@ def _propose(items: Items, asked: SearchOptions, rng: Generator) -> Proposal:
     bic = {k: classes.bic for k, classes in classes.items()}
     if bound == 1:
         return _nothing(test, "No segments: one group explains the data best (BIC).", bound, bic)
-    found = solutions(base, ks, asked.method, asked.report, rng, classes)
-    chosen = choice.choose_k(found, test, bound)
+    candidates = solutions(base, ks, asked.method, asked.report, rng, classes)
+    chosen = choice.choose_k(candidates, test, bound)
     if chosen.k is None:
-        return _nothing(test, _why_none(found, chosen), bound, bic, found, chosen.refused)
-    return _proposed(base, people, asked, rng, test, classes, found, chosen)
+        return _nothing(test, _why_none(candidates, chosen), bound, bic, candidates, chosen.refused)
+    return _proposed(base, people, asked, rng, test, classes, candidates, chosen)
 
 
 def _class_starts(items: Items, asked: SearchOptions) -> int:
@@ -164,8 +164,8 @@ def _noise(test: NullTest) -> str:
     )
 
 
-def _why_none(found: Mapping[int, Solution], chosen: choice.ChosenK) -> str:
-    nearest = min(chosen.refused, key=lambda k: (len(chosen.refused[k]), -found[k].stability.agreement))
+def _why_none(candidates: Mapping[int, Solution], chosen: choice.ChosenK) -> str:
+    nearest = min(chosen.refused, key=lambda k: (len(chosen.refused[k]), -candidates[k].stability.agreement))
     return f"No number of segments is stable. {nearest} comes closest, but: {'; '.join(chosen.refused[nearest])}."
 
 
@@ -205,11 +205,11 @@ def _proposed(
     rng: Generator,
     test: NullTest,
     classes: Mapping[int, Classes],
-    found: Mapping[int, Solution],
+    candidates: Mapping[int, Solution],
     chosen: choice.ChosenK,
 ) -> Proposal:
     k = chosen.k or 0
-    solution, tested = found[k], items.rows(rng.permutation(len(items.values))[: asked.tested(items)])
+    solution, tested = candidates[k], items.rows(rng.permutation(len(items.values))[: asked.tested(items)])
     second = null_test(tested, test.ks, same_ranks, asked.test, rng) if items.kind == "metric" else None
     styled = choice.flagged(solution)
     again = null_test(centred_items(tested), test.ks, shuffled, asked.test, rng) if styled else None
@@ -231,7 +231,7 @@ def _proposed(
         bound=upper_bound(dict(classes)),
         bic={number: classes.bic for number, classes in classes.items()},
         classes=own,
-        tried=found,
+        tried=candidates,
         refused=chosen.refused,
         k=k,
         groups=groups,
@@ -272,27 +272,27 @@ def _style_notes(styled: Sequence[int], again: NullTest | None, k: int) -> tuple
 def _class_notes(classes: Classes | None) -> tuple[str, ...]:
     if classes is None:
         return ()
-    told = []
+    notes = []
     if classes.entropy < CLEAR:
-        told.append(f"Classes overlap: relative entropy {classes.entropy:.2f}, at least {CLEAR} recommended.")
+        notes.append(f"Classes overlap: relative entropy {classes.entropy:.2f}, at least {CLEAR} recommended.")
     if (least := min(classes.mean_posteriors())) < SURE:
-        told.append(f"Membership of one class is uncertain: mean posterior {least:.2f}, at least {SURE} recommended.")
-    return tuple(told)
+        notes.append(f"Membership of one class is uncertain: mean posterior {least:.2f}, at least {SURE} recommended.")
+    return tuple(notes)
 
 
 def _base_notes(items: Items) -> tuple[str, ...]:
     people, wanted = len(items.values), AN_ITEM * len(items.names)
-    told = needs(f"For reliable segments, a base of {len(items.names)} items", wanted, "people", people)
-    return (f"{told}.",) if people < wanted else ()
+    note = needs(f"For reliable segments, a base of {len(items.names)} items", wanted, "people", people)
+    return (f"{note}.",) if people < wanted else ()
 
 
 def _segments(solution: Solution, groups: Sequence[int], classes: Classes | None) -> tuple[ProposedSegment, ...]:
     posteriors = None if classes is None else classes.mean_posteriors()
-    found = []
+    segments = []
     for group in range(max(groups) + 1):
         own = [j for j, place in enumerate(groups) if place == group]
         size = sum(solution.sizes[j] for j in own)
-        found.append(
+        segments.append(
             ProposedSegment(
                 size=size,
                 share=size / len(solution.labels),
@@ -302,4 +302,4 @@ def _segments(solution: Solution, groups: Sequence[int], classes: Classes | None
                 style=any(is_a_way_of_answering(solution.up[j]) for j in own),
             )
         )
-    return tuple(found)
+    return tuple(segments)

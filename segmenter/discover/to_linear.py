@@ -54,11 +54,11 @@ def feature_matrix(features: Sequence[str], columns: Mapping[str, Matrix]) -> Ma
     Returns:
         A column per feature, NaN where the trait is; a negative value has the logarithm of 0.
     """
-    told = []
+    vectors = []
     for feature in features:
         name = logged(feature)
-        told.append(columns[feature] if name is None else np.log1p(np.maximum(columns[name], 0.0)))
-    return np.column_stack(told)
+        vectors.append(columns[feature] if name is None else np.log1p(np.maximum(columns[name], 0.0)))
+    return np.column_stack(vectors)
 
 
 def by_classes(items: Items, classes: Classes, names: Sequence[str]) -> LinearModel:

@@ -116,13 +116,15 @@ def advise_on_campaigns(
 
 def _compared(measured: Sequence[MeasuredCampaign]) -> str:
     """Name the comparisons between variants, each with its effect on everyone; the holdout could not click."""
-    told = [
+    comparisons = [
         f"{measured_campaign.about} ({RATES[asked.question.metric]} {_effect(asked.everyone, asked)})"
         for measured_campaign in measured
         for asked in _pairs(measured_campaign)
         if _sides(asked.everyone) and (asked.question.metric == GOOD[0] or asked.question.control != HOLDOUT)
     ]
-    return ", ".join([*told[:CARRIED], *([f"and {len(told) - CARRIED} more"] if len(told) > CARRIED else [])])
+    return ", ".join(
+        [*comparisons[:CARRIED], *([f"and {len(comparisons) - CARRIED} more"] if len(comparisons) > CARRIED else [])]
+    )
 
 
 def _pairs(measured_campaign: MeasuredCampaign) -> list[Comparison]:
@@ -154,10 +156,10 @@ def _sides(effect: Effect) -> bool:
 
 def _first(tips: Iterator[Tip]) -> list[Tip]:
     """The first tip of each persona and arm."""
-    found: dict[tuple[str, str], Tip] = {}
+    firsts: dict[tuple[str, str], Tip] = {}
     for tip in tips:
-        found.setdefault((tip.persona, tip.arm), tip)
-    return list(found.values())
+        firsts.setdefault((tip.persona, tip.arm), tip)
+    return list(firsts.values())
 
 
 def _harms(measured_campaign: MeasuredCampaign) -> Iterator[Tip]:
@@ -237,14 +239,14 @@ def _untold(
 
 def _test(persona: str, row: Best | None, measured: Sequence[MeasuredCampaign], apart: Sequence[Sequence[str]]) -> Tip:
     if (row is None or row.supported) and len(apart) >= SIDES:
-        one, other = apart[0][0] if row is None else row.best.offer, apart[1][0]
-        return Tip(persona, one, f"Test “{one}” vs “{other}” for {persona}: not compared yet.")
+        offer, other = apart[0][0] if row is None else row.best.offer, apart[1][0]
+        return Tip(persona, offer, f"Test “{offer}” vs “{other}” for {persona}: not compared yet.")
     if row is None:
         return Tip(persona, "", f"Test two offers for {persona}: none have been compared for {persona} yet.")
     pair = f"“{row.best.offer}” vs “{row.rival}”"
-    told = f"Test {pair} again for {persona}: no significant winner yet{corrected(row)}: {lead(row)}"
-    told += f"; {_needed(row, measured)}."
-    return Tip(persona, row.best.offer, f"{told} {carried(row)}.")
+    sentence = f"Test {pair} again for {persona}: no significant winner yet{corrected(row)}: {lead(row)}"
+    sentence += f"; {_needed(row, measured)}."
+    return Tip(persona, row.best.offer, f"{sentence} {carried(row)}.")
 
 
 def _needed(row: Best, measured: Sequence[MeasuredCampaign]) -> str:

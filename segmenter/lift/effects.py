@@ -114,15 +114,15 @@ def compare_arms(strata: Sequence[Stratum], question: LiftQuestion) -> Compariso
     Returns:
         Differences of rates with 95% intervals, pooled over personas and for each; not yet corrected for multiplicity.
     """
-    found = []
+    effects = []
     for persona in sorted({stratum.persona for stratum in strata}):
         sides = [_side(strata, persona, arm, question.metric) for arm in (question.treated, question.control)]
-        found.append(_effect(persona, sides[0], sides[1], question))
-    usable = [one for one in found if one.verdict != "nobody"]
-    common = heterogeneity([Estimate(one.difference, one.variance) for one in usable])
-    pulled = shrunken_estimates([Estimate(one.difference, one.variance) for one in usable], common)
-    better = dict(zip((one.persona for one in usable), pulled, strict=True))
-    personas = tuple(replace(one, shrunken=better.get(one.persona, common.pooled)) for one in found)
+        effects.append(_effect(persona, sides[0], sides[1], question))
+    usable = [effect for effect in effects if effect.verdict != "nobody"]
+    common = heterogeneity([Estimate(effect.difference, effect.variance) for effect in usable])
+    pulled = shrunken_estimates([Estimate(effect.difference, effect.variance) for effect in usable], common)
+    better = dict(zip((effect.persona for effect in usable), pulled, strict=True))
+    personas = tuple(replace(effect, shrunken=better.get(effect.persona, common.pooled)) for effect in effects)
     return Comparison(question, _everyone(usable, question), personas, common)
 
 
@@ -143,9 +143,18 @@ def corrected_for_multiplicity(comparisons: Sequence[Comparison], *, primary: st
             for place, comparison in enumerate(comparisons)
             if (comparison.question.metric in GUARDRAILS) == guard
         ]
-        found = [((place, e.persona), e.p) for place, one in family for e in one.personas if e.verdict != "nobody"]
-        found += [((place, EVERYONE), one.everyone.p) for place, one in family if one.question.metric != primary]
-        stands |= dict(zip((key for key, _ in found), benjamini_hochberg([p for _, p in found]), strict=True))
+        tests = [
+            ((place, e.persona), e.p)
+            for place, comparison in family
+            for e in comparison.personas
+            if e.verdict != "nobody"
+        ]
+        tests += [
+            ((place, EVERYONE), comparison.everyone.p)
+            for place, comparison in family
+            if comparison.question.metric != primary
+        ]
+        stands |= dict(zip((key for key, _ in tests), benjamini_hochberg([p for _, p in tests]), strict=True))
     return [
         replace(
             comparison,
@@ -164,8 +173,8 @@ def corrected_for_multiplicity(comparisons: Sequence[Comparison], *, primary: st
 
 
 def _side(strata: Sequence[Stratum], persona: str, arm: str, metric: str) -> Responses:
-    found = [stratum.responses(metric) for stratum in strata if stratum.persona == persona and stratum.arm == arm]
-    return sum(found, Responses(0, 0))
+    responses = [stratum.responses(metric) for stratum in strata if stratum.persona == persona and stratum.arm == arm]
+    return sum(responses, Responses(0, 0))
 
 
 def _effect(persona: str, treated: Responses, control: Responses, question: LiftQuestion) -> Effect:

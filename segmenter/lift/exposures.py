@@ -38,20 +38,20 @@ def campaign_results(
         unsubscribed, complained, revenue``; a persona of null is unclassified. *opened* are people; those whose mail
         only a machine opened are *machine_only*.
     """
-    told = reached(deliveries, links, campaigns, assignments)
-    told = _with_orders(_with_engagements(told, engagements, links), orders, links, order_window_days)
+    mails = reached(deliveries, links, campaigns, assignments)
+    mails = _with_orders(_with_engagements(mails, engagements, links), orders, links, order_window_days)
     did = {
-        "opened": told.opens > 0,
-        "machine_only": (told.opens == 0) & (told.machine_opens > 0),
-        "clicked": told.clicks > 0,
-        "ordered": told.orders > 0,
-        "unsubscribed": told.unsubscribes > 0,
-        "complained": told.complaints > 0,
+        "opened": mails.opens > 0,
+        "machine_only": (mails.opens == 0) & (mails.machine_opens > 0),
+        "clicked": mails.clicks > 0,
+        "ordered": mails.orders > 0,
+        "unsubscribed": mails.unsubscribes > 0,
+        "complained": mails.complaints > 0,
     }
     # first by person, who may have got several mails of a campaign: to count different people costs more
     by = ["connection", "campaign_id", "variant", "persona"]
-    people = told.group_by(*by, "person_id").aggregate(
-        **{name: one.cast("int64").max() for name, one in did.items()}, revenue=told.revenue.sum()
+    people = mails.group_by(*by, "person_id").aggregate(
+        **{name: column.cast("int64").max() for name, column in did.items()}, revenue=mails.revenue.sum()
     )
     sums = {name: people[name].sum() for name in (*did, "revenue")}
     return people.group_by(by).aggregate(delivered=people.count(), **sums)
@@ -73,9 +73,9 @@ def delivery_answers(
     Returns:
         Columns ``connection, mail, person_id, at``, and whether the person ``opened, clicked, ordered``.
     """
-    told = _with_engagements(_reached(deliveries, links, campaigns), engagements, links)
-    told = _with_orders(told, orders, links, order_window_days)
-    return told.select(*KEYS, "at", opened=told.opens > 0, clicked=told.clicks > 0, ordered=told.orders > 0)
+    mails = _with_engagements(_reached(deliveries, links, campaigns), engagements, links)
+    mails = _with_orders(mails, orders, links, order_window_days)
+    return mails.select(*KEYS, "at", opened=mails.opens > 0, clicked=mails.clicks > 0, ordered=mails.orders > 0)
 
 
 def reached(deliveries: Table, links: Table, campaigns: Table, assignments: Table) -> Table:
@@ -101,14 +101,14 @@ def _reached(deliveries: Table, links: Table, campaigns: Table) -> Table:
     """One row a mail and person: the mail's own id, the campaign it is filed under, and when it was sent."""
     sent = deliveries.filter(deliveries.status == "sent").inner_join(links, "contact_key").drop("contact_key")
     known = campaigns.select("connection", "campaign_id", "parent_id", label="variant")
-    told = sent.left_join(known, ["connection", "campaign_id"]).drop("connection_right", "campaign_id_right")
-    told = told.mutate(
-        mail=told.campaign_id,
-        filed=told.parent_id.coalesce(told.campaign_id),
-        variant=told.variant.coalesce(told.label),
+    mails = sent.left_join(known, ["connection", "campaign_id"]).drop("connection_right", "campaign_id_right")
+    mails = mails.mutate(
+        mail=mails.campaign_id,
+        filed=mails.parent_id.coalesce(mails.campaign_id),
+        variant=mails.variant.coalesce(mails.label),
     )
-    grouped = told.group_by("connection", "mail", "filed", "person_id").aggregate(
-        at=told["at"].min(), variant=told.variant.max()
+    grouped = mails.group_by("connection", "mail", "filed", "person_id").aggregate(
+        at=mails["at"].min(), variant=mails.variant.max()
     )
     return grouped.rename(campaign_id="filed")
 
@@ -129,7 +129,7 @@ def _with_persona(reached: Table, assignments: Table) -> Table:
     return newest.mutate(persona=named).drop("place", "recorded_at", "sequence")
 
 
-def _with_engagements(told: Table, engagements: Table, links: Table) -> Table:
+def _with_engagements(mails: Table, engagements: Table, links: Table) -> Table:
     known = engagements.inner_join(links, "contact_key")
     machine = known.machine.fill_null(False)  # noqa: FBT003 - an expression
     kinds = {"opens": "open", "clicks": "click", "unsubscribes": "unsubscribe", "complaints": "complaint"}
@@ -138,19 +138,19 @@ def _with_engagements(told: Table, engagements: Table, links: Table) -> Table:
         machine_opens=((known.kind == "open") & machine).cast("int64").sum(),
     )
     counted = counted.rename(mail="campaign_id")
-    joined = told.left_join(counted, KEYS).drop(*(f"{key}_right" for key in KEYS))
+    joined = mails.left_join(counted, KEYS).drop(*(f"{key}_right" for key in KEYS))
     return joined.mutate(**{name: joined[name].fill_null(0) for name in (*kinds, "machine_opens")})
 
 
-def _with_orders(told: Table, orders: Table, links: Table, window_days: int) -> Table:
+def _with_orders(table: Table, orders: Table, links: Table, window_days: int) -> Table:
     placed = orders.filter(orders.state == "placed").inner_join(links, "contact_key")
     placed = placed.select("person_id", "amount", placed_at="at", credited="campaign_id")
-    mails = told.select("connection", "mail", "campaign_id", "person_id", "at")
+    mails = table.select("connection", "mail", "campaign_id", "person_id", "at")
     later = [mails.person_id == placed.person_id, placed.placed_at >= mails["at"]]
     near = mails.inner_join(placed, later).drop("person_id_right")
     own = (near.credited == near.mail) | (near.credited == near.campaign_id)
     inside = near.credited.isnull() & (near.placed_at <= near["at"] + ibis.interval(days=window_days))
     mine = near.filter(own.fill_null(False) | inside)  # noqa: FBT003 - an expression
     counted = mine.group_by(KEYS).aggregate(orders=mine.count(), revenue=mine.amount.sum())
-    joined = told.left_join(counted, KEYS).drop(*(f"{key}_right" for key in KEYS))
+    joined = table.left_join(counted, KEYS).drop(*(f"{key}_right" for key in KEYS))
     return joined.mutate(orders=joined.orders.fill_null(0), revenue=joined.revenue.fill_null(0.0))

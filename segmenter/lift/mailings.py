@@ -88,15 +88,15 @@ def mailings(
     mails = [mail for mail in mails if sum(mail.reached.values()) >= least]
     own = [(arm, mail) for mail in sorted(mails, key=lambda mail: (mail.sent_at, mail.key)) if (arm := _arm(mail))]
     together = _together(own)
-    found = [mailing for mailing in together if len(mailing.mails) >= SIDES]
+    groups = [mailing for mailing in together if len(mailing.mails) >= SIDES]
     if in_fields:
-        found += [Mailing(dict.fromkeys(mail.reached, mail)) for mail in mails if _arm(mail) is None]
-    found.sort(key=lambda one: one.sent_at)
-    alike = [_alike(one, allocated) for one in found]
-    compared = [one for one, fair in zip(found, alike, strict=True) if fair]
+        groups += [Mailing(dict.fromkeys(mail.reached, mail)) for mail in mails if _arm(mail) is None]
+    groups.sort(key=lambda mailing: mailing.sent_at)
+    alike = [_alike(mailing, allocated) for mailing in groups]
+    compared = [mailing for mailing, fair in zip(groups, alike, strict=True) if fair]
     return ComparableMailings(
         tuple(compared[-MOST:]),
-        tuple(one for one, fair in zip(found, alike, strict=True) if not fair),
+        tuple(mailing for mailing, fair in zip(groups, alike, strict=True) if not fair),
         tuple(mail for mailing in together if len(mailing.mails) < SIDES for mail in mailing.mails.values()),
     )
 
@@ -110,13 +110,13 @@ def _arm(sent_mail: SentMail) -> str | None:
 def _together(own: Sequence[tuple[str, SentMail]]) -> list[Mailing]:
     """Each arm's next mail with the other arms' of the same day."""
     groups: list[dict[str, SentMail]] = []
-    for arm, one in own:
-        fits = (g for g in groups if arm not in g and one.sent_at - next(iter(g.values())).sent_at <= TOGETHER)
+    for arm, mail in own:
+        fits = (g for g in groups if arm not in g and mail.sent_at - next(iter(g.values())).sent_at <= TOGETHER)
         group = next(fits, None)
         if group is None:
-            groups.append({arm: one})
+            groups.append({arm: mail})
         else:
-            group[arm] = one
+            group[arm] = mail
     return [Mailing(group) for group in groups]
 
 

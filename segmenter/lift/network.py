@@ -70,11 +70,11 @@ class Trial:
             Arm -> number of people.
         """
         compared = _compared(self)
-        told: dict[str, int] = defaultdict(int)
+        counts: dict[str, int] = defaultdict(int)
         for pattern in self.patterns:
             if any(pattern.states[mailing] for mailing in compared):
-                told[pattern.arm] += pattern.people
-        return dict(told)
+                counts[pattern.arm] += pattern.people
+        return dict(counts)
 
 
 def trial(name: str, persona: str, arms: Mapping[str, Responses], *, early: bool = False) -> Trial:
@@ -136,10 +136,10 @@ class Network:
     null_covariance: Array
     enough: bool = True
 
-    def contrast(self, one: str, other: str) -> Contrast:
+    def contrast(self, first: str, other: str) -> Contrast:
         """Return the difference of two offers."""
         side = np.zeros(len(self.offers))
-        side[self.offers.index(one)], side[self.offers.index(other)] = 1.0, -1.0
+        side[self.offers.index(first)], side[self.offers.index(other)] = 1.0, -1.0
         variances = [float(side @ matrix @ side) for matrix in (self.covariance, self.null_covariance)]
         return Contrast(float(side @ self.effects), variances[0], variances[1])
 
@@ -152,28 +152,30 @@ def networks(trials: Sequence[Trial]) -> list[Network]:
     """
     kept = _enough(trials)
     solid = [_network(group) for group in _connected(kept)]
-    known = {offer for one in solid for offer in one.offers}
+    known = {offer for network in solid for offer in network.offers}
     thin = [replace(_network(group), enough=False) for group in _connected(_outside(trials, known))]
-    return sorted([*solid, *thin], key=lambda one: (-sum(cell.people for cell in one.responses.values()), one.offers))
+    return sorted(
+        [*solid, *thin], key=lambda network: (-sum(cell.people for cell in network.responses.values()), network.offers)
+    )
 
 
 def too_few(trials: Sequence[Trial]) -> dict[str, tuple[str, ...]]:
     """Return the trials of one persona that are left out, wholly or in part, with the offers concerned."""
-    found = {}
-    known = {offer for group in _connected(_enough(trials)) for one in group for offer in one.people()}
+    offers = {}
+    known = {offer for group in _connected(_enough(trials)) for experiment in group for offer in experiment.people()}
     for whole, kept in zip(trials, _enough(trials), strict=True):
-        told, used = _counts(whole).values(), set(kept.people())
-        dropped = {offer for arms in told if arms.keys() & known for offer in arms} - used
+        counts, used = _counts(whole).values(), set(kept.people())
+        dropped = {offer for arms in counts if arms.keys() & known for offer in arms} - used
         if dropped:
-            found[whole.name] = tuple(sorted(dropped))
-    return found
+            offers[whole.name] = tuple(sorted(dropped))
+    return offers
 
 
 def _enough(trials: Sequence[Trial]) -> list[Trial]:
     """The trials without the arms of mailings that too few people compared, over all mailings of the same arms."""
     worth: dict[tuple[frozenset[str], str], Array] = defaultdict(lambda: np.zeros(2))
-    told = [_counts(trial) for trial in trials]
-    for arms in (arms for mailings in told for arms in mailings.values()):
+    counts = [_counts(trial) for trial in trials]
+    for arms in (arms for mailings in counts for arms in mailings.values()):
         whole = sum(arms.values(), Responses(0, 0))
         for arm, mine in arms.items():
             weight = mine.people * (whole.people - mine.people) / whole.people
@@ -186,7 +188,7 @@ def _enough(trials: Sequence[Trial]) -> list[Trial]:
                 for mailing, arms in mailings.items()
             },
         )
-        for trial, mailings in zip(trials, told, strict=True)
+        for trial, mailings in zip(trials, counts, strict=True)
     ]
 
 
@@ -216,14 +218,14 @@ def _only(trial: Trial, wanted: Mapping[int, Collection[str]]) -> Trial:
 
 def _counts(trial: Trial) -> dict[int, dict[str, Responses]]:
     """People and responders of each arm, by mailing that several arms got."""
-    found: dict[int, dict[str, Responses]] = {}
+    counts: dict[int, dict[str, Responses]] = {}
     for mailing in _compared(trial):
         arms: dict[str, Responses] = defaultdict(lambda: Responses(0, 0))
         for pattern in trial.patterns:
             if state := pattern.states[mailing]:
                 arms[pattern.arm] += Responses(pattern.people, pattern.people * (state == RESPONDED))
-        found[mailing] = dict(arms)
-    return found
+        counts[mailing] = dict(arms)
+    return counts
 
 
 def _compared(trial: Trial) -> list[int]:
@@ -328,26 +330,26 @@ def _products(people: Array, states: NDArray[np.int64], rates: Array) -> Array:
 
 def _network(trials: Sequence[Trial]) -> Network:
     sums = [_sums(trial) for trial in trials]
-    offers = tuple(sorted({arm for one in sums for arm in one.arms}))
+    offers = tuple(sorted({arm for total in sums for arm in total.arms}))
     shape = (len(offers), len(offers))
     information, score = np.zeros(shape), np.zeros(len(offers))
     meats = np.zeros((2, *shape))
-    for one in sums:
-        places = [offers.index(arm) for arm in one.arms]
-        weights = [np.diag(n) - np.outer(n, n) / n.sum() for n in one.reached.T]
-        rates = one.responded / np.maximum(one.reached, 1.0)
+    for entry in sums:
+        places = [offers.index(arm) for arm in entry.arms]
+        weights = [np.diag(n) - np.outer(n, n) / n.sum() for n in entry.reached.T]
+        rates = entry.responded / np.maximum(entry.reached, 1.0)
         information[np.ix_(places, places)] += sum(weights)
         score[places] += sum(weight @ rate for weight, rate in zip(weights, rates.T, strict=True))
         for arm in range(len(places)):
             # how one arm's rates, by mailing, move the score
             moves = np.array([weight[:, arm] for weight in weights])
-            for place, blocks in enumerate((one.own, one.null)):
+            for place, blocks in enumerate((entry.own, entry.null)):
                 meats[place][np.ix_(places, places)] += moves.T @ blocks[arm] @ moves
     inverse = np.linalg.pinv(information, hermitian=True)
     responses = {
         offer: Responses(
-            int(sum(one.reached[one.arms.index(offer)].sum() for one in sums if offer in one.arms)),
-            int(sum(one.responded[one.arms.index(offer)].sum() for one in sums if offer in one.arms)),
+            int(sum(total.reached[total.arms.index(offer)].sum() for total in sums if offer in total.arms)),
+            int(sum(total.responded[total.arms.index(offer)].sum() for total in sums if offer in total.arms)),
         )
         for offer in offers
     }

@@ -78,13 +78,15 @@ def best_offers(trials: Sequence[Trial]) -> list[Best]:
         Each persona's network of connected comparisons once; supported after Holm's correction.
     """
     personas = sorted({trial.persona for trial in trials})
-    found = [
+    results = [
         _best(persona, network)
         for persona in personas
         for network in networks([trial for trial in trials if trial.persona == persona])
     ]
-    stands = holm([one.p for one in found])
-    return [replace(one, supported=sure and one.lead.low > 0) for one, sure in zip(found, stands, strict=True)]
+    stands = holm([result.p for result in results])
+    return [
+        replace(result, supported=sure and result.lead.low > 0) for result, sure in zip(results, stands, strict=True)
+    ]
 
 
 def never_compared(
@@ -100,21 +102,21 @@ def never_compared(
     Returns:
         Groups by persona, the most tried first; nothing for a persona for whom every offer was compared.
     """
-    told = {}
+    partitions = {}
     for persona in personas:
         groups = [network.offers for network in networks([trial for trial in trials if trial.persona == persona])]
         known = {name for group in groups for name in group}
         groups += [(name,) for name in sorted(set(offers) - known)]
         if len(groups) >= SIDES:
-            told[persona] = tuple(groups)
-    return told
+            partitions[persona] = tuple(groups)
+    return partitions
 
 
 def _best(persona: str, network: Network) -> Best:
     early = any(trial.early for trial in network.trials)
     cells = _cells(persona, network)
     best, others = cells[0], cells[1:]
-    contrasts = {one.offer: network.contrast(best.offer, one.offer) for one in others}
+    contrasts = {option.offer: network.contrast(best.offer, option.offer) for option in others}
     p_values = {name: _p(contrast, network, (best.offer, name), early=early) for name, contrast in contrasts.items()}
     rival = max(p_values, key=lambda name: (p_values[name], -contrasts[name].difference))
     lead = contrasts[rival]
@@ -141,8 +143,8 @@ def _cells(persona: str, network: Network) -> tuple[Offer, ...]:
     ]
     expected = shrunken_estimates(measured, heterogeneity(measured))
     cells = [
-        Offer(persona, name, network.responses[name], min(max(one.difference, 0.0), 1.0), min(max(rate, 0.0), 1.0))
-        for name, one, rate in zip(network.offers, measured, expected, strict=True)
+        Offer(persona, name, network.responses[name], min(max(contrast.difference, 0.0), 1.0), min(max(rate, 0.0), 1.0))
+        for name, contrast, rate in zip(network.offers, measured, expected, strict=True)
     ]
     effects = dict(zip(network.offers, network.effects, strict=True))
     return tuple(sorted(cells, key=lambda cell: (-effects[cell.offer], cell.offer)))

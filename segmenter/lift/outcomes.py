@@ -82,16 +82,16 @@ def outcomes(
         Columns ``persona, arm, people, opened, clicked, unsubscribed, complained, ordered``, and the sums ``y, yy``
         (amounts after), ``x, xx`` (before) and ``xy``.
     """
-    told = _with_reactions(population, mails, engagements, links, window)
-    told = _with_amounts(told, orders.filter(orders.state == "placed"), links, window)
-    return told.group_by("persona", "arm").aggregate(
-        people=told.count(),
-        **{name: told[name].cast("int64").sum() for name in (*KINDS, "ordered")},
-        y=told.after.sum(),
-        yy=(told.after * told.after).sum(),
-        x=told.before.sum(),
-        xx=(told.before * told.before).sum(),
-        xy=(told.after * told.before).sum(),
+    people = _with_reactions(population, mails, engagements, links, window)
+    people = _with_amounts(people, orders.filter(orders.state == "placed"), links, window)
+    return people.group_by("persona", "arm").aggregate(
+        people=people.count(),
+        **{name: people[name].cast("int64").sum() for name in (*KINDS, "ordered")},
+        y=people.after.sum(),
+        yy=(people.after * people.after).sum(),
+        x=people.before.sum(),
+        xx=(people.before * people.before).sum(),
+        xy=(people.after * people.before).sum(),
     )
 
 
@@ -103,9 +103,9 @@ def _with_reactions(population: Table, mails: Table, engagements: Table, links: 
     return joined.mutate(**{name: joined[name].fill_null(False) for name in KINDS})  # noqa: FBT003 - an expression
 
 
-def _with_amounts(told: Table, placed: Table, links: Table, window: OutcomeWindow) -> Table:
+def _with_amounts(people: Table, placed: Table, links: Table, window: OutcomeWindow) -> Table:
     bought = placed.inner_join(links, "contact_key").select("person_id", "amount", "currency", placed_at="at")
-    exposed = told.select("person_id", exposed_at="at")
+    exposed = people.select("person_id", exposed_at="at")
     bought = bought.inner_join(exposed, "person_id")
     last = moment_literal(window.until)
     if window.order_days is not None:
@@ -122,7 +122,7 @@ def _with_amounts(told: Table, placed: Table, links: Table, window: OutcomeWindo
     limits = sums.aggregate(
         most_after=sums.after.nullif(0.0).quantile(CUT), most_before=sums.before.nullif(0.0).quantile(CUT)
     )
-    joined = told.left_join(sums, "person_id").drop("person_id_right").cross_join(limits)
+    joined = people.left_join(sums, "person_id").drop("person_id_right").cross_join(limits)
     return joined.mutate(
         ordered=joined.ordered.fill_null(False),  # noqa: FBT003 - an expression
         after=ibis.least(joined.after.fill_null(0.0), joined.most_after.fill_null(0.0)),
@@ -145,12 +145,12 @@ def strata(counted: list[dict[str, Any]]) -> list[Stratum]:
     Returns:
         People, counts of each outcome, and revenue before and after; people without a persona are "unclassified".
     """
-    found = []
-    for row in sorted(counted, key=lambda one: (one["persona"] or "", one["arm"])):
+    cells = []
+    for row in sorted(counted, key=lambda record: (record["persona"] or "", record["arm"])):
         people = int(row["people"])
         after = Amounts(people, float(row["y"]), float(row["yy"]))
         before = Amounts(people, float(row["x"]), float(row["xx"]))
         counts = {name: int(row[name]) for name in (*KINDS, "ordered")}
         revenue = Paired(after, before, float(row["xy"]))
-        found.append(Stratum(row["persona"] or UNCLASSIFIED, row["arm"], people, counts, revenue))
-    return found
+        cells.append(Stratum(row["persona"] or UNCLASSIFIED, row["arm"], people, counts, revenue))
+    return cells

@@ -174,11 +174,11 @@ def _allocated(digest: Any, shares: Mapping[str, float]) -> Any:
 
 def _cuts(shares: Mapping[str, float]) -> list[tuple[str, str]]:
     """Arms in order, each with the hexadecimal text that its digests are below."""
-    found, total = [], 0.0
+    cuts, total = [], 0.0
     for arm, share in shares.items():
         total += share
-        found.append((arm, format(min(int(total * 16**DIGITS), 16**DIGITS - 1), f"0{DIGITS}x")))
-    return found
+        cuts.append((arm, format(min(int(total * 16**DIGITS), 16**DIGITS - 1), f"0{DIGITS}x")))
+    return cuts
 
 
 @dataclass(frozen=True, slots=True)

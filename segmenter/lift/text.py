@@ -29,11 +29,11 @@ def sentences(comparison: Comparison) -> list[str]:
     Returns:
         The persona lines only where there are several personas.
     """
-    told = [effect_sentence(comparison.everyone, comparison)]
+    lines = [effect_sentence(comparison.everyone, comparison)]
     if len(comparison.personas) > 1:
-        told.append(differ(comparison))
-        told += [effect_sentence(persona, comparison) for persona in comparison.personas]
-    return told
+        lines.append(differ(comparison))
+        lines += [effect_sentence(persona, comparison) for persona in comparison.personas]
+    return lines
 
 
 def differ(comparison: Comparison) -> str:
@@ -47,30 +47,30 @@ def differ(comparison: Comparison) -> str:
     )
 
 
-def effect_sentence(one: Effect, comparison: Comparison) -> str:
+def effect_sentence(outcome: Effect, comparison: Comparison) -> str:
     """State the effect on one persona, or on everyone.
 
     Args:
-        one: The effect, of a persona or of `EVERYONE`.
+        outcome: The effect, of a persona or of `EVERYONE`.
         comparison: What it is from: arms, metric, and whether the interval is peeking-safe.
 
     Returns:
         One sentence with percentage points and a 95% interval.
     """
-    who = "Everyone" if one.persona == EVERYONE else one.persona
-    if one.verdict == "nobody":
+    who = "Everyone" if outcome.persona == EVERYONE else outcome.persona
+    if outcome.verdict == "nobody":
         return f"{who}: nothing to compare: a variant has no contacts, or no email that can be compared."
-    rate, versus = RATES[one.metric], contrast(comparison)
-    effect = f"{points(one.difference)} pp, {versus} (95% CI {_interval(one, comparison)})"
-    if one.metric in GUARDRAILS and one.verdict in {"none", "too_few"} and one.interval.low <= 0:
-        known = "no significant rise in" if one.verdict == "none" else "not enough data to rule out a rise in"
-        return f"{who}: {known} {rate}, at most {points(one.interval.high)} pp: {effect}."
-    if one.verdict in {"more", "less"}:
+    rate, versus = RATES[outcome.metric], contrast(comparison)
+    effect = f"{points(outcome.difference)} pp, {versus} (95% CI {_interval(outcome, comparison)})"
+    if outcome.metric in GUARDRAILS and outcome.verdict in {"none", "too_few"} and outcome.interval.low <= 0:
+        known = "no significant rise in" if outcome.verdict == "none" else "not enough data to rule out a rise in"
+        return f"{who}: {known} {rate}, at most {points(outcome.interval.high)} pp: {effect}."
+    if outcome.verdict in {"more", "less"}:
         return f"{who}: {rate} {effect}."
-    if one.verdict == "too_few":
-        needed = f"{one.more:,} more contacts per variant to detect {in_points(comparison.question.mde)}"
+    if outcome.verdict == "too_few":
+        needed = f"{outcome.more:,} more contacts per variant to detect {in_points(comparison.question.mde)}"
         return f"{who}: not enough data on {rate}: {effect}; {needed}."
-    if not one.interval.low <= 0 <= one.interval.high:
+    if not outcome.interval.low <= 0 <= outcome.interval.high:
         return f"{who}: {rate} {effect}, not significant after correction for multiple comparisons."
     return f"{who}: no significant difference in {rate}: {effect}."
 
@@ -83,29 +83,32 @@ def verdict(comparisons: Sequence[Comparison], primary: str) -> list[str]:
     pairs: dict[tuple[str, str], list[Comparison]] = {}
     for comparison in comparisons:
         pairs.setdefault((comparison.question.treated, comparison.question.control), []).append(comparison)
-    told: list[str] = []
+    lines: list[str] = []
     for mine in pairs.values():
-        asked = next(one for one in mine if one.question.metric == primary)
-        first = not told
-        told.append(effect_sentence(asked.everyone, asked))
+        asked = next(measure for measure in mine if measure.question.metric == primary)
+        first = not lines
+        lines.append(effect_sentence(asked.everyone, asked))
         if first and len(asked.personas) > 1 and asked.everyone.verdict != "nobody":
-            told.append(differ(asked))
-        guards = [one for one in mine if one.question.metric in GUARDRAILS]
-        rising = [one for one in guards if one.everyone.verdict == "more"]
-        told += [f"Guardrail: {effect_sentence(one.everyone, one)}" for one in rising]
+            lines.append(differ(asked))
+        guards = [measure for measure in mine if measure.question.metric in GUARDRAILS]
+        rising = [guard for guard in guards if guard.everyone.verdict == "more"]
+        lines += [f"Guardrail: {effect_sentence(guard.everyone, guard)}" for guard in rising]
         if first and not rising:
-            told += _quiet(guards)
-    return told
+            lines += _quiet(guards)
+    return lines
 
 
 def _quiet(guards: Sequence[Comparison]) -> list[str]:
     """A sentence on guardrails of which none is known to rise; none where nothing was measured."""
-    measured = [one for one in guards if one.everyone.verdict != "nobody"]
+    measured = [guard for guard in guards if guard.everyone.verdict != "nobody"]
     parts = [
-        f"{said} {' and '.join(RATES[one.question.metric] for one in mine)}"
+        f"{said} {' and '.join(RATES[guard.question.metric] for guard in mine)}"
         for said, mine in (
-            ("no significant rise in", [one for one in measured if one.everyone.verdict != "too_few"]),
-            ("not enough data to rule out a rise in", [one for one in measured if one.everyone.verdict == "too_few"]),
+            ("no significant rise in", [guard for guard in measured if guard.everyone.verdict != "too_few"]),
+            (
+                "not enough data to rule out a rise in",
+                [guard for guard in measured if guard.everyone.verdict == "too_few"],
+            ),
         )
         if mine
     ]
@@ -174,14 +177,14 @@ def lead(best: Best) -> str:
 def carried(best: Best) -> str:
     """Name the comparisons behind a result, with the contacts of each offer."""
     wanted = [best.best.offer, best.rival] if best.direct else [cell.offer for cell in best.offers]
-    told = []
+    parts = []
     for trial in best.trials[:CARRIED]:
         people = trial.people()
-        told.append(f"{trial.name} ({', '.join(f'{people[name]:,} “{name}”' for name in wanted if name in people)})")
+        parts.append(f"{trial.name} ({', '.join(f'{people[name]:,} “{name}”' for name in wanted if name in people)})")
     if len(best.trials) > CARRIED:
-        told.append(f"{len(best.trials) - CARRIED} more")
+        parts.append(f"{len(best.trials) - CARRIED} more")
     through = "" if best.direct else "; an indirect comparison, through offers that they share"
-    return f"Based on {', '.join(told)}{through}"
+    return f"Based on {', '.join(parts)}{through}"
 
 
 def apart_sentence(persona: str, groups: Sequence[Sequence[str]]) -> str:

@@ -184,13 +184,15 @@ def lifts_moved(earlier: Sequence[Mapping[str, Estimate]], present: Mapping[str,
     Returns:
         One entry per segment that was measured before, with p and whether it stands.
     """
-    before = {name: _together([one[name] for one in earlier if name in one]) for name in present}
-    both = {name: one for name, one in before.items() if one is not None}
-    p_values = [_apart(one, present[name]) for name, one in both.items()]
+    before = {
+        name: _together([measurement[name] for measurement in earlier if name in measurement]) for name in present
+    }
+    both = {name: estimate for name, estimate in before.items() if estimate is not None}
+    p_values = [_apart(estimate, present[name]) for name, estimate in both.items()]
     stood = benjamini_hochberg(p_values)
     return [
-        Moved(name, one, present[name], p, found)
-        for (name, one), p, found in zip(both.items(), p_values, stood, strict=True)
+        Moved(name, estimate, present[name], p, verdict)
+        for (name, estimate), p, verdict in zip(both.items(), p_values, stood, strict=True)
     ]
 
 
@@ -198,8 +200,8 @@ def _together(estimates: Sequence[Estimate]) -> Estimate | None:
     usable = [estimate for estimate in estimates if estimate.variance > 0.0]
     if not usable:
         return None
-    total = sum(1 / one.variance for one in usable)
-    return Estimate(sum(one.difference / one.variance for one in usable) / total, 1 / total)
+    total = sum(1 / estimate.variance for estimate in usable)
+    return Estimate(sum(estimate.difference / estimate.variance for estimate in usable) / total, 1 / total)
 
 
 def _apart(before: Estimate, now: Estimate) -> float:

@@ -116,13 +116,13 @@ def _held_out_auc(columns: Matrix, flags: Flags, generator: Generator) -> float:
     from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
 
     placed = folds(flags.astype(np.int64), FOLDS, generator)
-    found = []
+    areas = []
     for fold in range(FOLDS):
         model: Any = make_pipeline(StandardScaler(), LogisticRegression(max_iter=LETTING_ITERATE))
         model.fit(columns[placed != fold], flags[placed != fold])
         scores = np.asarray(model.decision_function(columns[placed == fold]), dtype=np.float64)
-        found.append(auc(scores, flags[placed == fold]))  # within a fold: models of two folds have scales of their own
-    return float(np.mean(found))
+        areas.append(auc(scores, flags[placed == fold]))  # within a fold: models of two folds have scales of their own
+    return float(np.mean(areas))
 
 
 def offer_rates(segments: Sequence[str | None], groups: Sequence[str]) -> list[OfferRate]:
@@ -171,12 +171,12 @@ def columns_of(values: Mapping[str, Sequence[object]], *, most_options: int = 20
     return np.column_stack(kept) if kept else np.zeros((people, 1))
 
 
-def _numbers(told: Sequence[object], known: NDArray[np.bool_]) -> Matrix:
-    numbers = np.array([float(v) if k else np.nan for v, k in zip(told, known, strict=True)])  # type: ignore[arg-type] # numbers
+def _numbers(values: Sequence[object], known: NDArray[np.bool_]) -> Matrix:
+    numbers = np.array([float(v) if k else np.nan for v, k in zip(values, known, strict=True)])  # type: ignore[arg-type] # numbers
     return np.where(known, numbers, float(numbers[known].mean()) if known.any() else 0.0)
 
 
-def _options(told: Sequence[str | None], most: int) -> list[Matrix]:
-    names, counts = np.unique([text for text in told if text is not None], return_counts=True)
+def _options(texts: Sequence[str | None], most: int) -> list[Matrix]:
+    names, counts = np.unique([text for text in texts if text is not None], return_counts=True)
     commonest = names[np.argsort(-counts, kind="stable")][:most]
-    return [np.array([float(text == name) for text in told]) for name in commonest]
+    return [np.array([float(text == name) for text in texts]) for name in commonest]

@@ -99,11 +99,11 @@ def _impossible(column: Any, trait: Trait, as_of: datetime) -> Any:
         return (column < EARLIEST.date()) | (column > (as_of + AHEAD).date())
     if trait.type != "number":
         return ibis.literal(value=False)
-    found = column.isnan() | column.isinf()
+    fault = column.isnan() | column.isinf()
     if trait.least is not None:
-        found |= column < trait.least
+        fault |= column < trait.least
     most = (as_of - EARLIEST) / timedelta(days=1) if trait.most is None and trait.unit == "days" else trait.most
-    return found if most is None else found | (column > most)
+    return fault if most is None else fault | (column > most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,14 +162,14 @@ def moment_faults(table: str, figures: Mapping[str, Any]) -> list[DataFault]:
     Returns:
         At most two faults: too early, in the future.
     """
-    found = [
+    faults = [
         DataFault(table, f"{figures[count]:,} rows {what}", figures[count], figures[example] or "", fix)
         for count, example, what, fix in (
             ("early", "earliest", TOO_EARLY, FIX_TIMES),
             ("late", "latest", AHEAD_OF_NOW, FIX_TIMES + " Until then they do not count."),
         )
     ]
-    return [fault for fault in found if fault.rows]
+    return [fault for fault in faults if fault.rows]
 
 
 def amount_figures(orders: Table) -> Table:
@@ -225,14 +225,14 @@ def unreadable_faults(figures: Mapping[str, Any], mapped: Sequence[MappedTrait])
     Returns:
         One fault per trait that has unreadable values.
     """
-    found = []
+    faults = []
     for place, trait in enumerate(mapped):
         rows = figures[f"rows_{place}"]
         if rows:
             what = f"{trait.property} of {rows:,} contacts of {trait.connection} is not a {trait.type}"
             fix = f"Fix it there, or map [traits.{trait.name}] as text; until then these contacts have no value."
-            found.append(DataFault("contacts", what, rows, _shown(figures[f"example_{place}"]), fix))
-    return found
+            faults.append(DataFault("contacts", what, rows, _shown(figures[f"example_{place}"]), fix))
+    return faults
 
 
 def _shown(text: str) -> str:
@@ -254,10 +254,10 @@ def duplicate_figures(contacts: Table, links: Table) -> tuple[Table, Table]:
     """
     active = contacts.filter(contacts.state == "active")
     key = active.connection.concat(":", active.platform_id)
-    told = active.mutate(contact_key=key).inner_join(links, "contact_key")
-    known = told.filter(told.email.notnull())
+    rows = active.mutate(contact_key=key).inner_join(links, "contact_key")
+    known = rows.filter(rows.email.notnull())
     addresses = known.group_by("email").aggregate(persons=known.person_id.nunique())
-    twice = told.group_by("person_id", "connection").aggregate(contacts=told.count())
+    twice = rows.group_by("person_id", "connection").aggregate(contacts=rows.count())
     several = twice.filter(twice.contacts > 1)
     return addresses.aggregate(n=(addresses.persons > 1).cast("int64").sum()), several.aggregate(
         n=several.person_id.nunique()
@@ -274,7 +274,7 @@ def duplicate_faults(addresses: int, persons: int) -> list[DataFault]:
     Returns:
         A fault for each of the two that is not 0.
     """
-    found = [
+    faults = [
         DataFault(
             "contacts",
             f"{addresses:,} addresses belong to several people",
@@ -290,7 +290,7 @@ def duplicate_faults(addresses: int, persons: int) -> list[DataFault]:
             "Merge them there; until then each duplicate gets the same persona.",
         ),
     ]
-    return [fault for fault in found if fault.rows]
+    return [fault for fault in faults if fault.rows]
 
 
 def worst(lights: Sequence[Light]) -> Light:

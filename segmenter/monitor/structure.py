@@ -103,23 +103,23 @@ class Structure:
         Returns:
             Sentence parts without a full stop.
         """
-        told = []
+        lines = []
         if self.moved:
-            told.append(
+            lines.append(
                 f"recalculated segments agree with these by {self.agreement:.2f} only (at least {self.threshold:.2f} "
                 "expected)"
             )
         if self.dissolved:
-            told.append(
+            lines.append(
                 f"a segment is not stable any more (stability {self.stability:.2f}, was "
                 f"{self.before.stability:.2f}): two may have merged"
             )
         if self.one_more:
-            told.append(
+            lines.append(
                 f"{self.before.k + 1} segments are stable now (agreement {self.following:.2f}, was "
                 f"{self.before.following or 0:.2f}): there may be a new one"
             )
-        return told
+        return lines
 
 
 def structure(items: Items, old: Labels, before: Before, rng: Generator, effort: Effort = EFFORT) -> Structure:

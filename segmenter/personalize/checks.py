@@ -89,7 +89,9 @@ def check_copy(
     for template in fields.values():
         where = f"field {template.name!r}, fallback"
         _check_text(template.fallback, template, catalogue, purpose, where=where)
-        missing = next((one for one in placeholders(template.fallback) if one.fallback is None), None)
+        missing = next(
+            (placeholder for placeholder in placeholders(template.fallback) if placeholder.fallback is None), None
+        )
         if missing is not None:
             message = f"the fallback is shown to everybody, so write {{{missing.trait}|what is shown without it}}"
             raise DefinitionError(message, where=where)
@@ -107,9 +109,9 @@ def check_copy(
 
 
 def _check_text(text: str, template: TemplateField, catalogue: Catalogue, purpose: Purpose, *, where: str) -> None:
-    found = INJECTION.search(text)
-    if found:
-        raise DefinitionError(f"{found.group()!r} would run as template code instead of being printed", where=where)
+    match = INJECTION.search(text)
+    if match:
+        raise DefinitionError(f"{match.group()!r} would run as template code instead of being printed", where=where)
     _check_placeholders(text, template, catalogue, purpose, where=where)
     text = "".join(part if isinstance(part, str) else part.fallback or "" for part in parts_of(text))
     size = len(text.encode())
@@ -129,21 +131,25 @@ def _check_placeholders(
     text: str, template: TemplateField, catalogue: Catalogue, purpose: Purpose, *, where: str
 ) -> None:
     try:
-        found = [part for part in parts_of(text) if isinstance(part, Placeholder)]
+        parts = [part for part in parts_of(text) if isinstance(part, Placeholder)]
     except ValueError as error:
         raise DefinitionError(str(error), where=where) from error
-    for one in found:
+    for placeholder in parts:
         if template.type != "text":
-            message = f"{one.written()} stands in a field of type {template.type}; only text fields are filled"
+            message = f"{placeholder.written()} stands in a field of type {template.type}; only text fields are filled"
             raise DefinitionError(message, where=where)
         if template.level != "individual":
-            message = f'{one.written()} shows people their own data, which personalize = "{template.level}" rules out'
+            message = (
+                f'{placeholder.written()} shows people their own data, which personalize = "{template.level}" rules out'
+            )
             raise DefinitionError(message, where=where)
-        if one.trait not in NEXT and one.trait not in catalogue.traits:
+        if placeholder.trait not in NEXT and placeholder.trait not in catalogue.traits:
             names = sorted({*NEXT, *catalogue.traits})
-            near = ", ".join(get_close_matches(one.trait, names, n=3)) or ", ".join(names)
-            raise DefinitionError(f"{one.written()}: there is no trait {one.trait!r}; known: {near}", where=where)
-        refuse_sensitive([one.trait], catalogue, purpose, where=where)
+            near = ", ".join(get_close_matches(placeholder.trait, names, n=3)) or ", ".join(names)
+            raise DefinitionError(
+                f"{placeholder.written()}: there is no trait {placeholder.trait!r}; known: {near}", where=where
+            )
+        refuse_sensitive([placeholder.trait], catalogue, purpose, where=where)
 
 
 def _bad_value(text: str, template: TemplateField) -> str:

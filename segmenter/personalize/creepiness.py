@@ -125,8 +125,8 @@ def is_viewing(name: str, catalogue: Catalogue) -> bool:
     mapped = catalogue.mapped.get(name)
     if mapped is None:
         return False
-    told = set(words(f"{name} {mapped.meaning} {mapped.property}".replace("_", " ")))
-    return bool(told & VIEWING) or bool(told & PAGES and told & FIRST_OR_LAST)
+    terms = set(words(f"{name} {mapped.meaning} {mapped.property}".replace("_", " ")))
+    return bool(terms & VIEWING) or bool(terms & PAGES and terms & FIRST_OR_LAST)
 
 
 def traits_needed(shown: Iterable[str], catalogue: Catalogue) -> list[str]:
@@ -139,11 +139,11 @@ def traits_needed(shown: Iterable[str], catalogue: Catalogue) -> list[str]:
     Returns:
         Trait names, in a fixed order.
     """
-    found: dict[str, None] = {}
+    traits: dict[str, None] = {}
     for name in shown:
         rests = evidence(name, catalogue)
-        found |= dict.fromkeys((*rests.since, *((rests.times,) if rests.times else ())))
-    return list(found)
+        traits |= dict.fromkeys((*rests.since, *((rests.times,) if rests.times else ())))
+    return list(traits)
 
 
 def sensitive_values(values: Iterable[str | None]) -> list[str]:
@@ -183,18 +183,18 @@ def with_creepiness(
 
 def _reason(people: Table, name: str, rests: Evidence, limits: CreepinessLimits, sensitive: Sequence[str]) -> Any:
     value, no = people[name], ibis.literal(False)  # noqa: FBT003 - an expression
-    since = [people[one] for one in rests.since]
-    found: dict[Reason, Any] = {"sensitive": value.isin(list(sensitive)) if sensitive else no}
+    since = [people[trait] for trait in rests.since]
+    flags: dict[Reason, Any] = {"sensitive": value.isin(list(sensitive)) if sensitive else no}
     if rests.names and since:
-        found["recent"] = since[0] < limits.recent_days
+        flags["recent"] = since[0] < limits.recent_days
     if rests.times:
-        found["once"] = people[rests.times].fill_null(0.0) < limits.min_times
+        flags["once"] = people[rests.times].fill_null(0.0) < limits.min_times
     if since:
         # what happened at an unknown time is not called old
-        old = reduce(and_, (one.isnull() | (one > limits.max_age_days) for one in since))
-        found["old"] = old & ~reduce(and_, (one.isnull() for one in since))
-    told = [(value.notnull() & found[reason].fill_null(no), reason) for reason in OF_VALUES if reason in found]
-    return ibis.cases(*told, else_=ibis.null("string"))
+        old = reduce(and_, (days.isnull() | (days > limits.max_age_days) for days in since))
+        flags["old"] = old & ~reduce(and_, (days.isnull() for days in since))
+    cases = [(value.notnull() & flags[reason].fill_null(no), reason) for reason in OF_VALUES if reason in flags]
+    return ibis.cases(*cases, else_=ibis.null("string"))
 
 
 def of_value(
@@ -323,26 +323,26 @@ def of_fields(
     Returns:
         One per field and reason; fields that show no trait, or have no target, are left out.
     """
-    found = []
+    concerns = []
     for name, template in fields.items():
         for trait in template.all_asked if template.targets else ():
-            found += _of_trait(trait, f"field {name!r}", catalogue, limits, purpose)
-    return found
+            concerns += _of_trait(trait, f"field {name!r}", catalogue, limits, purpose)
+    return concerns
 
 
 def _of_trait(
     trait: str, place: str, catalogue: Catalogue, limits: CreepinessLimits, purpose: Purpose
 ) -> list[Concern]:
-    found, rests = [], evidence(trait, catalogue)
+    concerns, rests = [], evidence(trait, catalogue)
     if purpose.allows(trait):
         why = "" if trait in NEXT else why_sensitive(trait, catalogue)
         message = f"it shows a sensitive trait ({why or 'its values may be'}) in emails, which others may see."
         fix = 'personalize = "persona" keeps it out of emails.'
-        found.append(Concern("sensitive", place, message, fix))
+        concerns.append(Concern("sensitive", place, message, fix))
     if rests.names and "recent" not in limits.held_back:
         reason: Reason = "recent" if rests.names == "bought" else "once"
         what = "bought last" if rests.names == "bought" else "looked at, even once"
         message = f"{trait} mentions what the reader {what}."
         fix = 'Set [personalize] creepy = "fallback" to hide values that are too recent or happened only once.'
-        found.append(Concern(reason, place, message, fix))
-    return found
+        concerns.append(Concern(reason, place, message, fix))
+    return concerns

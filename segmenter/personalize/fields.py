@@ -131,12 +131,12 @@ def values_wanted(
     Returns:
         Columns ``person_id, connection, name, value``; value "" clears the field.
     """
-    told = _told(assignments, copies, known)
+    people = _told(assignments, copies, known)
     held = known.held_back if known else ()
-    parts = [_column(told, o.connection, o.name, _role(told, o)) for o in owned]
+    parts = [_column(people, o.connection, o.name, _role(people, o)) for o in owned]
     for template in fields.values():
         for connection, name in template.targets.items():
-            parts.append(_column(told, connection, name, _shown(told, template, personas, connection, held)))
+            parts.append(_column(people, connection, name, _shown(people, template, personas, connection, held)))
     if not parts:
         empty = {"person_id": "string", "connection": "string", "name": "string", "value": "string"}
         return ibis.memtable([dict.fromkeys(empty)], schema=empty).limit(0)
@@ -165,21 +165,21 @@ def creepy_values(
     Returns:
         One row per person, field and trait; ``persona`` is a slug.
     """
-    told = _told(assignments, copies, known)
+    people = _told(assignments, copies, known)
     parts = []
     for name, template in fields.items():
         for trait in template.all_asked if template.targets else ():
-            if f"of_{trait}" not in told.columns:
+            if f"of_{trait}" not in people.columns:
                 continue
-            reason = told[f"of_creepy_{trait}"]
-            shown = told.may_individual & individual(told[f"of_{trait}"], template).notnull() & reason.notnull()
-            mine = told.filter(shown & _says(told, template, personas, trait))
+            reason = people[f"of_creepy_{trait}"]
+            shown = people.may_individual & individual(people[f"of_{trait}"], template).notnull() & reason.notnull()
+            mine = people.filter(shown & _says(people, template, personas, trait))
             columns = {"persona": mine.slug, "field": ibis.literal(name), "trait": ibis.literal(trait)}
             parts.append(mine.select("person_id", **columns, reason=reason))
     return reduce(lambda left, right: left.union(right), parts) if parts else None
 
 
-def _says(told: Table, template: TemplateField, personas: Sequence[Persona], trait: str) -> Any:
+def _says(people: Table, template: TemplateField, personas: Sequence[Persona], trait: str) -> Any:
     """Whether what a person is shown is made from *trait*: as its value, or in the copy of their persona."""
     if trait == template.asked:
         return ibis.literal(True)  # noqa: FBT003 - an expression
@@ -190,42 +190,42 @@ def _says(told: Table, template: TemplateField, personas: Sequence[Persona], tra
         if trait in _mentions(persona.copy(template.name, place), template)
     ]
     if trait in _mentions(None, template):
-        return ~told.copy_slug.isin([one.slug for one in personas if one.slug not in saying])
-    return told.copy_slug.isin(saying)
+        return ~people.copy_slug.isin([persona.slug for persona in personas if persona.slug not in saying])
+    return people.copy_slug.isin(saying)
 
 
 def _mentions(copy: str | None, template: TemplateField) -> set[str]:
-    return {one.trait for one in placeholders(template.fallback if copy is None else copy)}
+    return {placeholder.trait for placeholder in placeholders(template.fallback if copy is None else copy)}
 
 
 def _told(assignments: Table, copies: Table | None, known: Known | None) -> Table:
     """Assignments with the persona whose copy people get, and their traits."""
-    told = assignments.mutate(slug=assignments.persona.fill_null(UNCLASSIFIED))
+    people = assignments.mutate(slug=assignments.persona.fill_null(UNCLASSIFIED))
     generic: Any = ibis.literal(False)  # noqa: FBT003 - an expression
     if copies is not None:
-        told = told.left_join(copies, "person_id").drop("person_id_right")
-        generic = (told.copy_of == UNCLASSIFIED).fill_null(False)  # noqa: FBT003
-    told = told.mutate(
-        copy_slug=told.slug if copies is None else told.copy_of.coalesce(told.slug),
+        people = people.left_join(copies, "person_id").drop("person_id_right")
+        generic = (people.copy_of == UNCLASSIFIED).fill_null(False)  # noqa: FBT003
+    people = people.mutate(
+        copy_slug=people.slug if copies is None else people.copy_of.coalesce(people.slug),
         may_individual=ibis.literal(False),  # noqa: FBT003
         may_persona=ibis.literal(True),  # noqa: FBT003
         generic=generic,
     )
-    return told if known is None else _with(told, known)
+    return people if known is None else _with(people, known)
 
 
-def _role(told: Table, owned: OwnedField) -> Any:
-    value = ROLES[owned.role](told)
+def _role(people: Table, owned: OwnedField) -> Any:
+    value = ROLES[owned.role](people)
     if owned.values is None:
         return value
     listed = [(value == own, text) for own, text in owned.values.items()]
     return ibis.cases(*listed, else_="") if listed else ibis.literal("")
 
 
-def _with(told: Table, known: Known) -> Table:
+def _with(people: Table, known: Known) -> Table:
     """Join what is known of people under names of their own (``of_...``)."""
     named = known.people.rename({f"of_{name}": name for name in known.people.columns if name != "person_id"})
-    joined = told.drop("may_individual", "may_persona").left_join(named, "person_id").drop("person_id_right")
+    joined = people.drop("may_individual", "may_persona").left_join(named, "person_id").drop("person_id_right")
     consent = joined.of_consent.fill_null(NO_CONSENT)
     return joined.mutate(
         may_individual=consent.isin(list(known.individual)) & ~joined.generic,
@@ -233,50 +233,52 @@ def _with(told: Table, known: Known) -> Table:
     )
 
 
-def _column(told: Table, connection: str, name: str, value: Any) -> Table:
-    return told.select(
+def _column(people: Table, connection: str, name: str, value: Any) -> Table:
+    return people.select(
         "person_id", connection=ibis.literal(connection), name=ibis.literal(name), value=value.cast("string")
     )
 
 
 def _shown(
-    told: Table, template: TemplateField, personas: Sequence[Persona], connection: str, held: Sequence[str]
+    people: Table, template: TemplateField, personas: Sequence[Persona], connection: str, held: Sequence[str]
 ) -> Any:
     """The person's own value where there may be and is one, else the persona's copy, else the fallback."""
-    fallback = _filled(told, template.fallback, template, held)
+    fallback = _filled(people, template.fallback, template, held)
     if template.level == "none":
         return ibis.literal(_spelt(template.plain_fallback, template))
-    copy = ibis.ifelse(told.may_persona, _copy(told, template, personas, connection, held), fallback)
-    if template.asked is None or f"of_{template.asked}" not in told.columns:
+    copy = ibis.ifelse(people.may_persona, _copy(people, template, personas, connection, held), fallback)
+    if template.asked is None or f"of_{template.asked}" not in people.columns:
         return copy
-    return _own(told, template.asked, template, held).coalesce(copy)
+    return _own(people, template.asked, template, held).coalesce(copy)
 
 
-def _own(told: Table, trait: str, template: TemplateField, held: Sequence[str]) -> Any:
+def _own(people: Table, trait: str, template: TemplateField, held: Sequence[str]) -> Any:
     """The person's value of a trait as text; null where there is none, or it may not be shown."""
-    may = told.may_individual
+    may = people.may_individual
     if held:
-        may &= ~told[f"of_creepy_{trait}"].fill_null("").isin(list(held))
-    return ibis.ifelse(may, individual(told[f"of_{trait}"], template), ibis.null("string"))
+        may &= ~people[f"of_creepy_{trait}"].fill_null("").isin(list(held))
+    return ibis.ifelse(may, individual(people[f"of_{trait}"], template), ibis.null("string"))
 
 
 def _copy(
-    told: Table, template: TemplateField, personas: Sequence[Persona], connection: str, held: Sequence[str]
+    people: Table, template: TemplateField, personas: Sequence[Persona], connection: str, held: Sequence[str]
 ) -> Any:
-    fallback = _filled(told, template.fallback, template, held)
+    fallback = _filled(people, template.fallback, template, held)
     copies = [(persona.slug, persona.copy(template.name, connection)) for persona in personas]
-    own = [(told.copy_slug == slug, _filled(told, text, template, held)) for slug, text in copies if text is not None]
+    own = [
+        (people.copy_slug == slug, _filled(people, text, template, held)) for slug, text in copies if text is not None
+    ]
     return ibis.cases(*own, else_=fallback) if own else fallback
 
 
-def _filled(told: Table, text: str, template: TemplateField, held: Sequence[str]) -> Any:
+def _filled(people: Table, text: str, template: TemplateField, held: Sequence[str]) -> Any:
     """A text with each person's traits in it; what is unknown, or too long as a whole, gives way to fallbacks."""
     parts = parts_of(text)
     plain = without_traits(text)
     static = ibis.literal(_spelt(template.plain_fallback if plain is None else plain, template))
-    if not any(isinstance(part, Placeholder) and f"of_{part.trait}" in told.columns for part in parts):
+    if not any(isinstance(part, Placeholder) and f"of_{part.trait}" in people.columns for part in parts):
         return static
-    shown = [part if isinstance(part, str) else _value(told, part, template, held) for part in parts]
+    shown = [part if isinstance(part, str) else _value(people, part, template, held) for part in parts]
     fixed = sum(len(part.encode()) for part in shown if isinstance(part, str))
     varied = reduce(add, (bytes_at_most(part) for part in shown if not isinstance(part, str)))
     whole: Any = reduce(add, (ibis.literal(part) if isinstance(part, str) else part for part in shown))
@@ -284,9 +286,9 @@ def _filled(told: Table, text: str, template: TemplateField, held: Sequence[str]
     return ibis.ifelse(fits.fill_null(False), whole, static)  # noqa: FBT003 - an expression
 
 
-def _value(told: Table, part: Placeholder, template: TemplateField, held: Sequence[str]) -> Any:
-    known = f"of_{part.trait}" in told.columns
-    value = _own(told, part.trait, template, held) if known else ibis.null("string")
+def _value(people: Table, part: Placeholder, template: TemplateField, held: Sequence[str]) -> Any:
+    known = f"of_{part.trait}" in people.columns
+    value = _own(people, part.trait, template, held) if known else ibis.null("string")
     return value if part.fallback is None else value.coalesce(ibis.literal(part.fallback))
 
 
@@ -324,25 +326,25 @@ def individual(value: Any, template: TemplateField) -> Any:
     return ibis.ifelse(fits, text, ibis.null("string"))
 
 
-def _reason(told: Table) -> Any:
+def _reason(people: Table) -> Any:
     """Reasons hold values that stem from contact data: what a template would execute is taken apart by blanks."""
-    apart = told.reasons.re_replace(r"\*\||\|\*|\{\{|\}\}|\{%|%\}|\{#", " ").re_replace(r"<([a-zA-Z/!])", r"< \1")
-    return ibis.ifelse(told.segment.isnull(), "", apart.substr(0, REASON_CHARACTERS))
+    apart = people.reasons.re_replace(r"\*\||\|\*|\{\{|\}\}|\{%|%\}|\{#", " ").re_replace(r"<([a-zA-Z/!])", r"< \1")
+    return ibis.ifelse(people.segment.isnull(), "", apart.substr(0, REASON_CHARACTERS))
 
 
-def probability(told: Table) -> Any:
+def probability(assignments: Table) -> Any:
     """Return how likely each assignment is right, as an Ibis column; null where nothing measured that.
 
     Args:
-        told: Assignments. What a rule gives as confidence is the share of its traits that are known.
+        assignments: What a rule gives as confidence is the share of its traits that are known.
     """
-    return ibis.ifelse(told.source.isin(list(PROBABLE)), told.confidence, ibis.null("float64"))
+    return ibis.ifelse(assignments.source.isin(list(PROBABLE)), assignments.confidence, ibis.null("float64"))
 
 
 def probability_one(assignment: Mapping[str, Any]) -> float | None:
     """Return of one assignment what `probability` does of all."""
-    found: float | None = assignment["confidence"] if assignment["source"] in PROBABLE else None
-    return found
+    chance: float | None = assignment["confidence"] if assignment["source"] in PROBABLE else None
+    return chance
 
 
 def title_of_others(assignments: Table) -> str:
@@ -360,23 +362,23 @@ def memberships_of(steps: Waterfall) -> dict[str, str]:
     Returns:
         Names with "; " between them; what a platform has no room for is left out, the outermost first.
     """
-    found = {}
+    memberships = {}
     for name, step in steps.by_name().items():
         names = [name, *step.ancestors]
         while len(SEVERAL.join(names)) > TEXT_BYTES:
             names.pop()
-        found[name] = SEVERAL.join(names)
-    return found
+        memberships[name] = SEVERAL.join(names)
+    return memberships
 
 
 ROLES: dict[Role, Any] = {
     # who is in a segment that no persona stands for has none, and is not unclassified
-    "persona": lambda told: ibis.ifelse(told.persona.isnull() & told.segment.notnull(), "", told.slug),
-    "segment": lambda told: told.segment.fill_null(""),
-    "confidence": lambda told: probability(told).round(2).cast("string").re_replace(r"\.0$", "").fill_null(""),
+    "persona": lambda people: ibis.ifelse(people.persona.isnull() & people.segment.notnull(), "", people.slug),
+    "segment": lambda people: people.segment.fill_null(""),
+    "confidence": lambda people: probability(people).round(2).cast("string").re_replace(r"\.0$", "").fill_null(""),
     "reason": _reason,
-    "since": lambda told: ibis.ifelse(told.segment.isnull(), "", told.since.strftime("%Y-%m-%d")),
-    "runner_up": lambda told: told.runner_up.fill_null(""),
-    "version": lambda told: ibis.ifelse(told.segment.isnull(), "", told.version.fill_null("")),
-    "memberships": lambda told: told.segment.fill_null(""),
+    "since": lambda people: ibis.ifelse(people.segment.isnull(), "", people.since.strftime("%Y-%m-%d")),
+    "runner_up": lambda people: people.runner_up.fill_null(""),
+    "version": lambda people: ibis.ifelse(people.segment.isnull(), "", people.version.fill_null("")),
+    "memberships": lambda people: people.segment.fill_null(""),
 }

@@ -34,14 +34,14 @@ def parts_of(text: str) -> list[str | Placeholder]:
     """
     parts: list[str | Placeholder] = []
     at = 0
-    for found in BRACED.finditer(text):
-        parts.append(_plain(text[at : found.start()]))
-        trait, bar, fallback = found.group(1).partition("|")
+    for match in BRACED.finditer(text):
+        parts.append(_plain(text[at : match.start()]))
+        trait, bar, fallback = match.group(1).partition("|")
         if not NAME.fullmatch(trait.strip()):
-            message = f"{found.group()!r} is no placeholder; write {{trait}} or {{trait|what is shown without it}}"
+            message = f"{match.group()!r} is no placeholder; write {{trait}} or {{trait|what is shown without it}}"
             raise ValueError(message)
         parts.append(Placeholder(trait.strip(), fallback.strip() if bar else None))
-        at = found.end()
+        at = match.end()
     return [part for part in (*parts, _plain(text[at:])) if part != ""]
 
 

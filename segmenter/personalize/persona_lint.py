@@ -21,12 +21,12 @@ class Remark:
 
     persona: str
     part: str
-    found: SensitiveWord
+    word: SensitiveWord
 
     def sentence(self) -> str:
         """Return it in words."""
         whose = f"persona {self.persona!r}, {self.part}" if self.persona else self.part
-        return f"{whose}: {self.found.word!r} is about {self.found.family}; don't use it in emails or the CRM"
+        return f"{whose}: {self.word.word!r} is about {self.word.family}; don't use it in emails or the CRM"
 
 
 def lint(personas: Mapping[str, Persona], fields: Mapping[str, TemplateField]) -> list[Remark]:

@@ -64,8 +64,8 @@ class Persona:
         Returns:
             Place, such as "story" or "fields.teaser.email" -> text.
         """
-        told = {"name": self.name, "story": self.story, "quote": self.quote, "picture": self.picture}
-        return told | {f"fields.{name}{place and '.'}{place}": text for name, place, text in self.texts()}
+        parts = {"name": self.name, "story": self.story, "quote": self.quote, "picture": self.picture}
+        return parts | {f"fields.{name}{place and '.'}{place}": text for name, place, text in self.texts()}
 
 
 def persona_of_segments(personas: Sequence[Persona], steps: Waterfall) -> dict[str, str]:
@@ -95,9 +95,9 @@ def persona_of_segments(personas: Sequence[Persona], steps: Waterfall) -> dict[s
                     f"segment {segment!r} already belongs to persona {direct[segment]!r}", where=where
                 )
             direct[segment] = persona.slug
-    found = {}
+    owners = {}
     for name, step in known.items():
         nearest = next((direct[place] for place in (name, *step.ancestors) if place in direct), None)
         if nearest is not None:
-            found[name] = nearest
-    return found
+            owners[name] = nearest
+    return owners

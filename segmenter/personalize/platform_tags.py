@@ -67,4 +67,6 @@ def _common(name: str, today: date) -> str | None:
 
 def _dated(spelt: str, today: date) -> str:
     bare = {"j": str(today.day), "n": str(today.month)}
-    return "".join(bare.get(one) or (today.strftime(WRITTEN[one]) if one in WRITTEN else one) for one in spelt)
+    return "".join(
+        bare.get(letter) or (today.strftime(WRITTEN[letter]) if letter in WRITTEN else letter) for letter in spelt
+    )

@@ -117,8 +117,8 @@ def _rendered(
             if part.default is None and part.name not in values and part.name not in defaults:
                 yield part.raw
             else:
-                told = labels.get(part.name) or values.get(part.name)
-                yield told or (defaults.get(part.name, "") if part.default is None else part.default)
+                value = labels.get(part.name) or values.get(part.name)
+                yield value or (defaults.get(part.name, "") if part.default is None else part.default)
         else:
             chosen = next((inner for asked, inner in part.branches if asked is None or asked.holds(values)), [])
             yield from _rendered(chosen, values, defaults, labels)
@@ -146,10 +146,10 @@ class _Reader:
 
     def read(self) -> Template:
         at = 0
-        for found in TOKENS[self.language].finditer(self.text):
-            self._text(self.text[at : found.start()], at)
-            self._token(found)
-            at = found.end()
+        for match in TOKENS[self.language].finditer(self.text):
+            self._text(self.text[at : match.start()], at)
+            self._token(match)
+            at = match.end()
         self._text(self.text[at:], at)
         for _, place in self.open:
             self._wrong(place, "this condition is never closed")
@@ -164,68 +164,68 @@ class _Reader:
         if text:
             self._here().append(text)
 
-    def _token(self, found: re.Match[str]) -> None:
-        groups = found.groupdict()
+    def _token(self, match: re.Match[str]) -> None:
+        groups = match.groupdict()
         if self.language == "mailchimp":
-            self._merge_tag(groups["tag"].strip(), found)
+            self._merge_tag(groups["tag"].strip(), match)
         elif groups["print"] is not None:
-            self._hubl_print(groups["print"].strip(" -"), found)
+            self._hubl_print(groups["print"].strip(" -"), match)
         else:
-            self._hubl_block(groups["block"].strip(" -"), found)
+            self._hubl_block(groups["block"].strip(" -"), match)
 
-    def _merge_tag(self, tag: str, found: re.Match[str]) -> None:
+    def _merge_tag(self, tag: str, match: re.Match[str]) -> None:
         condition = CONDITION.fullmatch(tag)
         if condition:
             word, name, sign, wanted = condition.groups()
             asked = TemplateCondition(name, wanted if sign else None, (sign == "!=") != (word == "IFNOT"))
-            self._branch(asked, found.start(), new=word != "ELSEIF")
+            self._branch(asked, match.start(), new=word != "ELSEIF")
         elif other := ANY_CONDITION.fullmatch(tag):
-            self._wrong(found.start(), f"the preview can't evaluate {found.group()!r}; it shows the email without it")
-            self._branch(NEVER, found.start(), new=other.group(1) != "ELSEIF")
+            self._wrong(match.start(), f"the preview can't evaluate {match.group()!r}; it shows the email without it")
+            self._branch(NEVER, match.start(), new=other.group(1) != "ELSEIF")
         elif tag == "ELSE:":
-            self._branch(None, found.start(), new=False)
+            self._branch(None, match.start(), new=False)
         elif tag == "END:IF":
-            self._close(found.start())
+            self._close(match.start())
         elif tag.startswith("END:"):
             pass  # of a block of Mailchimp's own, such as INTERESTED
         elif (printed := printed_by_mailchimp(tag, self.today)) is not None:
-            self._own(tag, printed, found.start())
+            self._own(tag, printed, match.start())
         else:
             if not MERGE_TAG.fullmatch(tag):
                 self._wrong(
-                    found.start(), f"{found.group()!r} is not a merge tag (upper-case letters, digits, underscore)"
+                    match.start(), f"{match.group()!r} is not a merge tag (upper-case letters, digits, underscore)"
                 )
             elif len(tag) > MERGE_TAG_LENGTH:
                 self._wrong(
-                    found.start(), f"{tag} has {len(tag)} characters; a merge tag can have at most {MERGE_TAG_LENGTH}"
+                    match.start(), f"{tag} has {len(tag)} characters; a merge tag can have at most {MERGE_TAG_LENGTH}"
                 )
-            self._print(Printed(tag, found.group()), found.start())
+            self._print(Printed(tag, match.group()), match.start())
 
-    def _hubl_print(self, inner: str, found: re.Match[str]) -> None:
+    def _hubl_print(self, inner: str, match: re.Match[str]) -> None:
         token, plain = TOKEN.fullmatch(inner), re.fullmatch(r"contact\.(\w+)", inner)
         if token:
-            self._print(Printed(token.group(2), found.group(), token.group(4) or ""), found.start())
+            self._print(Printed(token.group(2), match.group(), token.group(4) or ""), match.start())
         elif plain:
-            self._print(Printed(plain.group(1), found.group(), ""), found.start())
+            self._print(Printed(plain.group(1), match.group(), ""), match.start())
         elif (printed := printed_by_hubspot(inner, self.today)) is not None:
-            self._own(inner, printed, found.start())
+            self._own(inner, printed, match.start())
         else:
-            self._wrong(found.start(), f"the preview doesn't support {found.group()!r}; it is shown unchanged")
-            self._here().append(found.group())
+            self._wrong(match.start(), f"the preview doesn't support {match.group()!r}; it is shown unchanged")
+            self._here().append(match.group())
 
-    def _hubl_block(self, inner: str, found: re.Match[str]) -> None:
+    def _hubl_block(self, inner: str, match: re.Match[str]) -> None:
         condition = HUBL_IF.fullmatch(inner)
         if condition:
             word, negation, name, sign, _, wanted = condition.groups()
             asked = TemplateCondition(name, wanted if sign else None, (sign == "!=") != bool(negation))
-            self._branch(asked, found.start(), new=word == "if")
+            self._branch(asked, match.start(), new=word == "if")
         elif inner == "else":
-            self._branch(None, found.start(), new=False)
+            self._branch(None, match.start(), new=False)
         elif inner == "endif":
-            self._close(found.start())
+            self._close(match.start())
         else:
-            self._wrong(found.start(), f"the preview doesn't support {found.group()!r}; it is shown unchanged")
-            self._here().append(found.group())
+            self._wrong(match.start(), f"the preview doesn't support {match.group()!r}; it is shown unchanged")
+            self._here().append(match.group())
 
     def _print(self, part: Printed, at: int) -> None:
         self.template.names.setdefault(part.name, self._place(at))

@@ -128,20 +128,20 @@ def find_sensitive(text: str, *, whole: bool = False) -> list[SensitiveWord]:
     Returns:
         The word and its family, such as health or religion; empty: nothing sensitive.
     """
-    told = " ".join(words(text))
-    if whole and told in ALONE:
-        return [SensitiveWord(ALONE[told], told)]
-    told = _innocent().sub(" ", told)
-    return list(dict.fromkeys(_families(told)))
+    phrase = " ".join(words(text))
+    if whole and phrase in ALONE:
+        return [SensitiveWord(ALONE[phrase], phrase)]
+    phrase = _innocent().sub(" ", phrase)
+    return list(dict.fromkeys(_families(phrase)))
 
 
-def _families(told: str) -> Iterator[SensitiveWord]:
+def _families(phrase: str) -> Iterator[SensitiveWord]:
     for family, pattern in _patterns().items():
-        yield from (SensitiveWord(family, match.group()) for match in pattern.finditer(told))
+        yield from (SensitiveWord(family, match.group()) for match in pattern.finditer(phrase))
 
 
 def _pattern(listed: Sequence[str]) -> re.Pattern[str]:
-    spelt = (" ".join(words(one)) + ("[a-z]*" if one.endswith("*") else "") for one in listed)
+    spelt = (" ".join(words(term)) + ("[a-z]*" if term.endswith("*") else "") for term in listed)
     return re.compile(rf"\b(?:{'|'.join(sorted(spelt, key=len, reverse=True))})\b")
 
 

@@ -65,13 +65,13 @@ def rewritten(before: Mapping[str, str], now: Mapping[str, str]) -> list[Persona
     Returns:
         One per place whose text differs.
     """
-    told = []
+    changes = []
     for place in dict.fromkeys((*before, *now)):
         old, new = before.get(place, ""), now.get(place, "")
         if old != new:
             words = f"“{new}”, was “{old}”" if old and new else f"added “{new}”" if new else f"removed “{old}”"
-            told.append(PersonaChange("invention", f"{place}: {words}.", "other"))
-    return told
+            changes.append(PersonaChange("invention", f"{place}: {words}.", "other"))
+    return changes
 
 
 def _definition(before: Profile, now: Profile) -> Iterator[PersonaChange]:
@@ -92,9 +92,9 @@ def _definition(before: Profile, now: Profile) -> Iterator[PersonaChange]:
 def _figures(before: Profile, now: Profile) -> list[PersonaChange]:
     tested = [*_size(before, now), *_facts(before, now)]
     levels = iter(adjusted([p for _, _, p in tested if p is not None]))
-    told = [_judged(part, words, None if p is None else next(levels)) for part, words, p in tested]
+    changes = [_judged(part, words, None if p is None else next(levels)) for part, words, p in tested]
     order: list[ChangeKind] = ["real", "unknown", "noise"]
-    return sorted(told, key=lambda change: order.index(change.verdict))
+    return sorted(changes, key=lambda change: order.index(change.verdict))
 
 
 def _judged(part: str, words: str, p: float | None) -> PersonaChange:
@@ -119,25 +119,25 @@ def _facts(before: Profile, now: Profile) -> Iterator[Tested]:
     """Each fact that one of both versions says; tested wherever both measured it."""
     old, new = _by_key(before), _by_key(now)
     for key in dict.fromkeys((*new, *old)):
-        was, told = old.get(key), new.get(key)
-        if not ((was and was.said) or (told and told.said)):
+        was, fact = old.get(key), new.get(key)
+        if not ((was and was.said) or (fact and fact.said)):
             continue
-        if was and told:
-            yield from _moved(was, told)
-        elif told:
-            yield "facts", f"New: {subject(told)} {figure(told, told.here)}; not measurable before", None
+        if was and fact:
+            yield from _moved(was, fact)
+        elif fact:
+            yield "facts", f"New: {subject(fact)} {figure(fact, fact.here)}; not measurable before", None
         elif was:
-            why = "measured differently now" if any(one[0] == key[0] for one in new) else "too few people"
+            why = "measured differently now" if any(other[0] == key[0] for other in new) else "too few people"
             yield "facts", f"No longer shown: {subject(was)} {figure(was, was.here)}; {why}", None
 
 
-def _moved(was: DistinctiveTrait, told: DistinctiveTrait) -> Iterator[Tested]:
-    old, new = figure(was, was.here), figure(told, told.here)
-    moved = f"{subject(told)} {new}, was {old}" if old != new else f"{subject(told)} {new}, unchanged"
-    p = _p_of_shares(_counts(was), _counts(told)) if told.kind == "share" else _p_of_medians(was, told)
-    if told.said and not was.said:
+def _moved(was: DistinctiveTrait, fact: DistinctiveTrait) -> Iterator[Tested]:
+    old, new = figure(was, was.here), figure(fact, fact.here)
+    moved = f"{subject(fact)} {new}, was {old}" if old != new else f"{subject(fact)} {new}, unchanged"
+    p = _p_of_shares(_counts(was), _counts(fact)) if fact.kind == "share" else _p_of_medians(was, fact)
+    if fact.said and not was.said:
         yield "facts", f"New: {moved}", p
-    elif was.said and not told.said:
+    elif was.said and not fact.said:
         yield "facts", f"No longer distinctive: {moved}", p
     elif old != new:
         yield "facts", moved, p
@@ -175,12 +175,16 @@ def _both_sides(z: float) -> float:
 
 def _typical(before: Profile, now: Profile) -> Iterator[PersonaChange]:
     old, new = (
-        {one.meaning: one.value for one in profile.typical.said} if profile.typical else {} for profile in (before, now)
+        {trait.meaning: trait.value for trait in profile.typical.said} if profile.typical else {}
+        for profile in (before, now)
     )
-    told = [f"{meaning}: {new[meaning]}, was {old[meaning]}" for meaning in new if old.get(meaning, "") != new[meaning]
-            if meaning in old]  # fmt: skip
-    if told:
-        yield PersonaChange("typical member", f"The typical member changed ({'; '.join(told)}).", "other")
+    changes = [
+        f"{meaning}: {new[meaning]}, was {old[meaning]}"
+        for meaning in new
+        if meaning in old and old[meaning] != new[meaning]
+    ]
+    if changes:
+        yield PersonaChange("typical member", f"The typical member changed ({'; '.join(changes)}).", "other")
 
 
 def _grade(before: Profile, now: Profile) -> Iterator[PersonaChange]:

@@ -47,8 +47,8 @@ class TraitColumn:
         Returns:
             (people,) true where there is a value.
         """
-        told: NDArray[np.bool_] = ~np.isnan(self.values) if self.categories is None else self.values >= 0
-        return told
+        mask: NDArray[np.bool_] = ~np.isnan(self.values) if self.categories is None else self.values >= 0
+        return mask
 
     def rows(self, chosen: NDArray[Any]) -> TraitColumn:
         """Return the same trait of some people.
@@ -84,23 +84,23 @@ def stem(trait: str) -> str:
     return WINDOW.sub("", trait, count=1)
 
 
-def column_of(trait: Trait, told: pa.ChunkedArray) -> TraitColumn:
+def column_of(trait: Trait, column: pa.ChunkedArray) -> TraitColumn:
     """Return a trait of people from a column of the trait table; infinities and blank texts are unknown.
 
     Args:
         trait: Its definition.
-        told: The values, one per person; null is unknown.
+        column: The values, one per person; null is unknown.
 
     Returns:
         Numbers (dates as days since 1970; NaN unknown), or codes of categories (below 0 unknown).
     """
     if trait.type == "number":
-        numbers = told.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        numbers = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
         return TraitColumn(trait, np.where(np.isfinite(numbers), numbers, np.nan))
     if trait.type == "date":
-        days = told.cast(pa.date32()).cast(pa.int32()).cast(pa.float64())
+        days = column.cast(pa.date32()).cast(pa.int32()).cast(pa.float64())
         return TraitColumn(trait, days.to_numpy(zero_copy_only=False))
-    texts = pc.if_else(told, "yes", "no") if trait.type == "boolean" else told.cast(pa.string())
+    texts = pc.if_else(column, "yes", "no") if trait.type == "boolean" else column.cast(pa.string())
     coded = texts.combine_chunks().dictionary_encode()
     names = [(text or "").strip() for text in coded.dictionary.to_pylist()]
     codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)

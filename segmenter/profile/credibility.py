@@ -73,9 +73,9 @@ class Trust:
     @property
     def confidence(self) -> float | None:
         """Mean confidence of its people, None where nobody has any."""
-        told = [(source.people, source.confidence) for source in self.sources if source.confidence is not None]
-        people = sum(n for n, _ in told)
-        return sum(n * confidence for n, confidence in told) / people if people else None
+        pairs = [(source.people, source.confidence) for source in self.sources if source.confidence is not None]
+        people = sum(n for n, _ in pairs)
+        return sum(n * confidence for n, confidence in pairs) / people if people else None
 
     @property
     def defined(self) -> bool:
@@ -88,7 +88,7 @@ class Trust:
         grades = [_grade(self.people, ENOUGH, FEW)]
         if self.confidence is not None:
             grades.append(_grade(self.confidence, SURE, DOUBTFUL))
-        grades += [_grade(one.jaccard, STABLE, SHAKY) for one in self.stability]
+        grades += [_grade(stability.jaccard, STABLE, SHAKY) for stability in self.stability]
         if not self.stability and not self.defined:
             grades.append("fair")
         grades.append("fair" if self.age_days is None else _grade(-self.age_days, -FRESH, -AGED))
@@ -102,22 +102,26 @@ class Trust:
             People, sources, stability and age of the data, one sentence each.
         """
         share = self.people / self.everybody if self.everybody else 0.0
-        told = [f"{self.grade.capitalize()}: {self.people:,} people, {share:.0%} of all{_size(self.people)}."]
-        told += [_source(source) for source in self.sources]
+        lines = [f"{self.grade.capitalize()}: {self.people:,} people, {share:.0%} of all{_size(self.people)}."]
+        lines += [_source(source) for source in self.sources]
         if self.kept:
-            told.append(f"{self.kept:,} of them keep the segment although no source confirms it any more (hysteresis).")
-        told += [_stability(one) for one in self.stability]
+            lines.append(
+                f"{self.kept:,} of them keep the segment although no source confirms it any more (hysteresis)."
+            )
+        lines += [_stability(stability) for stability in self.stability]
         if not self.sources:  # the unclassified are no segment
             pass
         elif not self.stability and self.defined:
-            told.append("The segment is defined by rules, not found in data, so its stability is not tested.")
+            lines.append("The segment is defined by rules, not found in data, so its stability is not tested.")
         elif not self.stability:
-            told.append("Stability is not tested: the segment comes from no accepted proposal of `discover`.")
+            lines.append("Stability is not tested: the segment comes from no accepted proposal of `discover`.")
         if self.age_days is None:
-            told.append("No order, email or visit was read: the traits rest on contact records alone.")
+            lines.append("No order, email or visit was read: the traits rest on contact records alone.")
         else:
-            told.append(f"The newest order, email or visit was {_days(self.age_days)} old at the time of this profile.")
-        return told
+            lines.append(
+                f"The newest order, email or visit was {_days(self.age_days)} old at the time of this profile."
+            )
+        return lines
 
 
 def _grade(value: float, strong: float, fair: float) -> Grade:
@@ -138,13 +142,13 @@ def _source(source: Source) -> str:
 
 
 def _stability(segment_stability: SegmentStability) -> str:
-    found = {
+    wording = {
         "strong": "stable when people are resampled",
         "fair": "there is a pattern, but membership is uncertain",
         "weak": "not stable when people are resampled: do not rely on it",
     }[_grade(segment_stability.jaccard, STABLE, SHAKY)]
     segment, jaccard = segment_stability.segment, segment_stability.jaccard
-    return f"Stability of {segment} {jaccard:.2f} (proposal {segment_stability.proposal}): {found}."
+    return f"Stability of {segment} {jaccard:.2f} (proposal {segment_stability.proposal}): {wording}."
 
 
 def _days(days: float) -> str:

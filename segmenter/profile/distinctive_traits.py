@@ -285,8 +285,8 @@ def _scale(known: NDArray[np.float64], least: float | None) -> Scale | None:
     if not spread:
         return None
     logged = least is not None and known.min() >= 0 and float(np.mean(((known - known.mean()) / spread) ** 3)) > 1
-    told = np.log1p(known) if logged else known
-    return Scale(bool(logged), float(told.mean()), float(told.std()))
+    values = np.log1p(known) if logged else known
+    return Scale(bool(logged), float(values.mean()), float(values.std()))
 
 
 def distinctive_traits(
@@ -302,18 +302,18 @@ def distinctive_traits(
     Returns:
         One tuple per group, in the order of the groups; what is not significant is in it, with ``said`` false.
     """
-    told = list(measured)
+    tests = list(measured)
     made = {j: {stem(name) for name in names} for j, names in base.items()}
-    levels = adjusted([one.test.p for one in told])
+    levels = adjusted([test.test.p for test in tests])
     passed = sum(level <= LEVEL for level in levels)
-    found: list[list[DistinctiveTrait]] = [[] for _ in range(groups)]
-    for one, level in zip(told, levels, strict=True):
-        cells = [(j, fact) for j, own in enumerate(one.distinctive) for fact in own]
+    facts: list[list[DistinctiveTrait]] = [[] for _ in range(groups)]
+    for result, level in zip(tests, levels, strict=True):
+        cells = [(j, fact) for j, own in enumerate(result.distinctive) for fact in own]
         within = adjusted([fact.p for _, fact in cells])
         for (j, fact), p in zip(cells, within, strict=True):
-            may = level <= LEVEL and p <= LEVEL * passed / len(told) and _worth(fact)
-            found[j].append(replace(fact, trait_p=level, base=stem(fact.trait) in made.get(j, ()), said=may))
-    return [tuple(sorted(own, key=lambda fact: fact.strength, reverse=True)) for own in found]
+            may = level <= LEVEL and p <= LEVEL * passed / len(tests) and _worth(fact)
+            facts[j].append(replace(fact, trait_p=level, base=stem(fact.trait) in made.get(j, ()), said=may))
+    return [tuple(sorted(own, key=lambda fact: fact.strength, reverse=True)) for own in facts]
 
 
 def _worth(fact: DistinctiveTrait) -> bool:

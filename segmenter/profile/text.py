@@ -34,10 +34,10 @@ def subject(fact: DistinctiveTrait) -> str:
 
 def everybody(fact: DistinctiveTrait) -> str:
     """Return how all are, and the index with its interval, or the interval of the median where there is none."""
-    told = f"all {figure(fact, fact.everywhere)}"
+    phrase = f"all {figure(fact, fact.everywhere)}"
     if fact.index is not None and fact.index_low is not None and fact.index_high is not None:
-        return f"{told}; index {fact.index:,.0f}, 95% CI {fact.index_low:,.0f} to {fact.index_high:,.0f}"
-    return f"{told}; 95% CI {figure(fact, fact.here_low)} to {figure(fact, fact.here_high)}"
+        return f"{phrase}; index {fact.index:,.0f}, 95% CI {fact.index_low:,.0f} to {fact.index_high:,.0f}"
+    return f"{phrase}; 95% CI {figure(fact, fact.here_low)} to {figure(fact, fact.here_high)}"
 
 
 def figure(fact: DistinctiveTrait, value: float) -> str:
@@ -52,8 +52,8 @@ def figure(fact: DistinctiveTrait, value: float) -> str:
 def _unit(unit: str, figure: str) -> str:
     if unit in MONEY_LIKE or unit.startswith("share"):
         return ""
-    one = f"{unit.removesuffix('ies')}y" if unit.endswith("ies") else unit.removesuffix("s")
-    return f" {one if figure == '1' else unit}"
+    singular = f"{unit.removesuffix('ies')}y" if unit.endswith("ies") else unit.removesuffix("s")
+    return f" {singular if figure == '1' else unit}"
 
 
 def format_number(value: float) -> str:
@@ -112,4 +112,4 @@ def typical_sentences(profile: Profile) -> list[str]:
         f"standardised traits, {member.distance:.2f} standard deviations per trait). Shown as ranges: "
         f"{member.alike:,} people of the segment share all of them."
     )
-    return [*(said_of_member(one) for one in member.said), how]
+    return [*(said_of_member(trait) for trait in member.said), how]

@@ -37,7 +37,7 @@ def check_cap(cap: int | None, cap_by: str, catalogue: Catalogue, *, where: str)
     trait, _ = ranked_by(cap_by)
     known = catalogue.traits.get(trait)
     if trait != CONFIDENCE and (known is None or known.type != "number"):
-        numbers = [name for name, one in catalogue.traits.items() if one.type == "number"]
+        numbers = [name for name, definition in catalogue.traits.items() if definition.type == "number"]
         near = difflib.get_close_matches(trait, numbers, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise DefinitionError(f"cap_by must be {RANKINGS}, not {cap_by!r}{hint}", where=where)

@@ -34,7 +34,7 @@ def with_counts(tree: exp.Expression, wrong: Wrong) -> tuple[exp.Expression, tup
     Raises:
         DefinitionError: A count names what can't be counted, or a filter that it does not have.
     """
-    found = []
+    counts = []
     for node in list(tree.find_all(exp.Count)):
         trait = _counted(node, wrong)
         column = exp.column(trait.name)
@@ -44,8 +44,8 @@ def with_counts(tree: exp.Expression, wrong: Wrong) -> tuple[exp.Expression, tup
             tree = column
         else:
             node.replace(column)
-        found.append(trait)
-    return tree, tuple(found)
+        counts.append(trait)
+    return tree, tuple(counts)
 
 
 def _counted(node: exp.Count, wrong: Wrong) -> CountedTrait:
@@ -61,13 +61,13 @@ def _counted(node: exp.Count, wrong: Wrong) -> CountedTrait:
     filters: list[CountFilter] = []
     for part in node.expressions:
         name, sign, value = _argument(part, wrong)
-        if name in {"days", *(one.name for one in filters)} and (name != "days" or days is not None):
+        if name in {"days", *(condition.name for condition in filters)} and (name != "days" or days is not None):
             raise wrong(part, f"{name} is given twice")
         if name == "days":
             days = _days(part, sign, value, wrong)
         else:
             filters.append(_filter(part, what, CountFilter(name, sign, value), wrong))
-    return CountedTrait(what, days, tuple(sorted(filters, key=lambda one: one.name)))
+    return CountedTrait(what, days, tuple(sorted(filters, key=lambda condition: condition.name)))
 
 
 def _argument(part: exp.Expression, wrong: Wrong) -> tuple[str, str, str | float]:
@@ -87,19 +87,19 @@ def _days(part: exp.Expression, sign: str, value: str | float, wrong: Wrong) -> 
     return int(value)
 
 
-def _filter(part: exp.Expression, what: str, one: CountFilter, wrong: Wrong) -> CountFilter:
+def _filter(part: exp.Expression, what: str, condition: CountFilter, wrong: Wrong) -> CountFilter:
     known = ("days", *COUNTABLE[what][2])
-    if one.name not in known:
-        near = difflib.get_close_matches(one.name, known, n=1)
+    if condition.name not in known:
+        near = difflib.get_close_matches(condition.name, known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
-        raise wrong(part, f"count({what}) has no argument {one.name!r}; {hint}")
-    if one.name in NUMBERS:
-        if not isinstance(one.value, float):
-            raise wrong(part, f"{one.name} is compared with a number, such as {one.name} >= 10")
-        return one
-    if one.comparison != "=" or not isinstance(one.value, str) or not one.value.strip("*"):
-        raise wrong(part, f'{one.name} is compared with a text, such as {one.name} = "spring*"')
-    return one
+        raise wrong(part, f"count({what}) has no argument {condition.name!r}; {hint}")
+    if condition.name in NUMBERS:
+        if not isinstance(condition.value, float):
+            raise wrong(part, f"{condition.name} is compared with a number, such as {condition.name} >= 10")
+        return condition
+    if condition.comparison != "=" or not isinstance(condition.value, str) or not condition.value.strip("*"):
+        raise wrong(part, f'{condition.name} is compared with a text, such as {condition.name} = "spring*"')
+    return condition
 
 
 def named_traits(node: exp.Expression) -> Iterator[tuple[str, str]]:

@@ -107,8 +107,8 @@ def holds(rule: Rule, person: Mapping[str, Any]) -> bool:
 def value_of(node: exp.Expression, person: Mapping[str, Any]) -> Any:
     """Return the value of *node* for one person, None for SQL's null."""
     if isinstance(node, exp.Column):
-        found = person.get(node.name)
-        return None if isinstance(found, float) and found != found else found  # noqa: PLR0124 - NaN is no value
+        value = person.get(node.name)
+        return None if isinstance(value, float) and value != value else value  # noqa: PLR0124 - NaN is no value
     if isinstance(node, exp.Literal):
         return literal_value(node)
     if isinstance(node, exp.Boolean):

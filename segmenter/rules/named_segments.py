@@ -39,15 +39,15 @@ def with_marks(text: str) -> tuple[str, list[tuple[str, ...]]]:
         tokens = sqlglot.tokenize(text, read="duckdb")
     except SqlglotError:  # the parser says it, with the place
         return text, []
-    found: list[tuple[str, ...]] = []
+    marks: list[tuple[str, ...]] = []
     marked = text
     for place, token in enumerate(tokens):
         if token.token_type == TokenType.IN and _begins(tokens[:place]) and (named := _named(tokens[place + 1 :])):
             names, end = named
             span = end + 1 - token.start
-            marked = f'{marked[: token.start]}"{f"{MARK}{len(found)}":{span - 2}}"{marked[end + 1 :]}'
-            found.append(names)
-    return marked, found
+            marked = f'{marked[: token.start]}"{f"{MARK}{len(marks)}":{span - 2}}"{marked[end + 1 :]}'
+            marks.append(names)
+    return marked, marks
 
 
 def _begins(before: Sequence[Token]) -> bool:
@@ -156,8 +156,8 @@ class SegmentRules(Mapping[str, exp.Expression]):
         """
         if name in self._asking:
             circle = [*self._asking[self._asking.index(name) :], name]
-            told = ", ".join(f"{one!r} names {other!r}" for one, other in pairwise(circle))
-            raise DefinitionError(f"circular rules: {told}", where=f"segment {circle[0]!r}")
+            detail = ", ".join(f"{first!r} names {other!r}" for first, other in pairwise(circle))
+            raise DefinitionError(f"circular rules: {detail}", where=f"segment {circle[0]!r}")
         self._asking.append(name)
         try:
             return self._read(name)

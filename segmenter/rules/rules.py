@@ -103,7 +103,7 @@ def _parsed(marked: str, text: str, where: str) -> exp.Expression:
         first = error.errors[0] if error.errors else {}
         line, column = int(first.get("line") or 1), int(first.get("col") or 1)
         wrong = next(
-            (f"; {one!r} is no operator: write {right}" for one, right in MISWRITTEN.items() if one in text), ""
+            (f"; {sign!r} is no operator: write {right}" for sign, right in MISWRITTEN.items() if sign in text), ""
         )
         raise DefinitionError(
             f"the rule can't be read{wrong}\n{pointed(text, line, column)}", where=where, line=line, column=column
@@ -221,11 +221,11 @@ class _Checker:
 
 def operands(node: exp.Expression) -> list[exp.Expression]:
     """Return the parts of *node* that are expressions themselves, in order."""
-    found: list[exp.Expression] = []
+    expressions: list[exp.Expression] = []
     for value in node.args.values():
         parts = value if isinstance(value, list) else [value]
-        found.extend(part for part in parts if isinstance(part, exp.Expression))
-    return found
+        expressions.extend(part for part in parts if isinstance(part, exp.Expression))
+    return expressions
 
 
 def _comparable(left: TraitType | None, right: TraitType | None, part: exp.Expression) -> bool:

@@ -136,8 +136,8 @@ def waterfall(segments: Sequence[Segment], catalogue: Catalogue) -> Waterfall:
         named.own(name)
         check_cap(segment.cap, segment.cap_by, catalogue, where=_where(segment))
     ordered = [Checked(s, rules[s.name], ancestors[s.name]) for s in _children_first(None, children)]
-    told = json.dumps([[s.name, s.rule, s.parent, s.priority] for s in segments] + [catalogue.digest()])
-    return Waterfall(tuple(ordered), hashlib.sha256(told.encode()).hexdigest()[:12])
+    definition = json.dumps([[s.name, s.rule, s.parent, s.priority] for s in segments] + [catalogue.digest()])
+    return Waterfall(tuple(ordered), hashlib.sha256(definition.encode()).hexdigest()[:12])
 
 
 def _where(segment: Segment) -> str:
@@ -155,16 +155,16 @@ def _children_first(parent: str | None, children: Mapping[str | None, Sequence[S
 
 
 def _ancestors(segment: Segment, known: Mapping[str, Segment]) -> tuple[str, ...]:
-    found: list[str] = []
+    ancestors: list[str] = []
     parent = segment.parent
     while parent is not None:
         if parent not in known:
             raise DefinitionError(f"there is no segment {parent!r} to be its parent", where=_where(segment))
-        if parent in found or parent == segment.name:
+        if parent in ancestors or parent == segment.name:
             raise DefinitionError(f"circular parent {parent!r}", where=_where(segment))
-        found.append(parent)
+        ancestors.append(parent)
         parent = known[parent].parent
-    return tuple(found)
+    return tuple(ancestors)
 
 
 def with_rules(traits: Table, steps: Waterfall, prefix: str, barred: Mapping[str, Any] | None = None) -> Table:
@@ -195,16 +195,16 @@ def with_rules(traits: Table, steps: Waterfall, prefix: str, barred: Mapping[str
     }
     if barred:
         matches |= {f"{prefix}in_{n}": matches[f"{prefix}in_{n}"] & ~full for n, full in barred.items()}
-    told = traits.mutate(**matches).view()  # a view keeps Ibis from writing every rule out in each of its uses
-    inside = {n: told[f"{prefix}in_{n}"] for n in named}
-    told = told.mutate(**{f"{prefix}segment": ibis.cases(*((i, n) for n, i in inside.items()), else_=nothing)}).view()
-    segment = told[f"{prefix}segment"]
-    others = [(told[f"{prefix}in_{n}"] & (segment != n), n) for n in named]
+    table = traits.mutate(**matches).view()  # a view keeps Ibis from writing every rule out in each of its uses
+    inside = {n: table[f"{prefix}in_{n}"] for n in named}
+    table = table.mutate(**{f"{prefix}segment": ibis.cases(*((i, n) for n, i in inside.items()), else_=nothing)}).view()
+    segment = table[f"{prefix}segment"]
+    others = [(table[f"{prefix}in_{n}"] & (segment != n), n) for n in named]
     confidence = ibis.cases(
-        *((segment == n, _known_share(told, s.rule)) for n, s in named.items()), else_=ibis.null("float64")
+        *((segment == n, _known_share(table, s.rule)) for n, s in named.items()), else_=ibis.null("float64")
     )
-    reasons = ibis.cases(*((segment == n, _reason(told, s.rule)) for n, s in named.items()), else_=NO_MATCH)
-    return told.mutate(
+    reasons = ibis.cases(*((segment == n, _reason(table, s.rule)) for n, s in named.items()), else_=NO_MATCH)
+    return table.mutate(
         **{
             f"{prefix}confidence": confidence,
             f"{prefix}runner_up": ibis.cases(*others, else_=nothing),
@@ -253,22 +253,22 @@ def rule_answer(
         The confidence is a share of traits, 0 to 1; all but the reasons are None for the unclassified.
     """
     own = {step.segment.name: holds(step.rule, person) for step in steps.steps}
-    found = [
+    hits = [
         step
         for step in steps.steps
         if step.segment.name not in barred and all(own[name] for name in (step.segment.name, *step.ancestors))
     ]
-    if not found:
+    if not hits:
         return None, None, None, NO_MATCH
-    rule = found[0].rule
+    rule = hits[0].rule
     known = [value_of(exp.column(name), person) is not None for name in rule.names]
     confidence = sum(known) / len(known) if known else 1.0
     reasons = "; ".join(_reason_one(clause, person) for clause in describe(rule))
-    return found[0].segment.name, confidence, found[1].segment.name if found[1:] else None, reasons
+    return hits[0].segment.name, confidence, hits[1].segment.name if hits[1:] else None, reasons
 
 
 def _reason_one(clause: exp.Expression, person: Mapping[str, Any]) -> str:
-    values = [f"{told} is {shown_one(value_of(exp.column(name), person))}" for name, told in named_traits(clause)]
+    values = [f"{label} is {shown_one(value_of(exp.column(name), person))}" for name, label in named_traits(clause)]
     return f"{rule_text(clause)} ({', '.join(values) or 'always'})"
 
 
@@ -284,11 +284,11 @@ def left_out(traits: Table, steps: Waterfall) -> Any:
     """
     named = steps.by_name()
     own = {name: as_ibis(step.rule.tree, traits) for name, step in named.items()}
-    told: Any = ibis.literal(value=True)
+    condition: Any = ibis.literal(value=True)
     for name, step in named.items():
         # one false link settles the chain, whatever else is unknown
-        told &= reduce(or_, [(~own[link]).fill_null(False) for link in (name, *step.ancestors)])  # noqa: FBT003
-    return told
+        condition &= reduce(or_, [(~own[link]).fill_null(False) for link in (name, *step.ancestors)])  # noqa: FBT003
+    return condition
 
 
 def left_out_one(person: Mapping[str, Any], steps: Waterfall) -> bool:
@@ -343,12 +343,12 @@ def explain_rule(rule: Rule, person: Mapping[str, Any]) -> list[Clause]:
     Returns:
         One per part of the rule, in its order.
     """
-    found = []
+    clauses = []
     for clause in describe(rule):
         held = value_of(clause, person) is True
         values = {written: person.get(name) for name, written in named_traits(clause)}
-        found.append(Clause(rule_text(clause), held, values))
-    return found
+        clauses.append(Clause(rule_text(clause), held, values))
+    return clauses
 
 
 def matches(step: Checked, person: Mapping[str, Any], steps: Waterfall) -> bool:

@@ -79,8 +79,8 @@ def _deciles(people: Table, names: Sequence[str]) -> dict[str, tuple[float, ...]
         for place, tenth in enumerate(TENTHS)
     }
     row = _row(people.aggregate(**columns))
-    found = {name: [row[f"d_{n}_{place}"] for place in range(len(TENTHS))] for n, name in enumerate(names)}
-    return {name: tuple(sorted({float(v) for v in values if v is not None})) for name, values in found.items()}
+    deciles = {name: [row[f"d_{n}_{place}"] for place in range(len(TENTHS))] for n, name in enumerate(names)}
+    return {name: tuple(sorted({float(v) for v in values if v is not None})) for name, values in deciles.items()}
 
 
 def _finite(column: Any) -> Any:
@@ -97,12 +97,12 @@ def _binned(people: Table, edges: Mapping[str, tuple[float, ...]]) -> dict[str, 
             inside = inside if low is None else inside & (column >= low)
             columns[f"b_{n}_{place}"] = people.count(where=inside if high is None else inside & (column < high))
     row = _row(people.aggregate(**columns)) if columns else {}
-    found = {}
+    histograms = {}
     for n, (name, own) in enumerate(edges.items()):
         counts = {label: row[f"b_{n}_{place}"] for place, label in enumerate(_labels(own))}
         counts[NOTHING] = row[f"n_{n}"]
-        found[name] = Distribution({label: count for label, count in counts.items() if count}, own)
-    return found
+        histograms[name] = Distribution({label: count for label, count in counts.items() if count}, own)
+    return histograms
 
 
 def _labels(edges: tuple[float, ...]) -> list[str]:
@@ -117,16 +117,16 @@ def _worded(people: Table, names: Sequence[str]) -> dict[str, Distribution]:
         return {}
     parts = []
     for name in names:
-        told = people.select(trait=ibis.literal(name), value=people[name].cast("string").fill_null(NOTHING))
-        counted = told.group_by("trait", "value").aggregate(people=told.count())
+        pairs = people.select(trait=ibis.literal(name), value=people[name].cast("string").fill_null(NOTHING))
+        counted = pairs.group_by("trait", "value").aggregate(people=pairs.count())
         place: Any = ibis.row_number().over(order_by=[counted.people.desc(), counted.value])
         ranked = counted.mutate(value=ibis.ifelse(place < MOST_WORDS, counted.value, OTHERS))
         parts.append(ranked.group_by("trait", "value").aggregate(people=ranked.people.sum()))
     rows = (ibis.union(*parts) if len(parts) > 1 else parts[0]).to_pyarrow().to_pylist()
-    found: dict[str, Counts] = {name: {} for name in names}
+    tallies: dict[str, Counts] = {name: {} for name in names}
     for row in rows:
-        found[row["trait"]][row["value"]] = int(row["people"])
-    return {name: Distribution(counts) for name, counts in found.items()}
+        tallies[row["trait"]][row["value"]] = int(row["people"])
+    return {name: Distribution(counts) for name, counts in tallies.items()}
 
 
 def _row(table: Table) -> dict[str, Any]:

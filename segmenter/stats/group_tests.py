@@ -55,8 +55,8 @@ def chi_squared(table: Matrix) -> GroupTest:
     table = table[:, table.sum(axis=0) > 0]
     if min(table.shape) < 2:  # noqa: PLR2004 - nothing to compare
         return GroupTest("chi-squared", float("nan"), float("nan"))
-    found = chi2_contingency(table, correction=False)
-    return GroupTest("chi-squared", float(found.statistic), float(found.pvalue))
+    result = chi2_contingency(table, correction=False)
+    return GroupTest("chi-squared", float(result.statistic), float(result.pvalue))
 
 
 def against_rest(table: Matrix) -> Matrix:

@@ -80,21 +80,21 @@ def survey_items(columns: Mapping[str, Sequence[str | None]], *, most: int) -> I
     Raises:
         DefinitionError: Names the item (and the respondent) and what to do about it.
     """
-    told = {name: [_clean(value) for value in column] for name, column in columns.items()}
-    _check_shape(told, most)
-    for name, column in told.items():
+    answers = {name: [_clean(value) for value in column] for name, column in columns.items()}
+    _check_shape(answers, most)
+    for name, column in answers.items():
         _check_column(name, column)
-    if all(_is_binary(column) for column in told.values()):
-        return Items("binary", tuple(told), np.array([_zero_one(column) for column in told.values()]).T)
-    if all(v is None or _is_number(v) for column in told.values() for v in column):
-        read = [[float("nan") if v is None else float(v) for v in column] for column in told.values()]
-        return Items("metric", tuple(told), np.array(read).T)
-    _check_no_mix(told)
-    known = {name: tuple(sorted({v for v in column if v is not None})) for name, column in told.items()}
+    if all(_is_binary(column) for column in answers.values()):
+        return Items("binary", tuple(answers), np.array([_zero_one(column) for column in answers.values()]).T)
+    if all(v is None or _is_number(v) for column in answers.values() for v in column):
+        read = [[float("nan") if v is None else float(v) for v in column] for column in answers.values()]
+        return Items("metric", tuple(answers), np.array(read).T)
+    _check_no_mix(answers)
+    known = {name: tuple(sorted({v for v in column if v is not None})) for name, column in answers.items()}
     codes = [
-        [float("nan") if v is None else float(known[name].index(v)) for v in column] for name, column in told.items()
+        [float("nan") if v is None else float(known[name].index(v)) for v in column] for name, column in answers.items()
     ]
-    return Items("categorical", tuple(told), np.array(codes).T, tuple(known.values()))
+    return Items("categorical", tuple(answers), np.array(codes).T, tuple(known.values()))
 
 
 def words_of(items: Items, columns: Mapping[str, Sequence[str | None]]) -> dict[str, dict[str, float]]:
@@ -107,12 +107,12 @@ def words_of(items: Items, columns: Mapping[str, Sequence[str | None]]) -> dict[
     Returns:
         Item -> text of an answer -> its number, the smallest first.
     """
-    found: dict[str, dict[str, float]] = {}
+    codes: dict[str, dict[str, float]] = {}
     for place, name in enumerate(items.names):
-        told = zip(map(_clean, columns[name]), items.values[:, place], strict=True)
-        words = {text: float(value) for text, value in told if text is not None}
-        found[name] = dict(sorted(words.items(), key=lambda pair: pair[1]))
-    return found
+        pairs = zip(map(_clean, columns[name]), items.values[:, place], strict=True)
+        words = {text: float(value) for text, value in pairs if text is not None}
+        codes[name] = dict(sorted(words.items(), key=lambda pair: pair[1]))
+    return codes
 
 
 def numbers(columns: Mapping[str, NDArray[np.float64]], *, most: int) -> Items:
@@ -169,8 +169,8 @@ def _check_people(people: int, items: int, most: int) -> None:
         raise DefinitionError(minimum.needs("a relation", minimum.ITEMS, "items", items), where="the base")
     needed = max(minimum.TO_DISCOVER, most + 1)
     if people < needed:
-        told = minimum.needs(f"finding up to {most} segments", needed, "people", people)
-        raise DefinitionError(f"{told}; {minimum.AN_ITEM * items:,} are recommended", where="the base")
+        shortage = minimum.needs(f"finding up to {most} segments", needed, "people", people)
+        raise DefinitionError(f"{shortage}; {minimum.AN_ITEM * items:,} are recommended", where="the base")
 
 
 def _check_known(name: str, known: int, people: int, what: str) -> None:

@@ -172,9 +172,9 @@ def _run(values: Matrix, weights: Matrix, begun: Matrix, limit: float, kind: typ
 def _distances(values: Matrix, centres: Matrix) -> Matrix:
     """Return c x - |c|^2 / 2, (k, runs, rows): the largest is the nearest, and nothing is computed twice."""
     k, runs, features = centres.shape
-    found: Matrix = (centres.reshape(k * runs, features) @ values.T).reshape(k, runs, len(values))
-    found -= ((centres**2).sum(axis=2) / 2)[:, :, None]
-    return found
+    distances: Matrix = (centres.reshape(k * runs, features) @ values.T).reshape(k, runs, len(values))
+    distances -= ((centres**2).sum(axis=2) / 2)[:, :, None]
+    return distances
 
 
 def _nearest(centres: Matrix, values: Matrix) -> Labels:

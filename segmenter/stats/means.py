@@ -63,11 +63,11 @@ def welch(treated: Amounts, control: Amounts, *, level: float = 0.95) -> Interva
     """
     from scipy.stats import t  # noqa: PLC0415 - half a second that a command without amounts need not wait
 
-    one, two = _error(treated), _error(control)
-    if min(treated.people, control.people) < LEAST or one + two <= 0.0:
+    first, two = _error(treated), _error(control)
+    if min(treated.people, control.people) < LEAST or first + two <= 0.0:
         return Interval(float("-inf"), float("inf"))
-    freedom = (one + two) ** 2 / (one**2 / (treated.people - 1) + two**2 / (control.people - 1))
-    half = float(t.ppf(0.5 + level / 2, freedom)) * sqrt(one + two)
+    freedom = (first + two) ** 2 / (first**2 / (treated.people - 1) + two**2 / (control.people - 1))
+    half = float(t.ppf(0.5 + level / 2, freedom)) * sqrt(first + two)
     difference = treated.mean - control.mean
     return Interval(difference - half, difference + half)
 

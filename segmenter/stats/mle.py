@@ -38,8 +38,8 @@ def maximise(log_likelihood: Callable[[Array], float], starts: Sequence[Sequence
 
     def lost(logs: Array) -> float:
         with np.errstate(all="ignore"):
-            found = -log_likelihood(np.exp(np.clip(logs, -REACH, REACH)))
-        return found if np.isfinite(found) else NEVER
+            loss = -log_likelihood(np.exp(np.clip(logs, -REACH, REACH)))
+        return loss if np.isfinite(loss) else NEVER
 
     best: Maximum | None = None
     for start in starts:

@@ -52,18 +52,18 @@ def heterogeneity(estimates: Sequence[Estimate]) -> Heterogeneity:
     usable = [estimate for estimate in estimates if estimate.variance > 0.0]
     if not usable:
         return Heterogeneity(0.0, 0, 1.0, 0.0, 0.0)
-    weights = [1 / one.variance for one in usable]
+    weights = [1 / estimate.variance for estimate in usable]
     total = sum(weights)
-    mean = sum(w * one.difference for w, one in zip(weights, usable, strict=True)) / total
+    mean = sum(w * estimate.difference for w, estimate in zip(weights, usable, strict=True)) / total
     freedom = len(usable) - 1
     if freedom == 0:
         return Heterogeneity(0.0, 0, 1.0, 0.0, mean)
     from scipy.stats import chi2  # noqa: PLC0415 - half a second that most commands need not wait
 
-    q = sum(w * (one.difference - mean) ** 2 for w, one in zip(weights, usable, strict=True))
+    q = sum(w * (estimate.difference - mean) ** 2 for w, estimate in zip(weights, usable, strict=True))
     between = max(0.0, (q - freedom) / (total - sum(w * w for w in weights) / total))
-    again = [1 / (between + one.variance) for one in usable]
-    pooled = sum(w * one.difference for w, one in zip(again, usable, strict=True)) / sum(again)
+    again = [1 / (between + estimate.variance) for estimate in usable]
+    pooled = sum(w * estimate.difference for w, estimate in zip(again, usable, strict=True)) / sum(again)
     return Heterogeneity(q, freedom, float(chi2.sf(q, freedom)), between, pooled)
 
 

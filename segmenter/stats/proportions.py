@@ -76,8 +76,8 @@ def newcombe(treated: Responses, control: Responses, *, level: float = 0.95) -> 
     """
     if treated.people == 0 or control.people == 0:
         return Interval(-1.0, 1.0)
-    one, two = wilson(treated, level=level), wilson(control, level=level)
+    first, two = wilson(treated, level=level), wilson(control, level=level)
     difference = treated.rate - control.rate
-    low = difference - sqrt((treated.rate - one.low) ** 2 + (two.high - control.rate) ** 2)
-    high = difference + sqrt((one.high - treated.rate) ** 2 + (control.rate - two.low) ** 2)
+    low = difference - sqrt((treated.rate - first.low) ** 2 + (two.high - control.rate) ** 2)
+    high = difference + sqrt((first.high - treated.rate) ** 2 + (control.rate - two.low) ** 2)
     return Interval(low, high)

@@ -153,14 +153,14 @@ def _words(table: Mapping[str, float]) -> dict[float, str]:
 
 
 def _numbers(kinds: Mapping[str, str]) -> dict[str, float] | None:
-    found: dict[str, float] = {}
+    numbers: dict[str, float] = {}
     for text in kinds:
         number = number_of(text)
         behind = NUMBER_BEHIND_WORDS.fullmatch(text)
         if number is None and behind is None:
             return None
-        found[text] = number if number is not None else float(behind.group(1) if behind else "nan")
-    return found
+        numbers[text] = number if number is not None else float(behind.group(1) if behind else "nan")
+    return numbers
 
 
 def _yes_no(kinds: Mapping[str, str]) -> dict[str, float] | None:

@@ -39,15 +39,15 @@ def unusable_items(sheet: AnswerSheet) -> dict[str, str]:
     Returns:
         Item -> reason, as a part of a sentence.
     """
-    found = {}
+    reasons = {}
     for item, column in zip(sheet.items, sheet.values.T, strict=True):
         answered = column[~np.isnan(column)]
         if not answered.size:
-            found[item] = "no answers"
+            reasons[item] = "no answers"
         elif np.ptp(answered) == 0:
             shown = sheet.labels.get(item, {}).get(float(answered[0]), f"{answered[0]:g}")
-            found[item] = f"all answers are {shown}"
-    return found
+            reasons[item] = f"all answers are {shown}"
+    return reasons
 
 
 def repeated(sheet: AnswerSheet) -> dict[str, list[int]]:
@@ -71,14 +71,14 @@ def latest_answers(sheet: AnswerSheet) -> AnswerSheet:
 def item_rest_correlations(sheet: AnswerSheet) -> dict[str, float]:
     """Return each item's correlation with the mean of the others, over those who answered it; 0 where there is none."""
     placed = scale_places(sheet.values)
-    found = {}
+    correlations = {}
     for place, item in enumerate(sheet.items):
         rest = _mean(np.delete(placed, place, axis=1))
         both = ~np.isnan(placed[:, place]) & ~np.isnan(rest)
         own, others = placed[both, place], rest[both]
         varies = both.sum() > 2 and np.ptp(own) > 0 and np.ptp(others) > 0  # noqa: PLR2004 - two points are always a line
-        found[item] = float(np.corrcoef(own, others)[0, 1]) if varies else 0.0
-    return found
+        correlations[item] = float(np.corrcoef(own, others)[0, 1]) if varies else 0.0
+    return correlations
 
 
 def scale_places(values: Matrix) -> Matrix:
@@ -114,15 +114,15 @@ def response_styles(sheet: AnswerSheet) -> dict[int, str]:
     means = _mean(placed)
     low = np.where(np.isnan(sheet.values), np.inf, sheet.values).min(axis=1)
     high = np.where(np.isnan(sheet.values), -np.inf, sheet.values).max(axis=1)
-    found = {}
+    styles = {}
     for row in np.flatnonzero(answered >= STYLE_ITEMS):
         if means[row] >= YES_SAYER:
-            found[int(row)] = "yes-sayer"
+            styles[int(row)] = "yes-sayer"
         elif means[row] <= 1 - YES_SAYER:
-            found[int(row)] = "no-sayer"
+            styles[int(row)] = "no-sayer"
         elif low[row] == high[row]:
-            found[int(row)] = "straight-liner"
-    return found
+            styles[int(row)] = "straight-liner"
+    return styles
 
 
 def one_sided_segments(values: Matrix, labels: Sequence[int]) -> dict[int, float]:
@@ -140,8 +140,8 @@ def one_sided_segments(values: Matrix, labels: Sequence[int]) -> dict[int, float
     if values.shape[1] < STYLE_ITEMS:
         return {}
     known, overall = np.asarray(labels), _mean(values.T)
-    shares = {int(one): float((_mean(values[known == one].T) > overall).mean()) for one in np.unique(known)}
-    return {one: share for one, share in shares.items() if share >= ALL_UP or share <= 1 - ALL_UP}
+    shares = {int(label): float((_mean(values[known == label].T) > overall).mean()) for label in np.unique(known)}
+    return {label: share for label, share in shares.items() if share >= ALL_UP or share <= 1 - ALL_UP}
 
 
 def centred_answers(values: Matrix) -> Matrix:

@@ -194,8 +194,8 @@ class Catalogue:
         defined = [
             trait_definition(trait) for part in (self.traits, self.mapped, self.surveyed) for trait in part.values()
         ]
-        told = json.dumps([defined, asdict(self.precedence)], sort_keys=True)
-        return hashlib.sha256(told.encode()).hexdigest()[:12]
+        text = json.dumps([defined, asdict(self.precedence)], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def catalogue(

@@ -86,8 +86,8 @@ class CountedTrait:
         window = f"_{self.days}d" if self.days else ""
         if not self.filters:
             return f"count_{self.what}{window}"
-        told = json.dumps([[one.name, one.comparison, one.value] for one in self.filters])
-        return f"count_{self.what}{window}_{hashlib.sha256(told.encode()).hexdigest()[:8]}"
+        document = json.dumps([[condition.name, condition.comparison, condition.value] for condition in self.filters])
+        return f"count_{self.what}{window}_{hashlib.sha256(document.encode()).hexdigest()[:8]}"
 
     @property
     def text(self) -> str:
@@ -107,12 +107,14 @@ class CountedTrait:
 
     def by(self, *names: str) -> bool:
         """Tell whether it is filtered by one of *names*."""
-        return any(one.name in names for one in self.filters)
+        return any(condition.name in names for condition in self.filters)
 
 
-def _shown(one: CountFilter) -> str:
-    value = f"{one.value:g}" if isinstance(one.value, float) else "'" + one.value.replace("'", "''") + "'"
-    return f"{one.name} {one.comparison} {value}"
+def _shown(condition: CountFilter) -> str:
+    value = (
+        f"{condition.value:g}" if isinstance(condition.value, float) else "'" + condition.value.replace("'", "''") + "'"
+    )
+    return f"{condition.name} {condition.comparison} {value}"
 
 
 def count_aggregates(inputs: Inputs, counted: Sequence[CountedTrait], windows: Windows) -> Iterator[Table]:
@@ -173,28 +175,28 @@ def _condition(rows: Table, trait: CountedTrait, windows: Windows, *, but: Seque
         parts.append(windows.inside(rows["at"], trait.days))
     if trait.kind is not None:
         parts.append(rows.kind == trait.kind)
-    parts += [_fits(rows, one) for one in trait.filters if one.name not in but]
+    parts += [_fits(rows, condition) for condition in trait.filters if condition.name not in but]
     return reduce(and_, parts)
 
 
-def _fits(rows: Table, one: CountFilter) -> Any:
-    if one.name == "campaign":
-        return like(rows.campaign_id, str(one.value)) | like(rows.campaign_name, str(one.value))
-    column = rows[COLUMNS[one.name]]
-    if one.name in NUMBERS:
-        return COMPARISONS[one.comparison](column, one.value).fill_null(False)  # noqa: FBT003 - an expression
-    return like(column, str(one.value))
+def _fits(rows: Table, condition: CountFilter) -> Any:
+    if condition.name == "campaign":
+        return like(rows.campaign_id, str(condition.value)) | like(rows.campaign_name, str(condition.value))
+    column = rows[COLUMNS[condition.name]]
+    if condition.name in NUMBERS:
+        return COMPARISONS[condition.comparison](column, condition.value).fill_null(False)  # noqa: FBT003 - an expression
+    return like(column, str(condition.value))
 
 
 def _orders_with(trait: CountedTrait, inputs: Inputs, windows: Windows) -> Table:
     """Orders of which a line fits."""
     lines = inputs.order_lines
     fits = []
-    for one in trait.filters:
-        if one.name == "product":
-            fits.append(like(lines.product_id, str(one.value)) | like(lines.title, str(one.value)))
-        elif one.name == "category":
-            fits.append(like(lines.category, str(one.value)))
+    for condition in trait.filters:
+        if condition.name == "product":
+            fits.append(like(lines.product_id, str(condition.value)) | like(lines.title, str(condition.value)))
+        elif condition.name == "category":
+            fits.append(like(lines.category, str(condition.value)))
     wanted = lines.filter(reduce(and_, fits)).select("connection", "order_id").distinct()
     rows = _rows("orders", inputs, [trait], windows).semi_join(wanted, ["connection", "order_id"])
     counted = rows["once"].nunique(where=_condition(rows, trait, windows, but=("product", "category")))
@@ -211,15 +213,15 @@ def like(column: Any, pattern: str) -> Any:
     text, wanted = column.fill_null("").lower(), pattern.lower()
     inner = wanted.strip("*")
     if "*" not in wanted:
-        found = text == wanted
+        matching = text == wanted
     elif "*" in inner:
         expression = ".*".join(re.sub(r"([^\w\s])", r"\\\1", part) for part in wanted.split("*"))
-        found = text.re_search(f"^{expression}$")
+        matching = text.re_search(f"^{expression}$")
     elif wanted.startswith("*") and wanted.endswith("*"):
-        found = text.contains(inner)
+        matching = text.contains(inner)
     else:
-        found = text.endswith(inner) if wanted.startswith("*") else text.startswith(inner)
-    return found & column.notnull()
+        matching = text.endswith(inner) if wanted.startswith("*") else text.startswith(inner)
+    return matching & column.notnull()
 
 
 def leaving_counts(
@@ -235,9 +237,9 @@ def leaving_counts(
         as_of: The later moment.
     """
     windows = Windows(as_of, left_since=before)
-    found = []
+    conditions = []
     for trait in counted:
         if trait.table == table and trait.days is not None:
             inside = windows.inside(rows["at"], trait.days)
-            found.append(inside if trait.kind is None else inside & (rows.kind == trait.kind))
-    return reduce(or_, found) if found else None
+            conditions.append(inside if trait.kind is None else inside & (rows.kind == trait.kind))
+    return reduce(or_, conditions) if conditions else None

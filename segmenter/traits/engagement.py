@@ -37,9 +37,9 @@ def delivery_aggregates(inputs: Inputs, windows: Windows) -> Table:
     counted = _deliveries(arrived, windows)
     # a contact's first: there are many more mails than contacts to look up
     each = arrived.group_by("contact_key").aggregate(last_delivery=arrived["at"].max(), **counted)
-    told = by_person(each, inputs.links)
-    return told.group_by("person_id").aggregate(
-        last_delivery=told.last_delivery.max(), **{name: told[name].sum().cast("int64") for name in counted}
+    table = by_person(each, inputs.links)
+    return table.group_by("person_id").aggregate(
+        last_delivery=table.last_delivery.max(), **{name: table[name].sum().cast("int64") for name in counted}
     )
 
 
@@ -81,10 +81,10 @@ def answered_again(engagements: Table, links: Table, windows: Windows) -> Table:
         One column; of each kind of engagement with a mail the newest one is never in it.
     """
     mail = ["person_id", "kind", "connection", "campaign_id"]
-    told = by_person(windows.past(engagements), links)
-    told = told.filter(told.kind.isin(BY_MAIL), told.campaign_id.notnull())
-    counted = told.group_by(mail).aggregate(n=told.count())
-    several = told.semi_join(counted.filter(counted.n > 1), mail)
+    actions = by_person(windows.past(engagements), links)
+    actions = actions.filter(actions.kind.isin(BY_MAIL), actions.campaign_id.notnull())
+    counted = actions.group_by(mail).aggregate(n=actions.count())
+    several = actions.semi_join(counted.filter(counted.n > 1), mail)
     order = [several["at"].desc(), several.sequence.desc()]
     place = ibis.row_number().over(group_by=[several[name] for name in mail], order_by=order)
     placed = several.select("sequence", place=place)
@@ -112,10 +112,10 @@ def _once(inputs: Inputs, windows: Windows) -> Table:
     events = windows.past(inputs.engagements)
     alone = ~events.kind.isin(BY_MAIL) | events.campaign_id.isnull()
     # an event's id in the place of the mail's: one text less for every row to be grouped by
-    told = events.mutate(alone=alone, mail=ibis.ifelse(alone, events.event_id, events.campaign_id))
-    told = by_person(_coded(told), inputs.links)
-    return told.group_by("person_id", "kind", "connection", "mail", "alone").aggregate(
-        first=told["at"].min(), last=told["at"].max()
+    actions = events.mutate(alone=alone, mail=ibis.ifelse(alone, events.event_id, events.campaign_id))
+    actions = by_person(_coded(actions), inputs.links)
+    return actions.group_by("person_id", "kind", "connection", "mail", "alone").aggregate(
+        first=actions["at"].min(), last=actions["at"].max()
     )
 
 

@@ -40,12 +40,14 @@ def with_local_hour(events: Table, at: str, people: Table, offsets: Table | None
     Returns:
         The same rows, and ``hour`` as int64.
     """
-    told = events.mutate(epoch=microseconds(events[at]) // SECOND)
+    table = events.mutate(epoch=microseconds(events[at]) // SECOND)
     if offsets is not None:
         zone = people.select("person_id", spelt=people.time_zone.fill_null(""))
-        told = told.left_join(zone, "person_id").drop("person_id_right")
+        table = table.left_join(zone, "person_id").drop("person_id_right")
         spans = offsets.rename(zone="spelt")
-        inside = [told.spelt == spans.zone, told.epoch >= spans.since, told.epoch < spans.until]
-        told = told.left_join(spans, inside)
-        told = told.mutate(epoch=told.epoch + told.ahead.fill_null(0)).drop("spelt", "zone", "since", "until", "ahead")
-    return told.mutate(hour=((told.epoch % DAY) // HOUR).cast("int64")).drop("epoch")
+        inside = [table.spelt == spans.zone, table.epoch >= spans.since, table.epoch < spans.until]
+        table = table.left_join(spans, inside)
+        table = table.mutate(epoch=table.epoch + table.ahead.fill_null(0)).drop(
+            "spelt", "zone", "since", "until", "ahead"
+        )
+    return table.mutate(hour=((table.epoch % DAY) // HOUR).cast("int64")).drop("epoch")

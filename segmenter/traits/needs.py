@@ -56,6 +56,6 @@ def _of_count(trait: CountedTrait) -> tuple[str, ...]:
         return (EVENT,)
     if trait.kind is not None:
         return (trait.kind,)
-    kinds = {str(one.value).lower() for one in trait.filters if one.name == "kind"}
+    kinds = {str(condition.value).lower() for condition in trait.filters if condition.name == "kind"}
     known = {kind for of in OF_ENGAGEMENTS.values() for kind in of}
     return tuple(sorted(kinds & known)) or (EVENT,)

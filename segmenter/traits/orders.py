@@ -22,21 +22,21 @@ def order_aggregates(inputs: Inputs, windows: Windows) -> Table:
     The main currency is the one of most orders; of equally many, the last in the alphabet.
     """
     placed = _placed(inputs.orders, inputs.links, windows)
-    told = _in_whole_amounts(placed)
-    counted = {f"orders_{days}d": windows.count(told, told.at, days) for days in ORDER_WINDOWS}
-    summed = {f"revenue_{days}d": windows.sum(told.amount, told.at, days) for days in ORDER_WINDOWS}
-    each = told.group_by("person_id", "currency").aggregate(
-        orders_total=told.count(),
-        priced=told.count(where=told.priced),
-        revenue_total=told.amount.sum().cast("int64"),
-        first_order=told.at.min(),
-        last_order=told.at.max(),
+    table = _in_whole_amounts(placed)
+    counted = {f"orders_{days}d": windows.count(table, table.at, days) for days in ORDER_WINDOWS}
+    summed = {f"revenue_{days}d": windows.sum(table.amount, table.at, days) for days in ORDER_WINDOWS}
+    each = table.group_by("person_id", "currency").aggregate(
+        orders_total=table.count(),
+        priced=table.count(where=table.priced),
+        revenue_total=table.amount.sum().cast("int64"),
+        first_order=table.at.min(),
+        last_order=table.at.max(),
         **counted,
         **{name: value.cast("int64") for name, value in summed.items()},
     )
     each = each.mutate(rank=rank_text(each.orders_total, each.currency))
     each = each.mutate(of_main=ibis.struct({name: each[name] for name in ("priced", "revenue_total", *summed)}))
-    told = each.group_by("person_id").aggregate(
+    table = each.group_by("person_id").aggregate(
         currency=each["rank"].max().substr(RANKED).nullif(""),
         currencies=each.count(),
         orders_total=each.orders_total.sum(),
@@ -45,7 +45,7 @@ def order_aggregates(inputs: Inputs, windows: Windows) -> Table:
         **{name: each[name].sum() for name in counted},
         of_main=each.of_main.argmax(each["rank"]),  # one search for all
     )
-    return told.unpack("of_main")
+    return table.unpack("of_main")
 
 
 def orders_left(orders: Table, links: Table, known: Table, windows: Windows) -> Table:
@@ -56,15 +56,15 @@ def orders_left(orders: Table, links: Table, known: Table, windows: Windows) -> 
     Args:
         orders: Orders, of whatever state.
         links: Who is who.
-        known: Facts as `order_aggregates` returns them: a person's main currency.
+        known: Aggregates as `order_aggregates` returns them: a person's main currency.
         windows: What left them.
     """
-    told = _in_whole_amounts(_placed(orders, links, windows))
-    told = told.inner_join(known.select("person_id", main=known.currency.fill_null("")), "person_id")
-    mine = ibis.ifelse(told.currency == told.main, told.amount, 0)
-    return told.group_by("person_id").aggregate(
-        **{f"orders_{days}d": windows.count(told, told.at, days) for days in ORDER_WINDOWS},
-        **{f"revenue_{days}d": windows.sum(mine, told.at, days).cast("int64") for days in ORDER_WINDOWS},
+    purchases = _in_whole_amounts(_placed(orders, links, windows))
+    purchases = purchases.inner_join(known.select("person_id", main=known.currency.fill_null("")), "person_id")
+    mine = ibis.ifelse(purchases.currency == purchases.main, purchases.amount, 0)
+    return purchases.group_by("person_id").aggregate(
+        **{f"orders_{days}d": windows.count(purchases, purchases.at, days) for days in ORDER_WINDOWS},
+        **{f"revenue_{days}d": windows.sum(mine, purchases.at, days).cast("int64") for days in ORDER_WINDOWS},
     )
 
 
@@ -77,21 +77,21 @@ def line_aggregates(inputs: Inputs, windows: Windows) -> Table:
     """Return what was bought most and last."""
     placed = _placed(inputs.orders, inputs.links, windows).select("connection", "order_id", "person_id", "at")
     lines = inputs.order_lines
-    told = lines.select(
+    purchases = lines.select(
         "connection",
         "order_id",
         category=lines.category.nullif(""),
         product=ibis.coalesce(lines.title.nullif(""), lines.product_id.nullif("")),
         pieces=whole(lines.quantity, PIECES).fill_null(0),
     )
-    bought = told.inner_join(placed, ["connection", "order_id"])
-    one = bought.group_by("person_id", "category", "product").aggregate(
+    bought = purchases.inner_join(placed, ["connection", "order_id"])
+    products = bought.group_by("person_id", "category", "product").aggregate(
         pieces=bought.pieces.sum().clip(-MOST_PIECES, MOST_PIECES).cast("int64"), at=bought["at"].max()
     )
-    of_category = one.group_by("person_id", "category").aggregate(
-        pieces=one.pieces.sum().clip(-MOST_PIECES, MOST_PIECES).cast("int64"),
-        at=one["at"].max(),
-        product=dated(one["at"], one["product"]).max(),
+    of_category = products.group_by("person_id", "category").aggregate(
+        pieces=products.pieces.sum().clip(-MOST_PIECES, MOST_PIECES).cast("int64"),
+        at=products["at"].max(),
+        product=dated(products["at"], products["product"]).max(),
     )
     known = of_category.category.notnull()
     rank = rank_text(of_category.pieces, of_category.category)

@@ -39,14 +39,14 @@ def contact_aggregates(inputs: Inputs, catalogue: Catalogue, windows: Windows) -
     named = {f"has_{name}": standing.concat(text) for name, text in texts.items()}
     named[STAGED] = _stage(texts["lifecycle_stage"], catalogue.precedence).concat(named[STAGED])
     rank = contacts.consent.cases(*((c, n) for n, c in enumerate(STRICTEST_FIRST)), else_=len(STRICTEST_FIRST))
-    told = contacts.mutate(**named, strictness=rank, active=contacts.state == "active")
-    active = told.active
-    grouped = told.group_by("person_id").aggregate(
-        active=told.count(where=active),
-        first_seen=told.created_at.min(),
-        platforms=told.connection.nunique(where=active),
-        strictest=told.strictness.min(where=consent_counts(told)),
-        **{name.removeprefix("has_"): told[name].max(where=active) for name in named},
+    rows = contacts.mutate(**named, strictness=rank, active=contacts.state == "active")
+    active = rows.active
+    grouped = rows.group_by("person_id").aggregate(
+        active=rows.count(where=active),
+        first_seen=rows.created_at.min(),
+        platforms=rows.connection.nunique(where=active),
+        strictest=rows.strictness.min(where=consent_counts(rows)),
+        **{name.removeprefix("has_"): rows[name].max(where=active) for name in named},
     )
     living = grouped.filter(grouped.active > 0)
     living = living.mutate(**_decided(living, texts, catalogue))
@@ -75,8 +75,8 @@ def first_text(contacts: Table, text: Any, precedence: Precedence) -> Any:
         text: A column of them.
         precedence: What decides where they disagree.
     """
-    told = _standing(contacts, precedence).concat(text).max(where=contacts.state == "active")
-    return told.substr(PLACED + DATED)
+    winner = _standing(contacts, precedence).concat(text).max(where=contacts.state == "active")
+    return winner.substr(PLACED + DATED)
 
 
 def _stage(stage: Any, precedence: Precedence) -> Any:
@@ -117,12 +117,14 @@ def answer_aggregates(inputs: Inputs, surveyed: Mapping[str, SurveyTrait], windo
     """Return the latest answers until the moment; one without a time came before all others."""
     answers = by_person(inputs.answers, inputs.links)
     given = answers.filter(answers.at.isnull() | (answers.at <= windows.moment), answers.value.nullif("").notnull())
-    told = given.mutate(dated=dated(given.at, given.value))
+    replies = given.mutate(dated=dated(given.at, given.value))
     latest = {
-        name: told.dated.max(where=(told.survey == trait.survey) & (told["item"] == trait.item))
+        name: replies.dated.max(where=(replies.survey == trait.survey) & (replies["item"] == trait.item))
         for name, trait in surveyed.items()
     }
-    grouped = told.group_by("person_id").aggregate(answers_total=told.count(), last_answer=told.at.max(), **latest)
+    grouped = replies.group_by("person_id").aggregate(
+        answers_total=replies.count(), last_answer=replies.at.max(), **latest
+    )
     return grouped.mutate(**{name: typed(grouped[name].substr(DATED), t.type, t.words) for name, t in surveyed.items()})
 
 

@@ -55,5 +55,5 @@ WORDS: Mapping[Family, frozenset[str]] = {
 def likely_family(name: str, otherwise: Family) -> Family:
     """Return the family that *name*, of a property or an item, tells of; *otherwise* where it tells of none."""
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).casefold()
-    told = set(re.findall(r"[a-z]+", apart))
-    return next((family for family, words in WORDS.items() if told & words), otherwise)
+    tokens = set(re.findall(r"[a-z]+", apart))
+    return next((family for family, words in WORDS.items() if tokens & words), otherwise)

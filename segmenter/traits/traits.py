@@ -1,7 +1,7 @@
 """Trait calculation for everyone as of a moment: Ibis in, Ibis out, one pass over each table.
 
-First facts, which can be kept (`aggregates`): counts, sums, moments, texts.
-Then traits, which follow from the facts and the moment: days since, rates, trends. Nothing after the moment counts:
+First aggregates, which can be kept (`aggregates`): counts, sums, moments, texts.
+Then traits, which follow from the aggregates and the moment: days since, rates, trends. Nothing after it counts:
 neither orders and engagements, nor contacts that were created later.
 
 A new source of traits is a function that returns one row a person, named in `aggregates`, and its traits in the
@@ -80,9 +80,9 @@ def aggregates(inputs: Inputs, catalogue: Catalogue, as_of: datetime) -> Table:
             *count_aggregates(inputs, list(catalogue.counted.values()), windows),
         )
     ):
-        told = part.rename({f"person_{place}": "person_id"})
-        joined = joined.left_join(told, people.number == told[f"person_{place}"])
-        columns |= {name: told[name] for name in part.columns if name != "person_id"}
+        table = part.rename({f"person_{place}": "person_id"})
+        joined = joined.left_join(table, people.number == table[f"person_{place}"])
+        columns |= {name: table[name] for name in part.columns if name != "person_id"}
     joined = joined.select(**columns)
     counts = {
         name: joined[name].fill_null(0).cast("int64")
@@ -104,31 +104,31 @@ def _numbered(inputs: Inputs, numbers: Table) -> Inputs:
 
 
 def traits_of(known: Table, catalogue: Catalogue, as_of: datetime, *, base: Table | None = None) -> Table:
-    """Return the traits that follow from *known* facts at *as_of* (UTC).
+    """Return the traits that follow from *known* aggregates at *as_of* (UTC).
 
     Args:
         known: As `aggregates` returns them.
         catalogue: Which traits.
-        as_of: The moment of the facts.
+        as_of: The moment of the aggregates.
         base: As `base_rates` returns it; None where *known* is everybody, and tells it.
 
     Returns:
         ``person_id`` and one column per trait: float64, text, date or boolean; null is unknown.
     """
     moment = Windows(as_of).moment
-    told = known.cross_join(base_rates(known) if base is None else base)
-    since = {name: days_between(moment, told[fact]) for name, fact in DAYS_SINCE.items()}
-    money = {name: told[name] / float(MONEY) for name in told.columns if name.startswith("revenue_")}
-    derived = {**since, **money, **_order_ratios(told), **_rates(told), **_trends(told)}
+    aggregates = known.cross_join(base_rates(known) if base is None else base)
+    since = {name: days_between(moment, aggregates[fact]) for name, fact in DAYS_SINCE.items()}
+    money = {name: aggregates[name] / float(MONEY) for name in aggregates.columns if name.startswith("revenue_")}
+    derived = {**since, **money, **_order_ratios(aggregates), **_rates(aggregates), **_trends(aggregates)}
     columns: dict[str, Any] = {}
     for name, trait in catalogue.traits.items():
-        value = derived[name] if name in derived else told[name]
+        value = derived[name] if name in derived else aggregates[name]
         if trait.type == "number":
             value = value.cast("float64")  # so that all engines agree
         elif trait.type == "boolean":
             value = value == 1
         columns[name] = value
-    return told.select("person_id", **columns)
+    return aggregates.select("person_id", **columns)
 
 
 def base_rates(known: Table) -> Table:
@@ -164,31 +164,31 @@ def _answered(known: Table, kind: str) -> Any:
     return ibis.least(known[f"{kind}s_{RATE_WINDOW}d"], known[f"deliveries_{RATE_WINDOW}d"]).cast("float64")
 
 
-def _rates(told: Table) -> dict[str, Any]:
+def _rates(aggregates: Table) -> dict[str, Any]:
     columns: dict[str, Any] = {}
-    mailed = told[f"deliveries_{RATE_WINDOW}d"].cast("float64")
+    mailed = aggregates[f"deliveries_{RATE_WINDOW}d"].cast("float64")
     for kind in RATES:
-        answered, strength = _answered(told, kind), told[f"{kind}_strength"]
+        answered, strength = _answered(aggregates, kind), aggregates[f"{kind}_strength"]
         columns[f"{kind}_rate_{RATE_WINDOW}d"] = answered / mailed.nullif(0.0)
         # the mean of the beta posterior
-        shrunk = (answered + told[f"{kind}_base"] * strength) / (mailed + strength)
+        shrunk = (answered + aggregates[f"{kind}_base"] * strength) / (mailed + strength)
         columns[f"{kind}_rate_{RATE_WINDOW}d_shrunk"] = shrunk
     return columns
 
 
-def _order_ratios(told: Table) -> dict[str, Any]:
-    orders = told.orders_total.cast("float64")
-    priced = told.priced.cast("float64")
+def _order_ratios(aggregates: Table) -> dict[str, Any]:
+    orders = aggregates.orders_total.cast("float64")
+    priced = aggregates.priced.cast("float64")
     return {
-        "average_order": told.revenue_total / float(MONEY) / priced.nullif(0.0),
-        "days_between_orders": days_between(told.last_order, told.first_order) / (orders - 1.0).nullif(0.0),
+        "average_order": aggregates.revenue_total / float(MONEY) / priced.nullif(0.0),
+        "days_between_orders": days_between(aggregates.last_order, aggregates.first_order) / (orders - 1.0).nullif(0.0),
     }
 
 
-def _trends(told: Table) -> dict[str, Any]:
+def _trends(aggregates: Table) -> dict[str, Any]:
     columns: dict[str, Any] = {}
     for kind in TRENDS:
-        recent = told[f"{kind}_{TREND_WINDOW}d"].cast("float64")
-        earlier = told[f"{kind}_{2 * TREND_WINDOW}d"].cast("float64") - recent
+        recent = aggregates[f"{kind}_{TREND_WINDOW}d"].cast("float64")
+        earlier = aggregates[f"{kind}_{2 * TREND_WINDOW}d"].cast("float64") - recent
         columns[f"{kind}_trend_{TREND_WINDOW}d"] = ((recent + CONTINUITY) / (earlier + CONTINUITY)).ln()
     return columns

@@ -1,10 +1,10 @@
 """Window expiry: people whose windowed traits change by the passing of time alone.
 
-Facts (`segmenter.traits.traits.aggregates`) that are kept are moments, texts, totals, and counts within windows.
+Aggregates (`segmenter.traits.traits.aggregates`) that are kept are moments, texts, totals, and counts within windows.
 When a day
-passes, moments, texts and totals stay as they are, and a count loses what left its window. So the facts of a later
+passes, moments, texts and totals stay as they are, and a count loses what left its window. So the aggregates of a later
 moment are those that are kept, minus `left`, except for people of whom anything changed or for whom something came
-between the moments: their facts are recalculated from all that is known of them (`sync.traits.compute`).
+between the moments: their aggregates are recalculated from all that is known of them (`sync.traits.compute`).
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def left(table: str, rows: Table, links: Table, known: Table, *, before: datetim
         table: A name in `WINDOWED`.
         rows: Its rows in force that are `leaving`, without engagements that were `answered_again` by *before*.
         links: Who is who.
-        known: The facts as of *before*.
-        before: The moment of the facts.
+        known: The aggregates as of *before*.
+        before: The moment of the aggregates.
         as_of: The later moment.
 
     Returns:

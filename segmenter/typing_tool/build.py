@@ -141,8 +141,8 @@ def _check(
     counts = np.bincount(labeller(np.arange(people), generator), minlength=len(names))
     if counts.min() < RESPONDENTS:
         least = int(counts.argmin())
-        told = needs(f"segment {names[least]!r}", RESPONDENTS, "respondents", int(counts[least]))
-        raise DefinitionError(f"{told}: use fewer segments, or survey more people", where=where)
+        shortage = needs(f"segment {names[least]!r}", RESPONDENTS, "respondents", int(counts[least]))
+        raise DefinitionError(f"{shortage}: use fewer segments, or survey more people", where=where)
 
 
 def _fit(method: ToolMethod, values: Matrix, labels: Labels, segments: int) -> Linear:

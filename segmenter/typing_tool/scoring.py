@@ -51,22 +51,22 @@ def score_answers(file: ToolFile, values: Matrix, thresholds: Thresholds) -> lis
     """
     model, meaning = file.linear(), meaning_of(file.model.labels, file.means)
     features = _features(file, model, values)
-    told = score_rows(model, features).probabilities
+    likelihoods = score_rows(model, features).probabilities
     missing = np.isnan(values).any(axis=1)
     if file.profiles is not None and missing.any():
-        told[missing] = probabilities(class_scores(file.profiles, file.questions, values[missing]))
+        likelihoods[missing] = probabilities(class_scores(file.profiles, file.questions, values[missing]))
     weights, means = np.array(model.weights), np.array(model.mean)
     answered = (~np.isnan(values)).sum(axis=1)
     needed = len(file.questions) if file.complete else thresholds.known * len(file.questions)
-    found = []
-    for row, chances in enumerate(told):
+    results = []
+    for row, chances in enumerate(likelihoods):
         if answered[row] < max(needed, 1):
-            found.append(_incomplete(file, values[row], int(answered[row])))
+            results.append(_incomplete(file, values[row], int(answered[row])))
             continue
         meant = meant_one(chances.tolist(), meaning)
         sure = meant.confidence >= thresholds.confidence and meant.confidence - meant.second >= thresholds.margin
         parts = (weights[meant.lead] - weights[meant.rival]) * (features[row] - means)
-        found.append(
+        results.append(
             Scored(
                 meant.segment if sure else None,
                 meant.segment or model.labels[meant.lead],
@@ -77,7 +77,7 @@ def score_answers(file: ToolFile, values: Matrix, thresholds: Thresholds) -> lis
                 _reasons(file, model, features[row], parts),
             )
         )
-    return found
+    return results
 
 
 def _features(file: ToolFile, model: LinearModel, values: Matrix) -> Matrix:
@@ -100,9 +100,9 @@ def _incomplete(file: ToolFile, values: Matrix, answered: int) -> Scored:
 
 
 def _reasons(file: ToolFile, model: LinearModel, features: Matrix, parts: Matrix) -> str:
-    told = np.where(np.isnan(parts), -np.inf, parts)
+    weights = np.where(np.isnan(parts), -np.inf, parts)
     asked = {question.trait: question for question in file.questions}
-    strongest = [int(place) for place in np.argsort(-told, kind="stable")[:MOST_REASONS] if told[place] > 0]
+    strongest = [int(place) for place in np.argsort(-weights, kind="stable")[:MOST_REASONS] if weights[place] > 0]
     said = []
     for place in strongest:
         trait, option, _ = model.reads[place]

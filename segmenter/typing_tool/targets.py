@@ -50,13 +50,13 @@ def found_anew(values: Matrix, segments: int, truth: Labels) -> Relabeller:
     items = rebuilt_items({str(place): column for place, column in enumerate(values.T)}, most=segments)
     names = truth.astype(str)
 
-    def found(rows: Labels, generator: Generator) -> Labels:
+    def relabel(rows: Labels, generator: Generator) -> Labels:
         if len(rows) == len(truth):
             return truth
-        told = found_again(items, segments, generator)(rows)
-        return aligned(told, names, rows).astype(np.int64)
+        labels = found_again(items, segments, generator)(rows)
+        return aligned(labels, names, rows).astype(np.int64)
 
-    return found
+    return relabel
 
 
 def k_means(values: Matrix, segments: int) -> Relabeller:
@@ -72,7 +72,7 @@ def k_means(values: Matrix, segments: int) -> Relabeller:
         Called with places of respondents and a generator, it returns (people,) groups found on those only.
     """
 
-    def found(rows: Labels, generator: Generator) -> Labels:
+    def relabel(rows: Labels, generator: Generator) -> Labels:
         from sklearn.cluster import KMeans  # noqa: PLC0415 - 1.8 s, only where a model is made
 
         seed = int(generator.integers(2**31))
@@ -82,4 +82,4 @@ def k_means(values: Matrix, segments: int) -> Relabeller:
         rank[np.argsort(-sizes, kind="stable")] = np.arange(segments)
         return np.asarray(rank[fitted.predict(values)], dtype=np.int64)
 
-    return found
+    return relabel

@@ -138,8 +138,8 @@ class ToolFile(_Part):
     @property
     def segments(self) -> tuple[str, ...]:
         """The segments that it tells apart, in the order of its labels."""
-        told = meaning_of(self.model.labels, self.means).segments
-        return tuple(dict.fromkeys(name for name in told if name is not None))
+        names = meaning_of(self.model.labels, self.means).segments
+        return tuple(dict.fromkeys(name for name in names if name is not None))
 
 
 def _check_profiles(file: ToolFile, profiles: Profiles, segments: int) -> None:
@@ -183,9 +183,9 @@ def read_tool(text: str, *, where: str) -> ToolFile:
     Raises:
         DefinitionError: It is no such file, is damaged, or its numbers fit no tool.
     """
-    told = unsealed(text, where=where)
+    document = unsealed(text, where=where)
     with read_from(where):
-        file = ToolFile.model_validate(told)
+        file = ToolFile.model_validate(document)
         file.linear()
     return file
 

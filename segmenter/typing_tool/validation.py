@@ -81,7 +81,7 @@ class HeldOut:
         matrix = probabilities(self.scores / temperature)
         sure, hits = matrix.max(axis=1), matrix.argmax(axis=1) == self.truth
         place = np.minimum((sure * bins).astype(np.int64), bins - 1)
-        gaps = [abs(float(hits[place == one].sum() - sure[place == one].sum())) for one in range(bins)]
+        gaps = [abs(float(hits[place == number].sum() - sure[place == number].sum())) for number in range(bins)]
         return sum(gaps) / len(self.truth)
 
 
@@ -125,7 +125,7 @@ class Curve:
     def agreement(self, size: int) -> float:
         """Return the mean Jaccard overlap of the first *size* items between two outer folds: 1 is always the same."""
         pairs = combinations([set(path[:size]) for path in self.paths], 2)
-        return float(np.mean([len(one & two) / len(one | two) for one, two in pairs]))
+        return float(np.mean([len(first & two) / len(first | two) for first, two in pairs]))
 
     def enough(self, *, least: int = 5, most: int = 15, tolerance: float = 0.02) -> int:
         """Return the smallest size from *least* to *most* whose hit rate is within *tolerance* of the best there."""
@@ -151,7 +151,7 @@ def hit_rates(
         everybody = np.arange(len(values))
         first = labeller(everybody, generator)
         placed = folds(first, outer, generator)
-        found: dict[tuple[ToolMethod, int], list[HeldOut]] = {}
+        results: dict[tuple[ToolMethod, int], list[HeldOut]] = {}
         paths = []
         for fold in range(outer):
             rows, away = np.flatnonzero(placed != fold), np.flatnonzero(placed == fold)
@@ -161,8 +161,8 @@ def hit_rates(
             paths.append(path)
             for method, size, model in _models(known[rows], labels[rows], path):
                 scores = model.scores(known[away][:, path[:size]])
-                found.setdefault((method, size), []).append(HeldOut(scores, labels[away], away))
-    joined = {key: _joined(parts) for key, parts in found.items()}
+                results.setdefault((method, size), []).append(HeldOut(scores, labels[away], away))
+    joined = {key: _joined(parts) for key, parts in results.items()}
     shares = np.bincount(next(iter(joined.values())).truth) / len(values)
     return Curve(joined, paths, float(shares.max()), float((shares**2).sum()))
 

@@ -63,13 +63,13 @@ def compare_rankings(
     scores = {"model": model, **naive}
     ranks = np.stack([np.argsort(-score, kind="stable") for score in scores.values()])
     draws = np.concatenate([_drawn(ranks, outcome, rng, top) for _ in range(DRAWS // BATCH)])
-    found = {}
+    captures = {}
     ours = top_share(model, outcome, top=top)
     for place, (name, score) in enumerate(scores.items()):
         share = top_share(score, outcome, top=top)
         low, high = np.quantile(draws[:, 0] - draws[:, place], [0.025, 0.975])
-        found[name] = Capture(share, ours - share, Interval(float(low), float(high)))
-    return found
+        captures[name] = Capture(share, ours - share, Interval(float(low), float(high)))
+    return captures
 
 
 def _drawn(ranks: NDArray[np.int64], outcome: Array, rng: np.random.Generator, top: float) -> Array:

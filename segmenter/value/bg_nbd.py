@@ -96,8 +96,8 @@ def _expected_bg(model: Frequency, x: Array, last: Array, observed: Array, weeks
         lost = ~np.isfinite(grown)
         grown[lost] = _averaged(model, x[lost], observed[lost], weeks)
         stopped = np.where(x > 0, a / (b + np.maximum(x, 1) - 1) * _ratio(alpha, last, observed, r + x), 0.0)
-        found = grown / (1 + stopped)
-    return np.asarray(found, dtype=np.float64)
+        purchases = grown / (1 + stopped)
+    return np.asarray(purchases, dtype=np.float64)
 
 
 def _averaged(model: Frequency, x: Array, observed: Array, weeks: float) -> Array:
@@ -110,8 +110,8 @@ def _averaged(model: Frequency, x: Array, observed: Array, weeks: float) -> Arra
     levels = (np.arange(QUANTILES) + 0.5) / QUANTILES
     p = np.maximum(betaincinv(model.a, model.b + x[:, None], levels[None, :]), 1e-12)
     seen = (model.alpha + observed)[:, None]
-    told = -np.expm1((model.r + x)[:, None] * np.log(seen / (seen + p * weeks))) / p
-    return np.asarray(told.mean(axis=1))
+    terms = -np.expm1((model.r + x)[:, None] * np.log(seen / (seen + p * weeks))) / p
+    return np.asarray(terms.mean(axis=1))
 
 
 def _ratio(alpha: float, last: Array, observed: Array, power: Array) -> Array:

@@ -111,7 +111,7 @@ class ValueModel:
         Returns:
             Plain JSON; `model_of` reads it.
         """
-        told = {
+        content = {
             "format": FORMAT,
             "kind": "value",
             "as_of": self.as_of.isoformat(),
@@ -120,11 +120,11 @@ class ValueModel:
             "frequency": asdict(self.frequency),
             "spend": asdict(self.spend),
         }
-        return {**told, "digest": _digest(told)}
+        return {**content, "digest": _digest(content)}
 
 
-def _digest(told: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+def _digest(document: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 def model_of(document: Any) -> ValueModel:
@@ -138,16 +138,16 @@ def model_of(document: Any) -> ValueModel:
     """
     if not isinstance(document, dict) or document.get("kind") != "value" or document.get("format") != FORMAT:
         raise ModelFileError("not a value model of this version")
-    told = {name: value for name, value in document.items() if name != "digest"}
+    content = {name: value for name, value in document.items() if name != "digest"}
     try:
-        if document.get("digest") != _digest(told):
+        if document.get("digest") != _digest(content):
             raise ModelFileError("its digest does not match: the file is damaged or was edited")
         model = ValueModel(
-            frequency=Frequency(**told["frequency"]),
-            spend=SpendModel(**told["spend"]),
-            as_of=datetime.fromisoformat(told["as_of"]),
-            buyers=int(told["buyers"]),
-            currency=str(told["currency"]),
+            frequency=Frequency(**content["frequency"]),
+            spend=SpendModel(**content["spend"]),
+            as_of=datetime.fromisoformat(content["as_of"]),
+            buyers=int(content["buyers"]),
+            currency=str(content["currency"]),
         )
         parameters = [float(n) for n in (model.frequency.r, model.frequency.alpha, model.spend.mean)]
     except (KeyError, TypeError, ValueError) as error:

@@ -39,11 +39,11 @@ def sizes_with_subsegments(sizes: Mapping[str, int], steps: Waterfall) -> dict[s
     Returns:
         Every segment, 0 where it is empty.
     """
-    found = dict.fromkeys(steps.by_name(), 0)
+    totals = dict.fromkeys(steps.by_name(), 0)
     for name, step in steps.by_name().items():
         for group in (name, *step.ancestors):
-            found[group] += sizes.get(name, 0)
-    return found
+            totals[group] += sizes.get(name, 0)
+    return totals
 
 
 def instead_of(pushed: Collection[str], steps: Waterfall, persona_of: Mapping[str, str]) -> Instead:
@@ -57,12 +57,12 @@ def instead_of(pushed: Collection[str], steps: Waterfall, persona_of: Mapping[st
     Returns:
         The segment and its persona, by segment that is not pushed; both None where no segment around it is pushed.
     """
-    found: dict[str, tuple[str | None, str | None]] = {}
+    substitutes: dict[str, tuple[str | None, str | None]] = {}
     for name, step in steps.by_name().items():
         if name not in pushed:
             around = next((ancestor for ancestor in step.ancestors if ancestor in pushed), None)
-            found[name] = around, persona_of.get(around) if around else None
-    return found
+            substitutes[name] = around, persona_of.get(around) if around else None
+    return substitutes
 
 
 def focused_one(assignment: Mapping[str, Any], instead: Instead) -> dict[str, Any]:

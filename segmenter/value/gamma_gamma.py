@@ -74,9 +74,9 @@ def gamma_gamma_log_likelihood(parameters: Array, x: Array, m: Array) -> float:
     from scipy.special import gammaln  # noqa: PLC0415 - a tenth of a second that most commands need not wait
 
     p, q, gamma = parameters
-    told = gammaln(p * x + q) - gammaln(p * x) - gammaln(q) + q * np.log(gamma)
-    told = told + (p * x - 1) * np.log(m) + p * x * np.log(x) - (p * x + q) * np.log(gamma + m * x)
-    return float(np.sum(told))
+    terms = gammaln(p * x + q) - gammaln(p * x) - gammaln(q) + q * np.log(gamma)
+    terms = terms + (p * x - 1) * np.log(m) + p * x * np.log(x) - (p * x + q) * np.log(gamma + m * x)
+    return float(np.sum(terms))
 
 
 def fit_spend(repeats: Array, repeat_mean: Array) -> SpendModel:

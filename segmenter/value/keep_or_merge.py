@@ -46,7 +46,7 @@ def advise_on_segments(
     people = sum(ranked_segment.people for ranked_segment in ranking)
     least = of_a_segment(people)
     first: dict[str, str] = {}
-    found = {}
+    advice = {}
     for ranked_segment in ranking:
         against = [
             *_small(ranked_segment, least),
@@ -60,12 +60,12 @@ def advise_on_segments(
         )
         if twin != ranked_segment.name:
             reasons = (f"same message as {twin}", *against)
-            found[ranked_segment.name] = SegmentAdvice("merge", reasons, twin)
+            advice[ranked_segment.name] = SegmentAdvice("merge", reasons, twin)
         elif against:
-            found[ranked_segment.name] = SegmentAdvice("retire", tuple(against))
+            advice[ranked_segment.name] = SegmentAdvice("retire", tuple(against))
         else:
-            found[ranked_segment.name] = SegmentAdvice("keep", ("large enough, reachable, and has its own message",))
-    return found
+            advice[ranked_segment.name] = SegmentAdvice("keep", ("large enough, reachable, and has its own message",))
+    return advice
 
 
 def _small(ranked_segment: RankedSegment, least: int) -> list[str]:

@@ -133,7 +133,7 @@ def rank(
         )
         for j, segment in enumerate(filled)
     ]
-    return sorted(made, key=lambda one: (-one.value, one.name))
+    return sorted(made, key=lambda segment: (-segment.value, segment.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,10 +193,10 @@ def _gains(
 
     A segment that nobody measured takes the common gain; its draws differ from it as those of segments do.
     """
-    found = np.zeros((DRAWS + 1, len(responses)))
+    draws = np.zeros((DRAWS + 1, len(responses)))
     named = {response.of or str(place): response for place, response in enumerate(responses) if response is not None}
     if not named:
-        return found
+        return draws
     everybody = [
         *named.values(),
         *(segment_response for segment_response in beside if segment_response.of not in named),
@@ -209,10 +209,10 @@ def _gains(
     common = (drawn / (between + errors)).sum(axis=1) / (1 / (between + errors)).sum()
     for place, response in enumerate(responses):
         if response is not None:
-            found[:, place] = pulled[response.of or str(place)]
+            draws[:, place] = pulled[response.of or str(place)]
         else:
-            found[:, place] = common + np.append(0.0, rng.normal(0.0, np.sqrt(between), DRAWS))
-    return found
+            draws[:, place] = common + np.append(0.0, rng.normal(0.0, np.sqrt(between), DRAWS))
+    return draws
 
 
 def shrunken_draws(draws: Array, variances: Array) -> Array:
@@ -307,4 +307,4 @@ def most_valuable(ranking: Sequence[RankedSegment], number: int, before: Sequenc
             ranked_segment.name,
         ),
     )
-    return [one.name for one in kept[:number]]
+    return [segment.name for segment in kept[:number]]

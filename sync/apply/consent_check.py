@@ -71,13 +71,13 @@ class ConsentCheck:
         """
         if self.asked_at is None or self.session.now() - self.asked_at > FRESH:
             self._ask()
-        found = []
+        outcomes = []
         for change in changes:
             if reason := self.persons.get(change.person_id):
-                found.append(Outcome(change, "skipped", reason, CONSENT))
+                outcomes.append(Outcome(change, "skipped", reason, CONSENT))
             elif reason := self.records.get((change.connection, change.platform_id)):
-                found.append(Outcome(change, "skipped", reason, GONE))
-        return found
+                outcomes.append(Outcome(change, "skipped", reason, GONE))
+        return outcomes
 
     def _ask(self) -> None:
         at = self.session.now()
@@ -112,9 +112,9 @@ class ConsentCheck:
         try:
             rows = connector.consents(cursor, None) if few is None else connector.consents(cursor, *few[name])
         except PersonasyncError as error:
-            told = f"Unsubscribes since the last pull could not be checked on {name}: {error}"
+            message = f"Unsubscribes since the last pull could not be checked on {name}: {error}"
             raise (FixSettingsError if isinstance(error, FixSettingsError) else TryLaterError)(
-                told, fix=AGAIN
+                message, fix=AGAIN
             ) from error
         took = self.requests.setdefault(name, {})
         for endpoint, count in connector.traffic.requests.items():
@@ -133,7 +133,7 @@ class ConsentCheck:
             planned_as.setdefault(into.get(person, person), set()).add(person)
         touched: dict[str, dict[str, ContactRow]] = {person: {} for person in planned_as} if self.whole else {}
         for contact, row in fresh.items():
-            for person in {linked[one] for one in named[contact] if one in linked} & planned_as.keys():
+            for person in {linked[name] for name in named[contact] if name in linked} & planned_as.keys():
                 touched.setdefault(person, {})[contact] = row
         noted = self._noted(fresh, planned_as)
         for contact, person in self.session.control.links.of_keys(noted).items():

@@ -231,14 +231,16 @@ def _refuse_old(session: Session, plan: SavedPlan, override: frozenset[str]) -> 
     if DATA_AGE in override:
         return
     read = {name: session.control.cursors.read_at(name, CONTACTS.name) for name in session.workspace.connections}
-    told = [one.message for one in stale_connections(limit, {k: at for k, at in read.items() if at}, now)]
+    messages = [
+        connection.message for connection in stale_connections(limit, {k: at for k, at in read.items() if at}, now)
+    ]
     if now - plan.created_at > limit:
         hours = timedelta(hours=1)
         age = f"Plan {plan.plan_id} was made {(now - plan.created_at) / hours:,.0f} hours ago, the limit is"
-        told.insert(0, f"{age} {limit / hours:,.0f} ([guardrails] {DATA_AGE}).")
-    if told:
+        messages.insert(0, f"{age} {limit / hours:,.0f} ([guardrails] {DATA_AGE}).")
+    if messages:
         _refuse(session, plan, [DATA_AGE])
-        raise GuardrailError(" ".join(told), fix=how_to_override([DATA_AGE]))
+        raise GuardrailError(" ".join(messages), fix=how_to_override([DATA_AGE]))
 
 
 def _refuse_breaches(session: Session, plan: SavedPlan, override: frozenset[str]) -> None:
@@ -304,8 +306,10 @@ def _untouched(
     except PersonasyncError as error:
         applied.failed[name] = str(error)
         return list(changes)
-    moved = [one for one in asked if (shown.get(key(one)) or None) not in {one.before, one.after}]
-    outcomes = [Outcome(one, "skipped", "Edited by someone since the last pull.", "set_by_others") for one in moved]
+    moved = [change for change in asked if (shown.get(key(change)) or None) not in {change.before, change.after}]
+    outcomes = [
+        Outcome(change, "skipped", "Edited by someone since the last pull.", "set_by_others") for change in moved
+    ]
     session.control.ledger.settle(run.run_id, outcomes)
     applied.states[name, "skipped"] += len(moved)
     left = set(map(key, moved))

@@ -45,7 +45,7 @@ class Sent:
 
     def count(self, state: str) -> int:
         """Return how many changes ended in *state*, on all connections."""
-        return sum(count for (_, one), count in self.states.items() if one == state)
+        return sum(count for (_, ending), count in self.states.items() if ending == state)
 
 
 def send_changes(
@@ -135,7 +135,7 @@ def _push(
     done = 0
     for batch in connector.push(changes):
         session.control.ledger.settle(run.run_id, batch)
-        outcomes.update({key(one.change): one for one in batch})
+        outcomes.update({key(outcome.change): outcome for outcome in batch})
         done += len(batch)
         progress(f"{connector.name} changes", done, len(changes))
 
@@ -152,11 +152,11 @@ def _send_again(
     if not unknown:
         return
     shown = connector.read_back(unknown)
-    found = [_found(change, shown) for change in unknown]
-    settled = [one for one in found if one.code != INTERRUPTED]
+    results = [_found(change, shown) for change in unknown]
+    settled = [outcome for outcome in results if outcome.code != INTERRUPTED]
     session.control.ledger.settle(run.run_id, settled)
-    outcomes.update({key(one.change): one for one in settled})
-    again = [one.change for one in found if one.code == INTERRUPTED]
+    outcomes.update({key(outcome.change): outcome for outcome in settled})
+    again = [outcome.change for outcome in results if outcome.code == INTERRUPTED]
     if again:
         _push(session, connector, again, outcomes, run, progress)
     still = [outcome.change for outcome in outcomes.values() if outcome.state == "unknown"]
@@ -178,7 +178,7 @@ def _look_at_some(
         lost = [change for change in applied if not _shows(change, shown)]
     broken = [Outcome(change, "rejected", _not_kept(change, shown), NOT_KEPT) for change in lost]
     session.control.ledger.settle(run.run_id, broken)
-    outcomes.update({key(one.change): one for one in broken})
+    outcomes.update({key(outcome.change): outcome for outcome in broken})
 
 
 def key(change: Change) -> tuple[str, str, str]:

@@ -94,13 +94,13 @@ class _Places:
 
     def beyond(self, rows: Sequence[Row] | Any) -> set[str]:
         """Turn away who is beyond a cap; return whom."""
-        found = set()
+        surplus = set()
         for name, ordered in self._ordered(rows).items():
             most = self._definitions.steps.by_name()[name].segment.cap or 0
             pinned = sum(row["source"] == "pinned" for row in ordered)  # whom a person put there stays
-            found |= {(row["person_id"], name) for row in ordered[max(most, pinned) :]}
-        self._away |= found
-        return {person for person, _ in found}
+            surplus |= {(row["person_id"], name) for row in ordered[max(most, pinned) :]}
+        self._away |= surplus
+        return {person for person, _ in surplus}
 
     def full(self) -> Table:
         """Return to whom which segments are closed."""
@@ -109,14 +109,14 @@ class _Places:
 
     def caps(self, rows: Any) -> dict[str, Cap]:
         """Return how full each segment is."""
-        found, named = {}, self._definitions.steps.by_name()
+        caps, named = {}, self._definitions.steps.by_name()
         for name, ordered in self._ordered(rows).items():
-            segment, beyond = named[name].segment, sum(one == name for _, one in self._away)
+            segment, beyond = named[name].segment, sum(place == name for _, place in self._away)
             worth = [value for row in ordered if (value := self._worth(name, row)) is not None]
             lowest = (max if self._definitions.rankings[name][1] else min)(worth, default=None)
             last = lowest if beyond else None
-            found[name] = Cap(segment.cap or 0, segment.cap_by, len(ordered), beyond, last, len(ordered) - len(worth))
-        return found
+            caps[name] = Cap(segment.cap or 0, segment.cap_by, len(ordered), beyond, last, len(ordered) - len(worth))
+        return caps
 
     def _ordered(self, rows: Any) -> dict[str, list[Row]]:
         """Who is in each segment with a cap, those first who stay first."""
@@ -157,10 +157,10 @@ def closed_for_one(definitions: Definitions, before: str | None, free: Mapping[s
 def free_places(definitions: Definitions, control: Control) -> dict[str, int]:
     """Return the free places by segment with a cap, as the newest `assign` left them."""
     newest = control.runs.latest("assign", state="done")
-    told = newest.counts.get("caps", {}) if newest else {}
+    caps = newest.counts.get("caps", {}) if newest else {}
     named = definitions.steps.by_name()
     return {
-        name: (named[name].segment.cap or 0) - int(told.get(name, {}).get("people", 0)) for name in definitions.capped
+        name: (named[name].segment.cap or 0) - int(caps.get(name, {}).get("people", 0)) for name in definitions.capped
     }
 
 

@@ -36,12 +36,12 @@ def excluded_persons(session: Session, as_of: datetime | None, people: Table | N
         By person id.
     """
     rule = session.workspace.exclusion.rule
-    found: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     if rule is not None and as_of is not None:
         everybody = measured(session, as_of) if people is None else people
         matching = everybody.filter(as_ibis(rule.tree, everybody).fill_null(False)).select("person_id")  # noqa: FBT003
-        found |= dict.fromkeys(matching.to_pyarrow()["person_id"].to_pylist(), BY_RULE)
-    return found | dict.fromkeys(named_persons(session.workspace, session.control), BY_ADDRESS)
+        reasons |= dict.fromkeys(matching.to_pyarrow()["person_id"].to_pylist(), BY_RULE)
+    return reasons | dict.fromkeys(named_persons(session.workspace, session.control), BY_ADDRESS)
 
 
 def exclusion_reason(

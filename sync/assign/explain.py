@@ -74,8 +74,8 @@ def explain(stores: Stores | Session, rows: PersonRows, email: str) -> Explanati
     newest = stores.control.runs.latest("assign", state="done")
     decided_at: datetime = person.assignment["as_of"]
     as_of = max(datetime.fromisoformat(newest.counts["as_of"]), decided_at) if newest else decided_at
-    found = person.assignment, as_of, rows.traits(person.person_id, as_of)
-    return _explained(stores, person, rows.contacts(person.keys), *found)
+    facts = person.assignment, as_of, rows.traits(person.person_id, as_of)
+    return _explained(stores, person, rows.contacts(person.keys), *facts)
 
 
 def classify(stores: Stores | Session, rows: PersonRows, email: str, *, as_of: datetime) -> Explanation:
@@ -199,15 +199,15 @@ def _full(
     """Segments with a cap whose rule the person meets, in which others have the places."""
     newest = control.runs.latest("assign", state="done")
     caps = newest.counts.get("caps", {}) if newest else {}
-    found = []
+    segments = []
     for name, names in definitions.capped.items():
         step = definitions.steps.by_name()[name]
         if assignment["segment"] in names or name not in caps or not matches(step, traits, definitions.steps):
             continue
         if caps[name]["people"] >= caps[name]["cap"]:
             trait, _ = definitions.rankings[name]
-            found.append({"segment": name, **caps[name], "this_person": traits.get(trait)})
-    return found
+            segments.append({"segment": name, **caps[name], "this_person": traits.get(trait)})
+    return segments
 
 
 def _changes(traits: Mapping[str, Any], definitions: Definitions) -> tuple[Any, Any]:

@@ -47,13 +47,13 @@ def _first(address: str, assignment: Mapping[str, Any], persona: str) -> str:
     if assignment["segment"] is None:
         return f"{address} is unclassified: {assignment['reasons']}."
     sure = probability_one(assignment)
-    told = (
+    detail = (
         f"by {MEANING[assignment['source']].format(share=assignment['confidence'])}"
         if sure is None
         else f"with confidence {sure:.2f}, by {assignment['source']} ({MEANING[assignment['source']]})"
     )
     return (
-        f"{address} is in segment {assignment['segment']!r} ({persona}) since {assignment['since']:%Y-%m-%d}, {told}."
+        f"{address} is in segment {assignment['segment']!r} ({persona}) since {assignment['since']:%Y-%m-%d}, {detail}."
     )
 
 
@@ -77,27 +77,27 @@ def by_hand(pin: Pin | None, assignment: Mapping[str, Any], excluded: str | None
 def full_lines(full: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the segments whose rule the person meets and that are full."""
     return [
-        f"Segment {one['segment']!r} is full: cap {one['cap']:,}, by {one['by']}"
-        + (f"; the last place went to {_short(one['last'])}" if one["last"] is not None else "")
-        + (f", this person has {_short(one['this_person'])}" if one["this_person"] is not None else "")
+        f"Segment {row['segment']!r} is full: cap {row['cap']:,}, by {row['by']}"
+        + (f"; the last place went to {_short(row['last'])}" if row["last"] is not None else "")
+        + (f", this person has {_short(row['this_person'])}" if row["this_person"] is not None else "")
         + "."
-        for one in full
+        for row in full
     ]
 
 
 def changing(missing: Missing | None, flip: Flip | None, *, source: str | None, own: str | None) -> list[str]:
     """Return the counterfactual: what would change the segment."""
-    told = {
+    changes = {
         "pinned": ["the end of the pin, or `personasync unpin`"],
         "declared": ["a different self-declared value"],
         "survey": ["a different survey answer, or a self-declared value"],
     }.get(source or "")
-    if told is None:
-        told = [str(missing)] if missing else []
-        told += [str(flip)] if flip and source != "rules" else []
-        if not told and own is not None:
-            told = ["no segment comes before this one; the assignment changes when one of its own conditions fails"]
-    return ["", "What would change it:", *(f"  {one}" for one in told)] if told else []
+    if changes is None:
+        changes = [str(missing)] if missing else []
+        changes += [str(flip)] if flip and source != "rules" else []
+        if not changes and own is not None:
+            changes = ["no segment comes before this one; the assignment changes when one of its own conditions fails"]
+    return ["", "What would change it:", *(f"  {change}" for change in changes)] if changes else []
 
 
 NO_RULE = "FALSE"  # what a segment without a rule is asked

@@ -140,10 +140,10 @@ def changed(decided: Table, before: Table) -> Table:
 def moved(fresh: Table, before: Table) -> tuple[int, int]:
     """Return how many of *fresh* are in another segment than *before*, and how many were not there."""
     old = before.select("person_id", was="segment").mutate(known=True)
-    told = fresh.left_join(old, "person_id")
-    known = told.known.fill_null(False)  # noqa: FBT003 - an expression
-    other = known & ~told.segment.identical_to(told.was)
-    [row] = told.aggregate(moved=other.sum(), new=(~known).sum()).to_pyarrow().to_pylist()
+    pairs = fresh.left_join(old, "person_id")
+    known = pairs.known.fill_null(False)  # noqa: FBT003 - an expression
+    other = known & ~pairs.segment.identical_to(pairs.was)
+    [row] = pairs.aggregate(moved=other.sum(), new=(~known).sum()).to_pyarrow().to_pylist()
     return int(row["moved"] or 0), int(row["new"] or 0)
 
 
@@ -174,12 +174,12 @@ def individual_traits(session: Session, as_of: datetime | None) -> Table | None:
     if as_of is None or (not asked and individual.everybody_gets_copy(session)):
         return None
     people = measured(session, as_of)
-    told = people.select("person_id", "consent", *individual.measured_for(session))
+    traits = people.select("person_id", "consent", *individual.measured_for(session))
     for name in asked:
         if name in NEXT:
             best = individual.next_items(session, name, as_of).rename({name: "item"})
-            told = told.left_join(best, "person_id").drop("person_id_right")
-    return creepiness.with_privacy_reasons(session, told.cache()).cache()
+            traits = traits.left_join(best, "person_id").drop("person_id_right")
+    return creepiness.with_privacy_reasons(session, traits.cache()).cache()
 
 
 def fields_wanted(

@@ -79,14 +79,16 @@ def members(session: Session, segment: str, *, page: int = 1, size: int = 50) ->
     active = contacts.filter(contacts.state == "active", contacts.email.notnull()).mutate(contact_key=key)
     known = active.inner_join(links, "contact_key")
     address = known.group_by("person_id").aggregate(email=known.email.lower().min())
-    told = inside.left_join(address, "person_id").drop("person_id_right")
-    told = told.order_by(ibis.asc(told.email, nulls_first=False), "person_id").limit(size, offset=(page - 1) * size)
+    people = inside.left_join(address, "person_id").drop("person_id_right")
+    people = people.order_by(ibis.asc(people.email, nulls_first=False), "person_id").limit(
+        size, offset=(page - 1) * size
+    )
     newest = session.control.runs.latest("assign", state="done")
     as_of = datetime.fromisoformat(newest.counts["as_of"]) if newest else None
     excluded = excluded_persons(session, as_of)
     columns = ("email", "person_id", "segment", "persona", "confidence", "source", "reasons", "since")
-    found = [
+    entries = [
         Member(**{name: row[name] for name in columns}, excluded=excluded.get(row["person_id"]))
-        for row in told.select(*columns).to_pyarrow().to_pylist()
+        for row in people.select(*columns).to_pyarrow().to_pylist()
     ]
-    return MembersPage(segment, count, page, max(-(-count // size), 1), found)
+    return MembersPage(segment, count, page, max(-(-count // size), 1), entries)

@@ -60,14 +60,14 @@ class SessionRows:
 
     def assignment(self, person_id: str) -> Mapping[str, Any] | None:
         """Return the assignment in force; None where there is none yet."""
-        found = _assignment(self.session.warehouse, person_id).to_pyarrow().to_pylist()
-        return dict(found[0]) if found else None
+        rows = _assignment(self.session.warehouse, person_id).to_pyarrow().to_pylist()
+        return dict(rows[0]) if rows else None
 
     def contacts(self, keys: Sequence[str]) -> list[dict[str, Any]]:
         """Return the contacts of some keys: connection, platform_id, email, state, consent."""
         given = ibis.memtable([{"key": key} for key in keys], schema={"key": "string"})
-        found: list[dict[str, Any]] = _contacts(self.session.warehouse, given).to_pyarrow().to_pylist()
-        return found
+        contacts: list[dict[str, Any]] = _contacts(self.session.warehouse, given).to_pyarrow().to_pylist()
+        return contacts
 
     def traits(self, person_id: str, as_of: datetime) -> Mapping[str, Any]:
         """Return the traits as of a moment (UTC); empty without an active contact."""
@@ -86,8 +86,8 @@ class StatementRows:
 
     def assignment(self, person_id: str) -> Mapping[str, Any] | None:
         """Return the assignment in force; None where there is none yet."""
-        found = self.runner.rows(self.statements[ASSIGNMENT], person=person_id)
-        return found[0] if found else None
+        rows = self.runner.rows(self.statements[ASSIGNMENT], person=person_id)
+        return rows[0] if rows else None
 
     def contacts(self, keys: Sequence[str]) -> list[dict[str, Any]]:
         """Return the contacts of some keys: connection, platform_id, email, state, consent."""
@@ -181,5 +181,5 @@ def _digest(stores: Stores | Session, kept_by: str | None) -> str:
     workspace = stores.workspace
     made = made_by(workspace.catalogue, workspace.time_zone)
     code = [inspect.getsource(module) for module in (*CODE, _assignment, _contacts)]
-    told = [version("personasync"), *made_with(), made, str(kept_by == made), *code]
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+    parts = [version("personasync"), *made_with(), made, str(kept_by == made), *code]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

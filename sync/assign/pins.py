@@ -103,8 +103,8 @@ def unpin(stores: Stores | Session, email: str, *, by: str) -> list[Pin]:
     ended = stores.control.pins.end(addresses, by=by)
     if not ended:
         raise FixSettingsError(f"{email} is not pinned.", fix="`personasync pins` lists the pins.")
-    for one in ended:
-        _record(stores, "unpin", person, one, by)
+    for record in ended:
+        _record(stores, "unpin", person, record, by)
     return ended
 
 
@@ -112,7 +112,7 @@ def pin_of(control: Control, person: str, at: datetime) -> Pin | None:
     """Return the pin of a person that counts at a moment (UTC), the newest of several; None: none."""
     keys = control.links.of_persons([person])
     addresses = {key.removeprefix(ADDRESS) for key in keys if key.startswith(ADDRESS)}
-    mine = [one for one in control.pins.in_force(at) if one.email in addresses]
+    mine = [record for record in control.pins.in_force(at) if record.email in addresses]
     return mine[-1] if mine else None
 
 

@@ -41,8 +41,8 @@ def audit_command(
     console = console_of(as_json=as_json)
     with session_of(workspace, reading=True) as session:
         audited = job.audit(session, file, flag=flag, sheet=sheet)
-    rows = [_separation("segment alone", one) for one in audited.by_segment]
-    rows += [_separation("segment and traits", one) for one in audited.by_everything]
+    rows = [_separation("segment alone", separation) for separation in audited.by_segment]
+    rows += [_separation("segment and traits", separation) for separation in audited.by_everything]
     offers = [
         (
             offer.segment,
@@ -76,14 +76,14 @@ SENTENCES = {
 }
 
 
-def _separation(source: str, one: Any) -> tuple[str, str, int, str, str]:
-    return source, one.group, one.people, f"{one.auc:.2f}", one.verdict
+def _separation(source: str, separation: Any) -> tuple[str, str, int, str, str]:
+    return source, separation.group, separation.people, f"{separation.auc:.2f}", separation.verdict
 
 
 def _document(audited: Audited) -> dict[str, Any]:
     document = asdict(audited)
     for name in ("by_segment", "by_everything", "offers"):
-        document[name] = [{**asdict(one), "verdict": one.verdict} for one in getattr(audited, name)]
-    for offer, told in zip(audited.offers, document["offers"], strict=True):
-        told["ratio"] = offer.ratio
+        document[name] = [{**asdict(part), "verdict": part.verdict} for part in getattr(audited, name)]
+    for offer, entry in zip(audited.offers, document["offers"], strict=True):
+        entry["ratio"] = offer.ratio
     return {**document, "verdict": audited.verdict}

@@ -34,28 +34,28 @@ def members_command(
 
     console = console_of(as_json=as_json)
     with session_of(workspace) as session:
-        found = job.members(session, segment, page=page, size=limit)
+        listing = job.members(session, segment, page=page, size=limit)
         names = {slug: persona.name for slug, persona in session.workspace.personas.items()}
     rows = [
         (
-            one.email or one.person_id,
-            one.segment,
-            names.get(one.persona or "", "–"),
-            "–" if one.confidence is None else f"{one.confidence:.2f}",
-            f"{one.since:%Y-%m-%d}",
-            one.excluded or one.reasons if one.source == "pinned" or one.excluded else one.source,
+            member.email or member.person_id,
+            member.segment,
+            names.get(member.persona or "", "–"),
+            "–" if member.confidence is None else f"{member.confidence:.2f}",
+            f"{member.since:%Y-%m-%d}",
+            member.excluded or member.reasons if member.source == "pinned" or member.excluded else member.source,
         )
-        for one in found.members
+        for member in listing.members
     ]
-    if not found.people:
-        console.result(asdict(found), f"Nobody is in segment {segment!r}.")
+    if not listing.people:
+        console.result(asdict(listing), f"Nobody is in segment {segment!r}.")
         return
-    if page > found.pages:
-        raise FixSettingsError(f"There is no page {page}.", fix=f"Segment {segment!r} has {found.pages:,} pages.")
-    more = f" Page {page} of {found.pages:,}; next: --page {page + 1}." if page < found.pages else ""
-    counted = "1 person" if found.people == 1 else f"{found.people:,} people"
+    if page > listing.pages:
+        raise FixSettingsError(f"There is no page {page}.", fix=f"Segment {segment!r} has {listing.pages:,} pages.")
+    more = f" Page {page} of {listing.pages:,}; next: --page {page + 1}." if page < listing.pages else ""
+    counted = "1 person" if listing.people == 1 else f"{listing.people:,} people"
     console.result(
-        asdict(found),
+        asdict(listing),
         table("Email", "Segment", "Persona", "Confidence", "Since", "By", rows=rows),
         f"{counted} in segment {segment!r}.{more}",
     )
@@ -116,15 +116,15 @@ def pins_command(
     console = console_of(as_json=as_json)
     with stores_of(workspace) as stores:
         now, known = stores.control.pins.now(), {segment.name for segment in stores.workspace.segments}
-        found = [pin for pin in stores.control.pins.all() if every or pin.holds(now)]
+        pins = [pin for pin in stores.control.pins.all() if every or pin.holds(now)]
     rows = [
         (pin.email, pin.segment, job.until_text(pin.until), pin.set_by, f"{pin.set_at:%Y-%m-%d}", pin.reason, state)
-        for pin in found
+        for pin in pins
         for state in [job.pin_state(pin, now, known)]
     ]
     shown: list[Any] = [table("Email", "Segment", "Until", "By", "Set", "Reason", "State", rows=rows)]
-    document = [{**asdict(pin), "state": job.pin_state(pin, now, known)} for pin in found]
-    console.result({"pins": document}, *(shown if found else ["Nobody is pinned."]))
+    document = [{**asdict(pin), "state": job.pin_state(pin, now, known)} for pin in pins]
+    console.result({"pins": document}, *(shown if pins else ["Nobody is pinned."]))
 
 
 def user_name() -> str:

@@ -147,23 +147,23 @@ def _accept(workspace: Path, name: str, *, as_json: bool) -> None:
         "persons": done.persons,
         "remarks": list(done.remarks),
     }
-    told = [f"segments.toml has {len(done.added)} new segments. Members: {done.labels}", *done.remarks]
+    sentences = [f"segments.toml has {len(done.added)} new segments. Members: {done.labels}", *done.remarks]
     if done.tool is not None:
-        told += _tool_lines(done)
+        sentences += _tool_lines(done)
     if done.survey:
-        told.append(f"For a shorter survey, run: personasync survey design --proposal {name} --tool short")
+        sentences.append(f"For a shorter survey, run: personasync survey design --proposal {name} --tool short")
     others = "people without answers" if done.tool else "everyone else"
     if done.persons:
-        told += [
+        sentences += [
             f"To classify {others}, train a model on these labels: personasync fit --target discovered --labels {name}",
             f"Next, draft a persona for each segment: personasync personas draft --all --proposal {name}",
         ]
     else:
-        told.append(
+        sentences.append(
             "None of the members is a contact of this workspace, so `fit` and `personas` can't use them. To change "
             "that, run `personasync pull`, then `personasync discover` again with an email column as --respondent."
         )
-    console.result(document, table("Segment", "People", rows=list(done.segments.items())), *told)
+    console.result(document, table("Segment", "People", rows=list(done.segments.items())), *sentences)
 
 
 def _tool_lines(done: Accepted) -> list[str]:
@@ -191,7 +191,7 @@ def _figures(proposal: Proposal) -> list[tuple[object, ...]]:
                 f"{stable.median:.2f}" if stable else "",
                 f"{proposal.test.quantile[place]:.2f}",
                 " ".join(f"{segment:.2f}" for segment in stable.segments) if stable else "",
-                " ".join(f"{one:.2f}" for one in tried.across) if tried else "",
+                " ".join(f"{agreement:.2f}" for agreement in tried.across) if tried else "",
                 " ".join(f"{size:,}" for size in tried.sizes) if tried else "",
                 f"{proposal.bic[k]:,.0f}" if k in proposal.bic else "",
                 "proposed" if k == proposal.k else "; ".join(proposal.refused.get(k, ())),
@@ -201,8 +201,8 @@ def _figures(proposal: Proposal) -> list[tuple[object, ...]]:
 
 
 def _told(done: Discovered) -> list[Any]:
-    found = done.proposal
-    shown: list[Any] = [f"{LIGHTS[found.light]}: {found.sentence}", *done.notes]
+    proposal = done.proposal
+    shown: list[Any] = [f"{LIGHTS[proposal.light]}: {proposal.sentence}", *done.notes]
     if done.file.segments:
         rows = [
             (p.name, p.size, f"{p.share:.0%}", f"{p.stability:.2f}", "; ".join(p.markers[:4]))
@@ -220,15 +220,15 @@ def _told(done: Discovered) -> list[Any]:
         "BIC",
         "",
     )
-    shown.append(table(*columns, rows=_figures(found), title="Statistics"))
-    second = "" if found.second is None else f"; vs. correlations only p {found.second.p:.2f}"
-    one = f"; BIC of one segment {found.bic[1]:,.0f}" if 1 in found.bic else ""
-    sure = "" if found.classes is None else f"; relative entropy {found.classes.entropy:.2f}"
-    shown.append(f"vs. shuffled data p {found.test.p:.2f}{second}{one}{sure}.")
+    shown.append(table(*columns, rows=_figures(proposal), title="Statistics"))
+    second = "" if proposal.second is None else f"; vs. correlations only p {proposal.second.p:.2f}"
+    bic = f"; BIC of one segment {proposal.bic[1]:,.0f}" if 1 in proposal.bic else ""
+    sure = "" if proposal.classes is None else f"; relative entropy {proposal.classes.entropy:.2f}"
+    shown.append(f"vs. shuffled data p {proposal.test.p:.2f}{second}{bic}{sure}.")
     shown += [
-        f"{one.name} {'differs' if one.differs else 'does not differ'} between segments ({one.test} "
-        f"{one.statistic:.1f}, p {one.adjusted:.2g} adjusted)."
-        for one in done.described
+        f"{trait.name} {'differs' if trait.differs else 'does not differ'} between segments ({trait.test} "
+        f"{trait.statistic:.1f}, p {trait.adjusted:.2g} adjusted)."
+        for trait in done.described
     ]
     if done.path is not None:
         shown.append(f"Edit {done.path}, then run: personasync discover --accept {done.file.proposal.name}")
@@ -236,30 +236,30 @@ def _told(done: Discovered) -> list[Any]:
 
 
 def _document(done: Discovered) -> dict[str, Any]:
-    found = done.proposal
+    proposal = done.proposal
     return {
-        "light": found.light,
-        "sentence": found.sentence,
+        "light": proposal.light,
+        "sentence": proposal.sentence,
         "notes": list(done.notes),
-        "p": found.test.p,
-        "p_against_correlations": None if found.second is None else found.second.p,
-        "natural": found.natural,
-        "centred_p": found.centred_p,
-        "bound": found.bound,
-        "bic": dict(found.bic),
-        "relative_entropy": None if found.classes is None else found.classes.entropy,
-        "icl": None if found.classes is None else found.classes.icl,
+        "p": proposal.test.p,
+        "p_against_correlations": None if proposal.second is None else proposal.second.p,
+        "natural": proposal.natural,
+        "centred_p": proposal.centred_p,
+        "bound": proposal.bound,
+        "bic": dict(proposal.bic),
+        "relative_entropy": None if proposal.classes is None else proposal.classes.entropy,
+        "icl": None if proposal.classes is None else proposal.classes.icl,
         "tried": {
             k: {
-                "agreement": one.stability.agreement,
-                "median": one.stability.median,
-                "noise": found.test.quantile[found.test.ks.index(k)],
-                "segments": list(one.stability.segments),
-                "across": list(one.across),
-                "sizes": list(one.sizes),
-                "refused": list(found.refused.get(k, ())),
+                "agreement": clustering.stability.agreement,
+                "median": clustering.stability.median,
+                "noise": proposal.test.quantile[proposal.test.ks.index(k)],
+                "segments": list(clustering.stability.segments),
+                "across": list(clustering.across),
+                "sizes": list(clustering.sizes),
+                "refused": list(proposal.refused.get(k, ())),
             }
-            for k, one in found.tried.items()
+            for k, clustering in proposal.tried.items()
         },
         "segments": [
             {
@@ -268,11 +268,17 @@ def _document(done: Discovered) -> dict[str, Any]:
                 "mean_posterior": segment.posterior,
                 "way_of_answering": segment.style,
             }
-            for part, segment in zip(done.file.segments, found.segments, strict=True)
+            for part, segment in zip(done.file.segments, proposal.segments, strict=True)
         ],
         "describe": [
-            {"name": one.name, "test": one.test, "statistic": one.statistic, "p": one.p, "adjusted": one.adjusted}
-            for one in done.described
+            {
+                "name": descriptor.name,
+                "test": descriptor.test,
+                "statistic": descriptor.statistic,
+                "p": descriptor.p,
+                "adjusted": descriptor.adjusted,
+            }
+            for descriptor in done.described
         ],
         "path": None if done.path is None else str(done.path),
     }
@@ -329,13 +335,13 @@ def overlap_command(
         "same": same,
         **_cells(overlap),
     }
-    told = [f"{new} of {second} is {old} of {first}." for new, old in same.items()]
+    sentences = [f"{new} of {second} is {old} of {first}." for new, old in same.items()]
     if anew:
-        told.append(
+        sentences.append(
             "The agreement is too low for these to be the same segments: review the newer ones "
             "before you keep using the older."
         )
-    console.result(document, _matrix(overlap), f"Agreement (adjusted Rand) {overlap.agreement():.2f}.", *told)
+    console.result(document, _matrix(overlap), f"Agreement (adjusted Rand) {overlap.agreement():.2f}.", *sentences)
 
 
 def _cells(overlap: Overlap) -> dict[str, Any]:

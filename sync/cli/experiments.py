@@ -116,9 +116,9 @@ def experiment_list_command(*, workspace: WorkspaceOption = HERE, as_json: JsonO
     """List the experiments of the workspace."""
     console = console_of(as_json=as_json)
     with session_of(workspace, reading=True) as session:
-        found = list(session.workspace.experiments.values())
-    rows = [(e.name, f"{e.begins:%Y-%m-%d}", f"{e.ends:%Y-%m-%d}" if e.ends else "open", e.metric) for e in found]
-    listed = [{"name": e.name, "begins": e.begins, "ends": e.ends, "metric": e.metric} for e in found]
+        entries = list(session.workspace.experiments.values())
+    rows = [(e.name, f"{e.begins:%Y-%m-%d}", f"{e.ends:%Y-%m-%d}" if e.ends else "open", e.metric) for e in entries]
+    listed = [{"name": e.name, "begins": e.begins, "ends": e.ends, "metric": e.metric} for e in entries]
     empty = "No experiments yet. Create one with `personasync experiment create`."
     console.result({"experiments": listed}, table("Name", "Begins", "Ends", "Metric", rows=rows) if rows else empty)
 
@@ -137,8 +137,10 @@ def experiment_end_command(
     console = console_of(as_json=as_json)
     with session_of(workspace) as session:
         ended = job.end_experiment(session, name, parse_moment(at) or session.now())
-    told = f"{name} ends {ended.ends:%Y-%m-%d %H:%M} UTC. See the result with `personasync lift --experiment {name}`."
-    console.result({"experiment": name, "ends": ended.ends}, told)
+    sentence = (
+        f"{name} ends {ended.ends:%Y-%m-%d %H:%M} UTC. See the result with `personasync lift --experiment {name}`."
+    )
+    console.result({"experiment": name, "ends": ended.ends}, sentence)
 
 
 def baseline_of(session: Any, metric: str, given: str | None) -> tuple[float | None, str]:
@@ -184,41 +186,41 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def experiment_document(found: Any) -> dict[str, Any]:
+def experiment_document(view: Any) -> dict[str, Any]:
     """Return an experiment as a JSON document."""
-    one = found.experiment
+    experiment = view.experiment
     return {
-        "experiment": one.name,
-        "arms": dict(one.arms),
-        "holdout": one.holdout,
-        "groups": one.groups,
-        "metric": one.metric,
-        "begins": one.begins,
-        "ends": one.ends,
-        "baseline": found.everyone.baseline,
-        "mde": one.mde,
-        "people": {size.persona: dict(size.people) for size in found.sizes},
-        "least_lift": {size.persona: size.least for size in found.sizes},
-        "needed_per_arm": {size.persona: size.needed for size in found.sizes},
-        "missing_per_arm": {size.persona: size.missing for size in found.sizes},
+        "experiment": experiment.name,
+        "arms": dict(experiment.arms),
+        "holdout": experiment.holdout,
+        "groups": experiment.groups,
+        "metric": experiment.metric,
+        "begins": experiment.begins,
+        "ends": experiment.ends,
+        "baseline": view.everyone.baseline,
+        "mde": experiment.mde,
+        "people": {size.persona: dict(size.people) for size in view.sizes},
+        "least_lift": {size.persona: size.least for size in view.sizes},
+        "needed_per_arm": {size.persona: size.needed for size in view.sizes},
+        "missing_per_arm": {size.persona: size.missing for size in view.sizes},
         "everyone": {
-            "people": dict(found.everyone.people),
-            "least_lift": found.everyone.least,
-            "needed_per_arm": found.everyone.needed,
-            "missing_per_arm": found.everyone.missing,
+            "people": dict(view.everyone.people),
+            "least_lift": view.everyone.least,
+            "needed_per_arm": view.everyone.needed,
+            "missing_per_arm": view.everyone.missing,
         },
-        "sample_ratio_p": None if found.ratio is None else found.ratio.p,
-        "edited_on_platforms": dict(found.edited),
+        "sample_ratio_p": None if view.ratio is None else view.ratio.p,
+        "edited_on_platforms": dict(view.edited),
     }
 
 
-def render_experiment(found: Any, *, known: str = "") -> list[Any]:
+def render_experiment(view: Any, *, known: str = "") -> list[Any]:
     """Return an experiment as text; *known* is where its baseline is from."""
     from segmenter.lift.text import RATES, in_points  # noqa: PLC0415 - heavy imports only where needed
 
-    one = found.experiment
-    arms = list(one.groups)
-    sizes = [*found.sizes, *([found.everyone] if len(found.sizes) > 1 else [])]
+    experiment = view.experiment
+    arms = list(experiment.groups)
+    sizes = [*view.sizes, *([view.everyone] if len(view.sizes) > 1 else [])]
     rows = [
         (
             size.persona,
@@ -231,45 +233,46 @@ def render_experiment(found: Any, *, known: str = "") -> list[Any]:
     ]
     columns = ("Persona", *arms, "Detectable lift", "Needed per variant", "Missing per variant")
     lines: list[Any] = [table(*columns, rows=rows)]
-    if found.sizes:
+    if view.sizes:
         lines.append(
-            f"Planned with a {RATES[one.metric]} of {found.everyone.baseline:.1%}{f' ({known})' if known else ''}: "
-            f"a rise of {in_points(one.mde)} is detected with 80% power by {found.everyone.needed:,} contacts "
+            f"Planned with a {RATES[experiment.metric]} of {view.everyone.baseline:.1%}{f' ({known})' if known else ''}"
+            ": "
+            f"a rise of {in_points(experiment.mde)} is detected with 80% power by {view.everyone.needed:,} contacts "
             "per variant."
         )
-        lines += _vs_holdout(found)
+        lines += _vs_holdout(view)
     else:
         lines.append("Nobody is assigned yet: run `personasync assign`, which randomly assigns people to the variants.")
-    if found.ratio is not None and found.ratio.broken:
+    if view.ratio is not None and view.ratio.broken:
         lines.append(
             "Sample ratio mismatch: the variants' sizes don't match their planned shares. Draw no "
             "conclusions until this is explained."
         )
     lines += [
         f"{n:,} people are in a different group on {name} than their variant requires."
-        for name, n in found.edited.items()
+        for name, n in view.edited.items()
     ]
     return lines
 
 
-def _vs_holdout(found: Any) -> list[str]:
+def _vs_holdout(result: Any) -> list[str]:
     """What variants can show against the holdout, where they are compared with each other first."""
-    one, everyone = found.experiment, found.everyone
-    if "holdout" not in everyone.people or len(one.arms) < 2:  # noqa: PLR2004 - one variant is compared with it anyway
+    experiment, everyone = result.experiment, result.everyone
+    if "holdout" not in everyone.people or len(experiment.arms) < 2:  # noqa: PLR2004 - one variant is compared with it anyway
         return []
     held, missing = everyone.people["holdout"], everyone.missing["holdout"]
     least = everyone.least_over_holdout
-    told = "no rise" if least is None else f"a rise of {100 * least:.1f} pp"
-    return [f"Each variant vs the holdout of {held:,}: {told} is detectable; the holdout is missing {missing:,}."]
+    rise = "no rise" if least is None else f"a rise of {100 * least:.1f} pp"
+    return [f"Each variant vs the holdout of {held:,}: {rise} is detectable; the holdout is missing {missing:,}."]
 
 
 def _least(size: Any) -> str:
     return "none" if size.least is None else f"{100 * size.least:.1f} pp"
 
 
-def next_steps(found: Any) -> list[str]:
+def next_steps(view: Any) -> list[str]:
     """Return what to do after an experiment was created."""
-    groups = ", ".join(found.experiment.groups.values())
+    groups = ", ".join(view.experiment.groups.values())
     return [
         f"Next: `personasync setup`, `plan` and `apply` create the groups {groups}; then send each variant its email."
     ]

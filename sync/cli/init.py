@@ -165,8 +165,8 @@ def sandbox_send_command(
     text = None if html is None else trial.read_mail(html)
     sent = trial.send_trial(workspace, tag=tag, experiment=experiment, html=text, days=days)
     at = clock_of(workspace)()
-    document = {"sent": [asdict(one) for one in sent], "now": at}
-    lines = [f"Sent to {one.to}: {one.people:,} people." for one in sent]
+    document = {"sent": [asdict(sending) for sending in sent], "now": at}
+    lines = [f"Sent to {sending.to}: {sending.people:,} people." for sending in sent]
     passed = f"{days:g} days passed on the local platforms; in this workspace it is {at:%Y-%m-%d %H:%M} UTC now."
     console.result(document, *lines, passed, "Next: `personasync results`.")
 

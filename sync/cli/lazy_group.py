@@ -41,8 +41,8 @@ class Formatter(HelpFormatter):
         column = min(max((cells(term) for term, _ in rows), default=0), col_max) + col_spacing
         below = self.width - margin - column < LEAST_TEXT
         start = margin + (4 if below else column)
-        for term, told in rows:
-            lines = wrap(" ".join(told.split()), self.width - start) if told else []
+        for term, explanation in rows:
+            lines = wrap(" ".join(explanation.split()), self.width - start) if explanation else []
             beside = lines.pop(0) if lines and not below and cells(term) <= column - col_spacing else ""
             first = f"{term:<{column}}{beside}".rstrip()
             self.write("".join(f"{line}\n" for line in [" " * margin + first, *(" " * start + line for line in lines)]))
@@ -93,7 +93,7 @@ class LazyGroup(TyperGroup):
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
         """Return the names of commands, and of options, that begin with *incomplete*; nothing is imported."""
         item = importlib.import_module("typer._click.shell_completion").CompletionItem
-        named = [item(one.name, help=one.help) for one in ENTRIES.values() if one.name.startswith(incomplete)]
+        named = [item(entry.name, help=entry.help) for entry in ENTRIES.values() if entry.name.startswith(incomplete)]
         return [*named, *super(TyperGroup, self).shell_complete(ctx, incomplete)]
 
     def invoke(self, ctx: Any) -> Any:

@@ -45,31 +45,31 @@ def lift_command(
         raise FixSettingsError("An experiment defines its own variants.", fix="Remove CAMPAIGN and --control.")
     with session_of(workspace, reading=True) as session:
         if experiment is not None:
-            found = job.lift_of_experiment(session, experiment)
+            lift = job.lift_of_experiment(session, experiment)
         else:
-            found = job.lift_of_campaign(session, campaign, control=control)
-    console.result(lift_document(found), *render_lift(found, every=every))
+            lift = job.lift_of_campaign(session, campaign, control=control)
+    console.result(lift_document(lift), *render_lift(lift, every=every))
 
 
-def render_lift(found: Any, *, every: bool = False) -> list[Any]:
+def render_lift(lift: Any, *, every: bool = False) -> list[Any]:
     """Return the lift as text: the verdict, and with *every* what it stands on."""
     from segmenter.lift.text import NO_SENDS, verdict  # noqa: PLC0415
 
-    lines: list[Any] = [f"{found.about}{' (interim: the experiment has not ended)' if found.early else ''}"]
-    if found.ratio is not None and found.ratio.broken:
-        return [*lines, RATIO_BROKEN, *found.notes]
-    if not found.mailed:
-        return [*lines, NO_SENDS, *found.notes]
-    lines += [*verdict(found.comparisons, found.primary), *found.notes]
-    return [*lines, "", *_details(found)] if every else [*lines, "Each metric and persona: add --all."]
+    lines: list[Any] = [f"{lift.about}{' (interim: the experiment has not ended)' if lift.early else ''}"]
+    if lift.ratio is not None and lift.ratio.broken:
+        return [*lines, RATIO_BROKEN, *lift.notes]
+    if not lift.mailed:
+        return [*lines, NO_SENDS, *lift.notes]
+    lines += [*verdict(lift.comparisons, lift.primary), *lift.notes]
+    return [*lines, "", *_details(lift)] if every else [*lines, "Each metric and persona: add --all."]
 
 
-def _details(found: Any) -> list[Any]:
+def _details(lift: Any) -> list[Any]:
     """Every metric of each pair of variants, for each persona, and revenue."""
     from segmenter.lift.text import sentences  # noqa: PLC0415
 
     lines: list[Any] = []
-    for comparison in found.comparisons:
+    for comparison in lift.comparisons:
         rows = [
             (
                 effect.persona,
@@ -86,34 +86,36 @@ def _details(found: Any) -> list[Any]:
         headed = f"{asked.metric}: “{asked.treated}” vs “{asked.control}”"
         columns = ("Persona", asked.treated, asked.control, "Rate", "Against", "Points", "Expected next send")
         lines += [table(*columns, rows=rows, title=headed), *sentences(comparison), ""]
-    return [*lines, *(spent(one) for one in found.spend)]
+    return [*lines, *(spent(revenue) for revenue in lift.spend)]
 
 
-def spent(one: Any) -> str:
+def spent(revenue: Any) -> str:
     """Return the difference in revenue per person as text."""
-    if one.interval.high == float("inf"):
-        return f"Revenue: not enough orders to compare “{one.treated}” and “{one.control}”."
-    told = (
-        f"Revenue per person: {one.difference:+.2f} {one.currency}, “{one.treated}” vs "
-        f"“{one.control}” (95% CI {one.interval.low:.2f} to {one.interval.high:.2f})"
+    if revenue.interval.high == float("inf"):
+        return f"Revenue: not enough orders to compare “{revenue.treated}” and “{revenue.control}”."
+    sentence = (
+        f"Revenue per person: {revenue.difference:+.2f} {revenue.currency}, “{revenue.treated}” vs "
+        f"“{revenue.control}” (95% CI {revenue.interval.low:.2f} to {revenue.interval.high:.2f})"
     )
-    told += f"; adjusting for past spend (CUPED) removed {one.less:.0%} of the variance." if one.less else "."
-    left = f" {one.left_out:,} orders in other currencies are excluded." if one.left_out else ""
-    return told + left
+    sentence += (
+        f"; adjusting for past spend (CUPED) removed {revenue.less:.0%} of the variance." if revenue.less else "."
+    )
+    left = f" {revenue.left_out:,} orders in other currencies are excluded." if revenue.left_out else ""
+    return sentence + left
 
 
-def lift_document(found: Any) -> dict[str, Any]:
+def lift_document(lift: Any) -> dict[str, Any]:
     """Return the lift as a JSON document: rates and differences as shares."""
     from segmenter.lift.text import NO_SENDS, sentences, verdict  # noqa: PLC0415
 
     return {
-        "about": found.about,
-        "verdict": verdict(found.comparisons, found.primary) if found.mailed else [NO_SENDS],
-        "primary": found.primary,
-        "early": found.early,
-        "mailed": found.mailed,
-        "sample_ratio_p": None if found.ratio is None else found.ratio.p,
-        "sample_ratio_broken": bool(found.ratio and found.ratio.broken),
+        "about": lift.about,
+        "verdict": verdict(lift.comparisons, lift.primary) if lift.mailed else [NO_SENDS],
+        "primary": lift.primary,
+        "early": lift.early,
+        "mailed": lift.mailed,
+        "sample_ratio_p": None if lift.ratio is None else lift.ratio.p,
+        "sample_ratio_broken": bool(lift.ratio and lift.ratio.broken),
         "comparisons": [
             {
                 "metric": comparison.question.metric,
@@ -125,37 +127,39 @@ def lift_document(found: Any) -> dict[str, Any]:
                 "personas": [effect_document(effect) for effect in comparison.personas],
                 "sentences": sentences(comparison),
             }
-            for comparison in found.comparisons
+            for comparison in lift.comparisons
         ],
         "revenue": [
             {
-                "treated": one.treated,
-                "control": one.control,
-                "difference": one.difference,
-                "interval": [one.interval.low, one.interval.high] if one.interval.high != float("inf") else None,
-                "currency": one.currency,
-                "variance_explained": one.less,
-                "orders_left_out": one.left_out,
+                "treated": revenue.treated,
+                "control": revenue.control,
+                "difference": revenue.difference,
+                "interval": [revenue.interval.low, revenue.interval.high]
+                if revenue.interval.high != float("inf")
+                else None,
+                "currency": revenue.currency,
+                "variance_explained": revenue.less,
+                "orders_left_out": revenue.left_out,
             }
-            for one in found.spend
+            for revenue in lift.spend
         ],
-        "notes": list(found.notes),
+        "notes": list(lift.notes),
     }
 
 
-def effect_document(one: Any) -> dict[str, Any]:
+def effect_document(effect: Any) -> dict[str, Any]:
     """Return one effect as a JSON document."""
     return {
-        "persona": one.persona,
-        "treated": {"people": one.treated.people, "converted": one.treated.converted},
-        "control": {"people": one.control.people, "converted": one.control.converted},
-        "difference": one.difference,
-        "interval": [one.interval.low, one.interval.high],
-        "p": one.p,
-        "shrunken": one.shrunken,
-        "stands": one.stands,
-        "more_people_needed": one.more,
-        "verdict": one.verdict,
+        "persona": effect.persona,
+        "treated": {"people": effect.treated.people, "converted": effect.treated.converted},
+        "control": {"people": effect.control.people, "converted": effect.control.converted},
+        "difference": effect.difference,
+        "interval": [effect.interval.low, effect.interval.high],
+        "p": effect.p,
+        "shrunken": effect.shrunken,
+        "stands": effect.stands,
+        "more_people_needed": effect.more,
+        "verdict": effect.verdict,
     }
 
 
@@ -178,31 +182,31 @@ def offers_command(
     console.result(offers_document(offer_results, metric), *render_offers(offer_results, metric))
 
 
-def render_offers(found: Any, metric: str) -> list[Any]:
+def render_offers(results: Any, metric: str) -> list[Any]:
     """Return the table of personas by offers, a sentence each, and what was never compared."""
     from segmenter.lift.text import apart_sentence, offer_sentence  # noqa: PLC0415 - heavy imports only where needed
 
-    names = sorted({cell.offer for best in found.bests for cell in best.offers})
+    names = sorted({cell.offer for best in results.bests for cell in best.offers})
     rows = []
-    for best in found.bests:
+    for best in results.bests:
         rates = {cell.offer: f"{cell.rate:.1%} of {cell.responses.people:,}" for cell in best.offers}
         rows.append((best.persona, *(rates.get(name, "") for name in names)))
     title = f"Share who {metric}, of emails that compare offers"
     return [
         *([table("Persona", *names, rows=rows, title=title)] if rows else ["No offers have been compared yet."]),
-        *(offer_sentence(best, metric) for best in found.bests),
-        *(apart_sentence(persona, groups) for persona, groups in found.apart.items()),
-        *found.notes,
+        *(offer_sentence(best, metric) for best in results.bests),
+        *(apart_sentence(persona, groups) for persona, groups in results.apart.items()),
+        *results.notes,
     ]
 
 
-def offers_document(found: Any, metric: str) -> dict[str, Any]:
+def offers_document(results: Any, metric: str) -> dict[str, Any]:
     """Return the offers as a JSON document: one entry for each persona and group of offers that were compared."""
     return {
         "metric": metric,
-        "personas": [best_document(best) for best in found.bests],
-        "never_compared": {persona: [list(group) for group in groups] for persona, groups in found.apart.items()},
-        "notes": list(found.notes),
+        "personas": [best_document(best) for best in results.bests],
+        "never_compared": {persona: [list(group) for group in groups] for persona, groups in results.apart.items()},
+        "notes": list(results.notes),
     }
 
 

@@ -89,8 +89,8 @@ class WithoutSecrets(logging.Formatter):
 
 
 def _thread_failed(failed: threading.ExceptHookArgs) -> None:
-    told = traceback.format_exception(failed.exc_type, failed.exc_value, failed.exc_traceback)
-    sys.stderr.write(hide("".join(told)))
+    lines = traceback.format_exception(failed.exc_type, failed.exc_value, failed.exc_traceback)
+    sys.stderr.write(hide("".join(lines)))
 
 
 def run(arguments: list[str]) -> int:

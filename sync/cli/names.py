@@ -22,8 +22,12 @@ def completing(*sources: Names) -> Callable[[typer.Context, str], list[Any]]:
 
     def complete(ctx: typer.Context, incomplete: str) -> list[Any]:
         folder = Path(ctx.params.get("workspace") or ".")
-        found = [one for source in sources for one in source(folder)]
-        return [one for one in found if (one if isinstance(one, str) else one[0]).startswith(incomplete)]
+        candidates = [candidate for source in sources for candidate in source(folder)]
+        return [
+            candidate
+            for candidate in candidates
+            if (candidate if isinstance(candidate, str) else candidate[0]).startswith(incomplete)
+        ]
 
     return complete
 
@@ -31,7 +35,11 @@ def completing(*sources: Names) -> Callable[[typer.Context, str], list[Any]]:
 def segments(folder: Path) -> list[tuple[str, str]]:
     """Return the segments with their titles."""
     listed = _read(folder / "segments.toml").get("segments", [])
-    return [(str(one["name"]), str(one.get("title", ""))) for one in listed if isinstance(one, dict) and "name" in one]
+    return [
+        (str(segment["name"]), str(segment.get("title", "")))
+        for segment in listed
+        if isinstance(segment, dict) and "name" in segment
+    ]
 
 
 def personas(folder: Path) -> list[tuple[str, str]]:
@@ -56,15 +64,15 @@ def runs(folder: Path) -> list[tuple[str, str]]:
 
 def plans(folder: Path) -> list[str]:
     """Return the saved plans, newest first, as paths."""
-    found = sorted((folder / STATE / "plans").glob("*.jsonl"), reverse=True)
-    return [os.fspath(path) for path in found]
+    files = sorted((folder / STATE / "plans").glob("*.jsonl"), reverse=True)
+    return [os.fspath(path) for path in files]
 
 
-def _tables(file: Path, name: str, told: str) -> list[tuple[str, str]]:
+def _tables(file: Path, name: str, label: str) -> list[tuple[str, str]]:
     listed = _read(file).get(name, {})
     if not isinstance(listed, dict):
         return []
-    return [(slug, str(one.get(told, ""))) for slug, one in listed.items() if isinstance(one, dict)]
+    return [(slug, str(entry.get(label, ""))) for slug, entry in listed.items() if isinstance(entry, dict)]
 
 
 def _read(file: Path) -> dict[str, Any]:

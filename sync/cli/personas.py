@@ -58,7 +58,7 @@ def personas_draft_command(
     document = {
         "as_of": done.as_of.isoformat(),
         "drafted": dict(done.drafted),
-        "versions": {one.slug: one.version for one in done.kept},
+        "versions": {version.slug: version.version for version in done.kept},
         "unchanged": list(done.unchanged),
         "skipped": dict(done.skipped),
         "silent": {slug: profile.silent for slug, profile in done.profiles.items() if profile.silent},
@@ -70,9 +70,9 @@ def personas_draft_command(
 def _done(done: Drafted, missing: dict[str, list[str]]) -> Iterator[str]:
     for slug, segment in done.drafted.items():
         yield f"{slug}: drafted for segment {segment}, at the end of personas.toml."
-    for one in done.kept:
-        told = len(done.profiles[one.slug].told())
-        yield f"{one.slug}: version {one.version}, {told} facts as of {one.as_of:%Y-%m-%d %H:%M} UTC."
+    for version in done.kept:
+        count = len(done.profiles[version.slug].told())
+        yield f"{version.slug}: version {version.version}, {count} facts as of {version.as_of:%Y-%m-%d %H:%M} UTC."
     for slug in done.unchanged:
         yield f"{slug}: unchanged since the newest version."
     for slug, profile in done.profiles.items():
@@ -122,12 +122,12 @@ def _list(session: Session) -> tuple[Any, ...]:
     from sync.personas import drafts as job  # noqa: PLC0415
 
     kept = session.control.personas.in_force()
-    rows, told = [], []
+    rows, personas = [], []
     for slug, persona in session.workspace.personas.items():
         version = kept.get(slug)
         profile = job.kept_profile(version) if version else None
         missing = job.to_write(session.workspace, slug)
-        told.append(
+        personas.append(
             {
                 "slug": slug,
                 "name": persona.name,
@@ -147,7 +147,7 @@ def _list(session: Session) -> tuple[Any, ...]:
     ]
     shown = table("Persona", "Name", "People", "Confidence", "Facts of", "To be written", rows=rows)
     lines = [f"Segments without a persona: {', '.join(without)}. `personasync personas draft SEGMENT` drafts one."]
-    return {"personas": told, "segments_without": without}, shown, *(lines if without else [])
+    return {"personas": personas, "segments_without": without}, shown, *(lines if without else [])
 
 
 NO_RULE = "no rule; people are assigned by what they state, by a survey or by a model"
@@ -252,21 +252,21 @@ def personas_diff_command(
 
     console = console_of(as_json=as_json)
     with session_of(workspace, reading=True) as session:
-        found, notes = job.compare_versions(session, old, new, persona)
+        comparisons, notes = job.compare_versions(session, old, new, persona)
     document = {
         "personas": [
             {
-                "slug": one.slug,
-                "old": one.old.version,
-                "new": one.new.version,
-                "edited": one.edited,
-                "changes": [asdict(change) for change in one.changes],
+                "slug": comparison.slug,
+                "old": comparison.old.version,
+                "new": comparison.new.version,
+                "edited": comparison.edited,
+                "changes": [asdict(change) for change in comparison.changes],
             }
-            for one in found
+            for comparison in comparisons
         ],
         "notes": notes,
     }
-    console.result(document, *(line for one in found for line in _difference(one)), *notes)
+    console.result(document, *(line for comparison in comparisons for line in _difference(comparison)), *notes)
 
 
 def _difference(compared: Compared) -> Iterator[str]:

@@ -181,8 +181,8 @@ def undo_command(
     console = console_of(as_json=as_json)
     agreed = None if yes else _agreed_undo(workspace, run, console)
     with session_of(workspace) as session, console.progress(session.budget) as progress:
-        found = job.intended(session, run) if agreed is None else job.still_intended(session, agreed)
-        undone = job.undo(session, found, progress=progress)
+        intended = job.intended(session, run) if agreed is None else job.still_intended(session, agreed)
+        undone = job.undo(session, intended, progress=progress)
     console.result(words.undone_document(undone), *words.undone(undone))
     return _status(undone)
 
@@ -290,12 +290,12 @@ def parse_share(text: str) -> float:
         FixSettingsError: It is none.
     """
     try:
-        found = float(text.rstrip("% ")) / (100 if text.rstrip().endswith("%") else 1)
+        share = float(text.rstrip("% ")) / (100 if text.rstrip().endswith("%") else 1)
     except ValueError:
-        found = -1.0
-    if not 0 < found <= 1:
+        share = -1.0
+    if not 0 < share <= 1:
         raise FixSettingsError(f"{text!r} is not a percentage.", fix="Write a share like 1% or 0.01.")
-    return found
+    return share
 
 
 def parse_moment(text: str | None) -> datetime | None:

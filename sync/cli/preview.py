@@ -46,20 +46,20 @@ def preview_command(
     out.write_text(preview.page(), "utf-8")
     rows = [
         (
-            one.title,
-            one.people,
-            share_text(one.share),
-            ", ".join(f"{name} {share_text(share)}" for name, share in one.fallbacks.items()),
+            mail.title,
+            mail.people,
+            share_text(mail.share),
+            ", ".join(f"{name} {share_text(share)}" for name, share in mail.fallbacks.items()),
         )
-        for one in preview.shown
+        for mail in preview.shown
     ]
     shown = table("Persona or person", "People", "Get this mail", "Fallback for", rows=rows)
-    told = [*preview.notes, *([preview.focus] if preview.focus else [])]
+    notes = [*preview.notes, *([preview.focus] if preview.focus else [])]
     console.result(
         {**asdict(preview), "page": str(out)},
         *preview.problems,
         *creepy(preview.concerns),
-        *told,
+        *notes,
         shown,
         f"Preview: {out}",
     )

@@ -59,13 +59,12 @@ def _shown(judged: Judged) -> list[Any]:
 
 
 def _structural(judged: Judged) -> list[str]:
-    told = []
-    for one in judged.structural:
-        kept = (
-            f"Segments of {one.proposal!r} are still stable: agreement of a new clustering {one.found.agreement:.2f}."
-        )
-        told += one.sentences() or [kept]
-    return told
+    sentences = []
+    for check in judged.structural:
+        agreement = f"agreement of a new clustering {check.result.agreement:.2f}"
+        kept = f"Segments of {check.proposal!r} are still stable: {agreement}."
+        sentences += check.sentences() or [kept]
+    return sentences
 
 
 def _fault(what: str, example: str) -> str:
@@ -88,13 +87,13 @@ def _document(judged: Judged) -> dict[str, Any]:
         "concept": list(judged.concept),
         "structural": [
             {
-                "proposal": one.proposal,
-                **asdict(one.found),
-                "moved": one.found.moved,
-                "dissolved": one.found.dissolved,
-                "one_more": one.found.one_more,
-                "segment_anew": one.found.segment_anew,
+                "proposal": check.proposal,
+                **asdict(check.result),
+                "moved": check.result.moved,
+                "dissolved": check.result.dissolved,
+                "one_more": check.result.one_more,
+                "segment_anew": check.result.segment_anew,
             }
-            for one in judged.structural
+            for check in judged.structural
         ],
     }

@@ -102,11 +102,11 @@ def render_assigned(result: Assigned) -> Rendered:
 def cap_lines(caps: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return which segments are full, and who has the places."""
     return [
-        f"Segment {name!r} is full: {one['people']:,} people, cap {one['cap']:,} by {one['by']}; {one['beyond']:,} "
+        f"Segment {name!r} is full: {cap['people']:,} people, cap {cap['cap']:,} by {cap['by']}; {cap['beyond']:,} "
         "others who qualify get what comes next for them."
-        + (f" Of {one['unknown']:,} people in it {one['by']} is unknown." if one["unknown"] else "")
-        for name, one in caps.items()
-        if one["beyond"]
+        + (f" Of {cap['unknown']:,} people in it {cap['by']} is unknown." if cap["unknown"] else "")
+        for name, cap in caps.items()
+        if cap["beyond"]
     ]
 
 
@@ -174,8 +174,8 @@ def _contacts(name: str, changed: int, summary: Mapping[str, Any]) -> str:
 
 def _foreign(name: str, count: int, summary: Mapping[str, Any]) -> str:
     """Who is in our groups of a connection since others put them there: some by name."""
-    some = [one for one in summary["memberships_of_others_samples"] if one["connection"] == name]
-    listed = [f"{one['email'] or one['platform_id']} in {one['group']}" for one in some]
+    some = [sample for sample in summary["memberships_of_others_samples"] if sample["connection"] == name]
+    listed = [f"{sample['email'] or sample['platform_id']} in {sample['group']}" for sample in some]
     more = [f"{count - len(some):,} more"] if count > len(some) else []
     who = (
         "1 membership was added by others, so it stays"
@@ -250,8 +250,8 @@ def render_undo(intended: Intended) -> str:
         f"  {name}: {len(changes):,} values, tags and list memberships would be restored"
         for name, changes in intended.restore.items()
     ]
-    told = f"  skipped: {intended.changed_since:,} edited since, {intended.gone:,} of deleted contacts"
-    return "\n".join([f"personasync would undo `{intended.run.command}`:", *lines, told])
+    note = f"  skipped: {intended.changed_since:,} edited since, {intended.gone:,} of deleted contacts"
+    return "\n".join([f"personasync would undo `{intended.run.command}`:", *lines, note])
 
 
 def undone_document(result: Undone) -> dict[str, Any]:

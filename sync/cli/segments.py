@@ -16,32 +16,43 @@ def segments_command(*, workspace: WorkspaceOption = HERE, as_json: JsonOption =
     console = console_of(as_json=as_json)
     with session_of(workspace, reading=True) as session:
         segment_values = job.rank_segments(session)
-        _, told = job.focus(session)
+        _, sentence = job.focus(session)
     lines: list[Any] = [
         _table(segment_values),
         *_advice(segment_values),
         *job.tried_sentences(segment_values.tried),
         *segment_values.notes,
     ]
-    console.result({**job.ranking_document(segment_values), "focus": told or None}, *lines, *([told] if told else []))
+    console.result(
+        {**job.ranking_document(segment_values), "focus": sentence or None}, *lines, *([sentence] if sentence else [])
+    )
 
 
-def _table(found: Any) -> Any:
+def _table(segment_values: Any) -> Any:
     rows = [
         (
-            one.name,
-            one.people,
-            one.reachable,
-            f"{one.mean_value:,.2f}" if found.valued else "unknown",
-            "not estimated" if one.gain is None else f"{100 * one.gain:+.2f} per 100",
-            f"{one.value:,.0f} ({one.interval.low:,.0f} to {one.interval.high:,.0f})" if found.valued else "unknown",
-            _places(one.ranks) if found.valued else "unknown",
-            one.naive,
+            segment.name,
+            segment.people,
+            segment.reachable,
+            f"{segment.mean_value:,.2f}" if segment_values.valued else "unknown",
+            "not estimated" if segment.gain is None else f"{100 * segment.gain:+.2f} per 100",
+            f"{segment.value:,.0f} ({segment.interval.low:,.0f} to {segment.interval.high:,.0f})"
+            if segment_values.valued
+            else "unknown",
+            _places(segment.ranks) if segment_values.valued else "unknown",
+            segment.naive,
         )
-        for one in found.ranking
+        for segment in segment_values.ranking
     ]
-    rows += [(name, 0, 0, "–", "–", "–", "–", "–") for name in found.empty]
-    heads = ("Segment", "People", "Reachable", "Value per contact", "Response", f"Value in {found.currency or 'money'}")
+    rows += [(name, 0, 0, "–", "–", "–", "–", "–") for name in segment_values.empty]
+    heads = (
+        "Segment",
+        "People",
+        "Reachable",
+        "Value per contact",
+        "Response",
+        f"Value in {segment_values.currency or 'money'}",
+    )
     return table(*heads, "Rank (95% CI)", "Rank by past spend", rows=rows)
 
 
@@ -50,10 +61,10 @@ def _places(ranks: tuple[int, int]) -> str:
     return str(best) if best == worst else f"{best}–{worst}"
 
 
-def _advice(found: Any) -> list[str]:
+def _advice(segment_values: Any) -> list[str]:
     said = []
-    for one in found.ranking:
-        advice = found.advice[one.name]
+    for segment in segment_values.ranking:
+        advice = segment_values.advice[segment.name]
         verb = f"merge with {advice.merge_with}" if advice.merge_with else advice.verdict
-        said.append(f"{one.name}: {verb} – {'; '.join(advice.reasons)}.")
-    return said + [f"{name}: nobody matches its rule." for name in found.empty]
+        said.append(f"{segment.name}: {verb} – {'; '.join(advice.reasons)}.")
+    return said + [f"{name}: nobody matches its rule." for name in segment_values.empty]

@@ -59,13 +59,18 @@ def inbox_command(
         "oldest_at": backlog.oldest_at.isoformat() if backlog.oldest_at else None,
         "released": released,
         "dead_letters": [
-            {"contact": one.contact, "tries": one.tries, "since": one.first_at.isoformat(), "reason": one.reason}
-            for one in dead_letters
+            {
+                "contact": entry.contact,
+                "tries": entry.tries,
+                "since": entry.first_at.isoformat(),
+                "reason": entry.reason,
+            }
+            for entry in dead_letters
         ],
     }
     since = f", the oldest since {backlog.oldest_at:%Y-%m-%d %H:%M:%S} UTC" if backlog.oldest_at else ""
-    told = [f"{backlog.waiting:,} contacts are queued{since}; {len(dead_letters):,} failed and were set aside."]
+    sentences = [f"{backlog.waiting:,} contacts are queued{since}; {len(dead_letters):,} failed and were set aside."]
     if released:
-        told.insert(0, f"{released:,} contacts will be retried.")
-    rows = [(one.contact, str(one.tries), one.reason) for one in dead_letters]
-    console.result(document, *told, *([table("Contact", "Tries", "Reason", rows=rows)] if rows else []))
+        sentences.insert(0, f"{released:,} contacts will be retried.")
+    rows = [(entry.contact, str(entry.tries), entry.reason) for entry in dead_letters]
+    console.result(document, *sentences, *([table("Contact", "Tries", "Reason", rows=rows)] if rows else []))

@@ -113,12 +113,15 @@ def survey_design_command(
     if proposal is not None and (segment is not None or segments is not None):
         raise FixSettingsError("--proposal, --segment and --segments can't be combined.", fix="Use only one of them.")
     with session_of(workspace) as session:
-        found = None if proposal is None else load(session.workspace.directory, proposal)
-        if file is None and survey is None and found is not None and found.proposal.file:
-            file = session.workspace.directory / found.proposal.file
-            respondent, question = respondent or found.proposal.respondent or None, question or [*found.proposal.base]
+        proposal_file = None if proposal is None else load(session.workspace.directory, proposal)
+        if file is None and survey is None and proposal_file is not None and proposal_file.proposal.file:
+            file = session.workspace.directory / proposal_file.proposal.file
+            respondent, question = (
+                respondent or proposal_file.proposal.respondent or None,
+                question or [*proposal_file.proposal.base],
+            )
         columns = survey_answers.SurveyColumns(respondent, segment, leave_out or (), question or ())
-        of = survey or (found.proposal.survey if found else "") or tool
+        of = survey or (proposal_file.proposal.survey if proposal_file else "") or tool
         read = (
             survey_answers.answers_from_file(file, columns, sheet=sheet)
             if file
@@ -128,7 +131,7 @@ def survey_design_command(
             known = accepted(session.workspace.directory, proposal)
             read = survey_answers.with_segments(read, known, session.control.links.mapping(), proposal)
         wish = surveys.Wish(
-            tool, of, length, segments, reverse or (), centre, _texts(texts) if texts else {}, found, seed
+            tool, of, length, segments, reverse or (), centre, _texts(texts) if texts else {}, proposal_file, seed
         )
         made = surveys.design(session.workspace, read, wish, now=session.now())
     written = _write(made.made.file, out, action, title, ends)
@@ -195,9 +198,11 @@ def _designed(made: Designed) -> list[Any]:
         (place, question.text, f"{made.made.chosen_in[question.item]:.0%}")
         for place, question in enumerate(file.questions, 1)
     ]
-    found = [table("Warning", "How to fix", rows=[(f.message, f.fix) for f in made.findings])] if made.findings else []
+    warnings = (
+        [table("Warning", "How to fix", rows=[(f.message, f.fix) for f in made.findings])] if made.findings else []
+    )
     return [
-        *found,
+        *warnings,
         table("Items", "LDA", "Logit", "95% interval", "Accuracy above threshold", "Stable items", rows=rows),
         _chance(quality),
         table("", "Question", "Selected in folds", rows=questions),
@@ -266,38 +271,43 @@ def survey_score_command(
     with session_of(workspace) as session:
         known, limits = load_tool(session.workspace.state_dir, tool), _limits(session.workspace)
         if file:
-            found = surveys.score_file(known, file, SurveyColumns(respondent), limits, sheet=sheet)
+            scores = surveys.score_file(known, file, SurveyColumns(respondent), limits, sheet=sheet)
         else:
-            found = surveys.score_workspace(session, known, limits)
+            scores = surveys.score_workspace(session, known, limits)
     if out:
-        surveys.write_scores(found, out)
-    scored = list(zip(found.respondents, found.scored, strict=True))
+        surveys.write_scores(scores, out)
+    scored = list(zip(scores.respondents, scores.scored, strict=True))
     document = {
         "tool": known.version,
-        "segments": found.segments,
-        "incomplete": list(found.incomplete),
-        "flags": {found.respondents[row]: flag for row, flag in found.flags.items()},
+        "segments": scores.segments,
+        "incomplete": list(scores.incomplete),
+        "flags": {scores.respondents[row]: flag for row, flag in scores.flags.items()},
         "respondents": [
-            {"respondent": who, **{name: getattr(one, name) for name in one.__dataclass_fields__}}
-            for who, one in scored
+            {"respondent": who, **{name: getattr(score, name) for name in score.__dataclass_fields__}}
+            for who, score in scored
         ],
     }
-    shown: list[Any] = [table("Segment", "Respondents", rows=list(found.segments.items()))]
-    if found.incomplete:
-        listed = ", ".join(found.incomplete[:10])
+    shown: list[Any] = [table("Segment", "Respondents", rows=list(scores.segments.items()))]
+    if scores.incomplete:
+        listed = ", ".join(scores.incomplete[:10])
         shown.append(
-            f"{len(found.incomplete):,} with too few answers: {listed}{' ...' if found.incomplete[10:] else ''}"
+            f"{len(scores.incomplete):,} with too few answers: {listed}{' ...' if scores.incomplete[10:] else ''}"
         )
-    if found.flags:
+    if scores.flags:
         shown.append(
-            f"{len(found.flags):,} show a response style (straight-lining or acquiescence); see the column flag."
+            f"{len(scores.flags):,} show a response style (straight-lining or acquiescence); see the column flag."
         )
     if out:
         shown.append(f"Wrote {out}")
     else:
         rows = [
-            (who, one.segment or "unclassified", "" if one.confidence is None else f"{one.confidence:.2f}", one.reasons)
-            for who, one in scored[:20]
+            (
+                who,
+                score.segment or "unclassified",
+                "" if score.confidence is None else f"{score.confidence:.2f}",
+                score.reasons,
+            )
+            for who, score in scored[:20]
         ]
         shown.append(table("Respondent", "Segment", "Confidence", "Why", rows=rows))
     console.result(document, *shown)

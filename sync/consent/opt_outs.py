@@ -99,8 +99,8 @@ def _away(warehouse: Warehouse, *, kept: bool) -> list[dict[str, Any]]:
     versions = warehouse.history(CONTACTS.name)
     refused = versions.filter(versions.consent.isin(OUTLIVES))
     named = (refused.filter(refused.state != "active") if kept else refused).select(*CONTACTS.key).distinct()
-    found = gone(warehouse.rows_of(CONTACTS.name, _arrow(named))).to_pylist()
-    return [row for row in found if (row["consent"] in OUTLIVES) == kept]
+    contacts = gone(warehouse.rows_of(CONTACTS.name, _arrow(named))).to_pylist()
+    return [row for row in contacts if (row["consent"] in OUTLIVES) == kept]
 
 
 def _released(warehouse: Warehouse, control: Control, held: Mapping[str, Any]) -> list[str]:
@@ -134,8 +134,8 @@ def _versions(warehouse: Warehouse, keys: Iterable[str]) -> Versions:
 
 
 def _write(warehouse: Warehouse, rows: Sequence[Mapping[str, Any]], now: datetime) -> None:
-    told = [{name: row[name] for name in CONTACTS.columns.names} for row in rows]
-    warehouse.append(CONTACTS.name, pa.Table.from_pylist(told, schema=CONTACTS.columns), recorded_at=now)
+    contacts = [{name: row[name] for name in CONTACTS.columns.names} for row in rows]
+    warehouse.append(CONTACTS.name, pa.Table.from_pylist(contacts, schema=CONTACTS.columns), recorded_at=now)
 
 
 def _key(row: Mapping[str, Any]) -> str:

@@ -22,7 +22,7 @@ NAMES = ("connection", "platform_id")
 def strictest_consent(contacts: Sequence[ContactRow]) -> str:
     """Return a person's consent: the strictest of their contacts in use, and of the refusals of those that are gone."""
     given = {row["consent"] for row in contacts if row["state"] == "active" or row["consent"] in OUTLIVES}
-    return next((one for one in STRICTEST_FIRST if one in given), NO_CONSENT)
+    return next((consent for consent in STRICTEST_FIRST if consent in given), NO_CONSENT)
 
 
 def with_last_refusals(incoming: pa.Table, in_force: Iterable[ContactRow]) -> pa.Table:

@@ -46,8 +46,8 @@ class FutureTimes:
 
     def _started(self) -> datetime | None:
         with self.engine.connect() as connection:
-            found: datetime | None = connection.execute(select(func.max(schema.run.c.started_at))).scalar()
-        return found
+            moment: datetime | None = connection.execute(select(func.max(schema.run.c.started_at))).scalar()
+        return moment
 
     def _cursors(self) -> list[tuple[tuple[str, str], datetime | None]]:
         with self.engine.connect() as connection:
@@ -57,17 +57,17 @@ class FutureTimes:
 
 def _moment(connection: str, position: Mapping[str, Any], moved_at: datetime) -> datetime | None:
     """The latest moment that a cursor tells of; one that holds a number alone needs no reading from the start."""
-    told = [moment for key in TOLD if (moment := _parsed(position.get(key))) is not None]
+    moments = [moment for key in TOLD if (moment := _parsed(position.get(key))) is not None]
     if connection == Cursors.EVERY:
-        return max(told, default=None)
-    return max([*told, moved_at])
+        return max(moments, default=None)
+    return max([*moments, moved_at])
 
 
 def _parsed(text: Any) -> datetime | None:
     try:
         if str(text).isdigit():
             return datetime.fromtimestamp(int(text) / 1000, UTC)
-        found = datetime.fromisoformat(str(text))
+        moment = datetime.fromisoformat(str(text))
     except (ValueError, OverflowError, OSError):
         return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

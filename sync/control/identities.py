@@ -47,8 +47,8 @@ class Links:
         """Return how many links were dropped after a writing; which ones, nobody knows any more."""
         writing = schema.link_writing.c
         with self.engine.connect() as connection:
-            found = connection.execute(select(func.sum(writing.dropped)).where(writing.number > number))
-            return int(found.scalar_one() or 0)
+            result = connection.execute(select(func.sum(writing.dropped)).where(writing.number > number))
+            return int(result.scalar_one() or 0)
 
     def _arrow(self, query: Select[tuple[str, str]]) -> pa.Table:
         query, batches = query.execution_options(yield_per=AT_ONCE * 10), []
@@ -81,13 +81,13 @@ class Links:
         return self._some(schema.link.c.person_id, persons)
 
     def _some(self, column: Column[str], values: Iterable[str]) -> dict[str, str]:
-        wanted, found = sorted(set(values)), {}
+        wanted, links = sorted(set(values)), {}
         with self.engine.connect() as connection:
             for start in range(0, len(wanted), AT_ONCE):
                 part = column.in_(wanted[start : start + AT_ONCE])
                 rows = connection.execute(select(schema.link.c.contact_key, schema.link.c.person_id).where(part))
-                found.update({key: person for key, person in rows})  # noqa: C416 - a Row is no pair to mypy
-        return found
+                links.update({key: person for key, person in rows})  # noqa: C416 - a Row is no pair to mypy
+        return links
 
     def persons(self) -> int:
         """Return how many persons there are."""

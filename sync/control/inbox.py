@@ -154,11 +154,11 @@ class Inbox:
     @staticmethod
     def _waiting_of(connection: Connection, contacts: Collection[str]) -> dict[str, list[Event]]:
         query = select(EVENT).where(EVENT.c.contact.in_(contacts), EVENT.c.state == "waiting")
-        found: dict[str, list[Event]] = {}
+        events: dict[str, list[Event]] = {}
         for row in connection.execute(query.order_by(EVENT.c.occurred_at, EVENT.c.event_key)):
             event = Event(row.event_key, row.contact, row.kind, row.occurred_at, row.detail)
-            found.setdefault(row.contact, []).append(event)
-        return found
+            events.setdefault(row.contact, []).append(event)
+        return events
 
     def renew(self, owner: str, seconds: float) -> None:
         """Hold every lease of *owner* for *seconds* from now.
@@ -205,9 +205,9 @@ class Inbox:
                 key=lambda settled: settled.claimed.contact,
             )
             rows = [
-                {"k": key, "s": state, "at": moment, "by": owner, "a": one.answer, "d": {}}
-                for one in kept
-                for key, state in one.states.items()
+                {"k": key, "s": state, "at": moment, "by": owner, "a": result.answer, "d": {}}
+                for result in kept
+                for key, state in result.states.items()
             ]
             count = self._settle_events(connection, rows)
             if kept:
@@ -297,9 +297,9 @@ class Inbox:
         """
         query = select(CONTACT.c.state, func.count(), func.min(CONTACT.c.first_at)).group_by(CONTACT.c.state)
         with self.engine.connect() as connection:
-            found = {state: (count, oldest) for state, count, oldest in connection.execute(query)}
-        waiting, oldest = found.get("waiting", (0, None))
-        return Backlog(waiting, found.get("dead_letter", (0, None))[0], oldest)
+            states = {state: (count, oldest) for state, count, oldest in connection.execute(query)}
+        waiting, oldest = states.get("waiting", (0, None))
+        return Backlog(waiting, states.get("dead_letter", (0, None))[0], oldest)
 
     def dead_letters(self) -> list[DeadLetter]:
         """Return the dead letters, oldest first.
@@ -336,8 +336,8 @@ class Inbox:
             EVENT.c.contact.startswith(f"{connection_name}:", autoescape=True)
         )
         with self.engine.connect() as connection:
-            found: datetime | None = connection.execute(query).scalar()
-        return found
+            moment: datetime | None = connection.execute(query).scalar()
+        return moment
 
     def forget(self, before: datetime) -> int:
         """Drop events that were settled before a moment: no platform sends them again. Return how many."""

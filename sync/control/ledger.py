@@ -134,11 +134,11 @@ class Ledger:
             .exists()
         )
         query = select(table).where(table.c.state.in_(["", "unknown"]), ~newer).order_by(table.c.entry)
-        found: dict[str, list[Change]] = {}
+        changes: dict[str, list[Change]] = {}
         with self.engine.connect() as connection:
             for row in connection.execute(query):
-                found.setdefault(row.run_id, []).append(_change(row))
-        return found
+                changes.setdefault(row.run_id, []).append(_change(row))
+        return changes
 
     def refusals(self) -> list[tuple[Outcome, datetime]]:
         """Return the changes whose newest outcome is a refusal, with when it came (UTC).
@@ -170,7 +170,7 @@ class Ledger:
             Fields and groups that we never wrote are left out.
         """
         table = schema.ledger
-        found: dict[tuple[str, str, str], Noted] = {}
+        entries: dict[tuple[str, str, str], Noted] = {}
         listed = sorted(set(platform_ids))
         with self.engine.connect() as opened:
             for start in range(0, len(listed), AT_ONCE):
@@ -179,8 +179,8 @@ class Ledger:
                 query = select(table).where(table.c.connection == connection, part, took).order_by(table.c.entry)
                 for row in opened.execute(query):
                     noted = Noted(row.run_id, Outcome(_change(row), row.state, row.reason, row.code))
-                    found[row.platform_id, row.kind, row.name] = noted
-        return found
+                    entries[row.platform_id, row.kind, row.name] = noted
+        return entries
 
     def counts(self, run_id: str) -> dict[tuple[str, str, str], int]:
         """Return how many changes of a run there are by (connection, state, code); state "" is unsettled.
@@ -289,8 +289,8 @@ class Ledger:
         mine = (table.c.state == "applied", run.c.command.startswith(command, autoescape=True))
         query = select(table.c.run_id).join(run, run.c.run_id == table.c.run_id).where(*mine)
         with self.engine.connect() as connection:
-            found: str | None = connection.execute(query.order_by(table.c.entry.desc()).limit(1)).scalar()
-        return found
+            writer: str | None = connection.execute(query.order_by(table.c.entry.desc()).limit(1)).scalar()
+        return writer
 
     def fields_written(self, names: Collection[tuple[str, str]]) -> pa.Table:
         """Return what we wrote last into some fields.
@@ -303,7 +303,9 @@ class Ledger:
         """
         table = schema.ledger
         keys = (table.c.connection, table.c.name, table.c.platform_id)
-        meant = or_(*(and_(table.c.connection == one, table.c.name == name) for one, name in names))
+        meant = or_(
+            *(and_(table.c.connection == connection_name, table.c.name == name) for connection_name, name in names)
+        )
         wrote = select(*keys, func.max(table.c.entry).label("entry")).where(
             table.c.kind == "field", table.c.state.in_(["applied", "unknown", ""]), meant
         )

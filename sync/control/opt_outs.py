@@ -49,10 +49,10 @@ class OptOuts:
         Returns:
             Contacts that never refused are left out.
         """
-        listed, found = sorted(set(contact_keys)), {}
+        listed, consents = sorted(set(contact_keys)), {}
         with self.engine.connect() as connection:
             for start in range(0, len(listed), AT_ONCE):
                 part = OPT_OUT.c.contact_key.in_(listed[start : start + AT_ONCE])
                 rows = connection.execute(select(OPT_OUT.c.contact_key, OPT_OUT.c.consent).where(part))
-                found.update({key: consent for key, consent in rows})  # noqa: C416 - a Row is no pair to mypy
-        return found
+                consents.update({key: consent for key, consent in rows})  # noqa: C416 - a Row is no pair to mypy
+        return consents

@@ -59,8 +59,8 @@ class PersonaVersions:
         Returns:
             The version that was added.
         """
-        told = json.dumps([profile, invention], sort_keys=True)
-        digest = hashlib.sha256(told.encode()).hexdigest()[:12]
+        text = json.dumps([profile, invention], sort_keys=True)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:12]
         newest = self.newest(slug)
         if newest and newest.digest == digest:
             return None

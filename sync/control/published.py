@@ -84,12 +84,12 @@ class People:
         Returns:
             By person id; people who were never published are left out.
         """
-        listed, found = sorted(set(persons)), {}
+        listed, people = sorted(set(persons)), {}
         with self.engine.connect() as connection:
             for start in range(0, len(listed), AT_ONCE):
                 query = select(PERSON).where(PERSON.c.person_id.in_(listed[start : start + AT_ONCE]))
-                found.update({row.person_id: _published(row) for row in connection.execute(query)})
-        return found
+                people.update({row.person_id: _published(row) for row in connection.execute(query)})
+        return people
 
     def holding(self, segments: Collection[str]) -> int:
         """Return how many people's assignment in force is one of some segments.

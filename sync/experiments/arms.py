@@ -59,9 +59,11 @@ def _randomize(session: Session, experiment: Experiment, as_of: datetime, withou
     if without:
         people = people.anti_join(session.warehouse.memtable(_persons(without)), "person_id")
     free = people if experiment.name == HOLDOUT else people.anti_join(held, "person_id")
-    told = with_arms(free, experiment)
+    allocation = with_arms(free, experiment)
     moment = ibis.literal(as_of).cast("timestamp('UTC', 6)")
-    rows = told.select(experiment=ibis.literal(experiment.name), person_id="person_id", arm="arm", persona="persona")
+    rows = allocation.select(
+        experiment=ibis.literal(experiment.name), person_id="person_id", arm="arm", persona="persona"
+    )
     rows = rows.mutate(at=moment).to_pyarrow()
     return session.warehouse.append(ARMS.name, rows, recorded_at=session.now())
 
@@ -72,13 +74,17 @@ def ended_groups(session: Session) -> frozenset[str]:
     Nobody is in them any more by what we want; that they empty is what their end means.
     """
     rows = session.warehouse.current(ARMS.name).select("experiment", "arm").distinct().to_pyarrow().to_pylist()
-    once = {one["arm"] if one["experiment"] == HOLDOUT else f"{one['experiment']}_{one['arm']}" for one in rows}
-    running = {group for one in _running(session) for group in one.groups.values()}
+    once = {row["arm"] if row["experiment"] == HOLDOUT else f"{row['experiment']}_{row['arm']}" for row in rows}
+    running = {group for experiment in _running(session) for group in experiment.groups.values()}
     return frozenset(once - running - ({HOLDOUT} if session.workspace.everybody else set()))
 
 
 def _running(session: Session) -> list[Experiment]:
-    return [one for one in session.workspace.experiments.values() if one.ends is None or session.now() < one.ends]
+    return [
+        experiment
+        for experiment in session.workspace.experiments.values()
+        if experiment.ends is None or session.now() < experiment.ends
+    ]
 
 
 def _persons(persons: Collection[str]) -> pa.Table:
@@ -98,8 +104,8 @@ def arm_groups(session: Session) -> Table:
     if session.workspace.everybody is not None:
         names[HOLDOUT, HOLDOUT] = HOLDOUT
     cases = [((arms.experiment == name) & (arms.arm == arm), group) for (name, arm), group in names.items()]
-    told = arms.mutate(group_name=ibis.cases(*cases) if cases else ibis.null("string"))
-    return told.filter(told.group_name.notnull()).select("person_id", "group_name")
+    members = arms.mutate(group_name=ibis.cases(*cases) if cases else ibis.null("string"))
+    return members.filter(members.group_name.notnull()).select("person_id", "group_name")
 
 
 def copies(session: Session, *, ended: bool = False) -> Table | None:
@@ -117,15 +123,22 @@ def copies(session: Session, *, ended: bool = False) -> Table | None:
     asking = [
         experiment for experiment in session.workspace.experiments.values() if experiment.generic or experiment.placebo
     ]
-    asking = [one for one in asking if ended == (one.ends is not None and one.ends <= session.now())]
+    asking = [
+        experiment
+        for experiment in asking
+        if ended == (experiment.ends is not None and experiment.ends <= session.now())
+    ]
     if not asking:
         return None
     arms = session.warehouse.current(ARMS.name)
     parts = [
         copy_of(
-            arms.filter(arms.experiment == one.name), one, list(session.workspace.personas), fallback=UNCLASSIFIED
-        ).mutate(begins=ibis.literal(one.begins).cast("timestamp('UTC', 6)"))
-        for one in asking
+            arms.filter(arms.experiment == experiment.name),
+            experiment,
+            list(session.workspace.personas),
+            fallback=UNCLASSIFIED,
+        ).mutate(begins=ibis.literal(experiment.begins).cast("timestamp('UTC', 6)"))
+        for experiment in asking
     ]
     every = reduce(lambda left, right: left.union(right), parts)
     place = ibis.row_number().over(group_by=every.person_id, order_by=[every.begins.desc(), every.copy_of])

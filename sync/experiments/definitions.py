@@ -38,9 +38,9 @@ def keep_definition(session: Session, experiment: Experiment) -> None:
         experiment: As the files define it.
     """
     if _kept(session, experiment.name) is None and has_people(session, experiment.name):
-        told = definition(session, experiment)
+        settings = definition(session, experiment)
         decides = {PERSONAS_READ: bool(experiment.placebo), ORDER_DAYS: experiment.metric == "ordered"}
-        _record(session, experiment.name, {place: told[place] for place in told if decides.get(place, True)})
+        _record(session, experiment.name, {place: settings[place] for place in settings if decides.get(place, True)})
 
 
 def keep_end(session: Session, experiment: Experiment) -> None:
@@ -90,7 +90,11 @@ def refuse_edited_running(session: Session) -> None:
         EditedExperimentError: One was.
     """
     now, everybody = session.now(), session.workspace.everybody
-    running = [one for one in session.workspace.experiments.values() if one.ends is None or now < one.ends]
+    running = [
+        experiment
+        for experiment in session.workspace.experiments.values()
+        if experiment.ends is None or now < experiment.ends
+    ]
     refuse_edited(session, [*running, *([everybody] if everybody else [])])
 
 
@@ -115,8 +119,8 @@ def definition(session: Session, experiment: Experiment) -> dict[str, Any]:
     if experiment.name == HOLDOUT:
         table = f"{MAIN}: [holdout]"
         return {f"{table} share": experiment.holdout, f"{table} salt": experiment.salt}
-    told = {_place(experiment.name, key): _plain(getattr(experiment, key)) for key in (*OWN, ENDS)}
-    return told | {
+    settings = {_place(experiment.name, key): _plain(getattr(experiment, key)) for key in (*OWN, ENDS)}
+    return settings | {
         PERSONAS_READ: list(session.workspace.personas),
         ORDER_DAYS: session.workspace.results.order_days,
     }
@@ -160,7 +164,7 @@ def _fix(name: str, changed: list[str]) -> str:
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, list) and value and all(isinstance(one, list) for one in value):
+    if isinstance(value, list) and value and all(isinstance(element, list) for element in value):
         return "{ " + ", ".join(f"{key} = {share}" for key, share in value) + " }"
     return "not set" if value in (None, []) else json.dumps(value, ensure_ascii=False)
 
@@ -169,12 +173,12 @@ def _kept(session: Session, name: str) -> Run | None:
     return session.control.runs.latest(f"{START} {name}", state="done")
 
 
-def _record(session: Session, name: str, told: Mapping[str, Any]) -> None:
+def _record(session: Session, name: str, settings: Mapping[str, Any]) -> None:
     kept = _kept(session, name)
     started = kept.counts["started_at"] if kept else session.now().isoformat()
     with recorded(session, f"{START} {name}") as run:
-        run.counts.update(experiment=name, definition=dict(told), digest=_digest(told), started_at=started)
+        run.counts.update(experiment=name, definition=dict(settings), digest=_digest(settings), started_at=started)
 
 
-def _digest(told: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+def _digest(settings: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()

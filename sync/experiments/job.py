@@ -87,16 +87,16 @@ def create_experiment(session: Session, wanted: Experiment) -> ExperimentView:
         FixSettingsError: The definition is wrong, the name is taken, or nobody is assigned yet.
     """
     salt, baseline = wanted.salt or secrets.token_hex(8), wanted.baseline or USUAL[wanted.metric]
-    one = replace(wanted, salt=salt, baseline=baseline)
+    experiment = replace(wanted, salt=salt, baseline=baseline)
     try:
-        check_experiment(one)
+        check_experiment(experiment)
     except DefinitionError as error:
         raise FixSettingsError(f"{error}.", fix="See `personasync experiment create --help`.") from error
     path = session.workspace.directory / EXPERIMENTS
     before = read_text(path) if path.exists() else ""
-    text = with_experiment(before, one)
-    if was_started(session, one.name):
-        raise FixSettingsError(f"An experiment named {one.name!r} was run before.", fix="Choose another name.")
+    text = with_experiment(before, experiment)
+    if was_started(session, experiment.name):
+        raise FixSettingsError(f"An experiment named {experiment.name!r} was run before.", fix="Choose another name.")
     replace_text(path, text)
     try:
         load_experiments(
@@ -110,8 +110,8 @@ def create_experiment(session: Session, wanted: Experiment) -> ExperimentView:
         raise
     session.reload()
     with recorded(session, "experiment create") as run:
-        run.counts.update(experiment=one.name, allocated=randomize(session, one.begins))
-    return show_experiment(session, one.name)
+        run.counts.update(experiment=experiment.name, allocated=randomize(session, experiment.begins))
+    return show_experiment(session, experiment.name)
 
 
 def show_experiment(session: Session, name: str) -> ExperimentView:
@@ -154,13 +154,13 @@ def find_experiment(session: Session, name: str) -> Experiment:
         FixSettingsError: There is none.
     """
     everybody = session.workspace.everybody
-    found = everybody if name == HOLDOUT else session.workspace.experiments.get(name)
-    if found is None and name == HOLDOUT:
+    experiment = everybody if name == HOLDOUT else session.workspace.experiments.get(name)
+    if experiment is None and name == HOLDOUT:
         raise FixSettingsError("No global holdout is set.", fix="personasync.toml: [holdout] share = 0.05")
-    if found is None:
+    if experiment is None:
         known = ", ".join(session.workspace.experiments) or "none yet"
         raise FixSettingsError(f"There is no experiment {name!r}.", fix=f"{EXPERIMENTS} has: {known}.")
-    return found
+    return experiment
 
 
 def end_experiment(session: Session, name: str, at: datetime) -> Experiment:
@@ -234,5 +234,5 @@ def edited(session: Session, experiment: Experiment) -> dict[str, int]:
     joined = keyed.left_join(arms, "person_id").drop("person_id_right")
     group = joined.meant.cases(*experiment.groups.items(), else_="")
     other = joined.filter(joined.group_name != group)
-    found = other.group_by("connection").aggregate(n=other.person_id.nunique()).to_pyarrow().to_pylist()
-    return {row["connection"]: int(row["n"]) for row in found}
+    counts = other.group_by("connection").aggregate(n=other.person_id.nunique()).to_pyarrow().to_pylist()
+    return {row["connection"]: int(row["n"]) for row in counts}

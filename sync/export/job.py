@@ -138,7 +138,7 @@ def _assigned(session: Session, segment: str | None) -> Table:
         raise FixSettingsError("Nobody is assigned yet.", fix="Run `personasync pull` and `personasync assign`.")
     if segment is None:
         return people
-    names = [one.name for one in session.workspace.segments]
+    names = [entry.name for entry in session.workspace.segments]
     if segment not in names:
         raise FixSettingsError(
             f"There is no segment {segment!r}.", fix=f"segments.toml has: {', '.join(names) or 'none'}."
@@ -150,18 +150,20 @@ def _values(session: Session, people: Table, importer: Importer | None) -> tuple
     """Names of fields, those for the assignment first where an importer has them, and what each person is shown."""
     connection = importer.connection if importer else None
     fields = {
-        name: replace(one, targets={connection or HERE: name})
-        for name, one in session.workspace.fields.items()
-        if connection is None or connection in one.targets
+        name: replace(setting, targets={connection or HERE: name})
+        for name, setting in session.workspace.fields.items()
+        if connection is None or connection in setting.targets
     }
     individual = individual_traits(session, assigned_at(session))
     consent, held = session.workspace.consent, privacy_checks.limits(session).held_back
     known = None if individual is None else Known(individual, consent.individual, consent.persona, held)
     personas = list(session.workspace.personas.values())
-    owned = [OwnedField(connection or HERE, one.name, one.role) for one in importer.owned] if importer else []
+    owned = [OwnedField(connection or HERE, column.name, column.role) for column in importer.owned] if importer else []
     wanted = template_fields.values_wanted(people, personas, fields, owned, copies(session), known)
     rows = wanted.to_pyarrow().to_pylist() if fields or owned else []
-    return [*(one.name for one in owned), *fields], {(row["person_id"], row["name"]): row["value"] for row in rows}
+    return [*(column.name for column in owned), *fields], {
+        (row["person_id"], row["name"]): row["value"] for row in rows
+    }
 
 
 def _addresses(session: Session, importer: Importer | None) -> dict[str, str]:
@@ -170,11 +172,11 @@ def _addresses(session: Session, importer: Importer | None) -> dict[str, str]:
     active = contacts.filter(contacts.state == "active", contacts.email.notnull())
     keyed = active.mutate(contact_key=active.connection.concat(":", active.platform_id))
     linked = keyed.inner_join(session.links(), "contact_key").select("person_id", "connection", "email")
-    found: dict[str, tuple[bool, str]] = {}
+    addresses: dict[str, tuple[bool, str]] = {}
     for row in linked.to_pyarrow().to_pylist():
         place = importer is None or row["connection"] != importer.connection, row["email"]
-        found[row["person_id"]] = min(found.get(row["person_id"], place), place)
-    return {person: email for person, (_, email) in found.items()}
+        addresses[row["person_id"]] = min(addresses.get(row["person_id"], place), place)
+    return {person: email for person, (_, email) in addresses.items()}
 
 
 def _consents(session: Session) -> dict[str, str]:
@@ -203,18 +205,18 @@ HEAD = ("email", "segment", "persona", "confidence", "reason", "consent")
 def _columns(session: Session, names: Sequence[str], importer: Importer | None) -> tuple[str, ...]:
     if importer is None:
         return (*HEAD, *names)
-    labels = {one.name: one.label for one in importer.owned}
-    labels |= {name: one.label for name, one in session.workspace.fields.items()}
+    labels = {column.name: column.label for column in importer.owned}
+    labels |= {name: setting.label for name, setting in session.workspace.fields.items()}
     return (importer.address, *(labels[name] for name in names), *([importer.tags] if importer.tags else []))
 
 
 def _groups(session: Session, people: Table, importer: Importer | None) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    groups: dict[str, list[str]] = {}
     if importer is not None and importer.tags:
         wanted = memberships_wanted(session, people).order_by(["person_id", "group_name"])
         for row in wanted.to_pyarrow().to_pylist():
-            found.setdefault(row["person_id"], []).append(f"{importer.prefix}{row['group_name']}")
-    return found
+            groups.setdefault(row["person_id"], []).append(f"{importer.prefix}{row['group_name']}")
+    return groups
 
 
 def export_audience(session: Session, path: Path, *, segment: str) -> Exported:
@@ -241,13 +243,13 @@ def export_audience(session: Session, path: Path, *, segment: str) -> Exported:
     active = contacts.filter(contacts.state == "active", contacts.email.notnull())
     keyed = active.mutate(contact_key=active.connection.concat(":", active.platform_id))
     linked = keyed.inner_join(session.links(), "contact_key").select("person_id", "email").to_pyarrow().to_pylist()
-    found = {row["email"]: row["person_id"] for row in linked if row["person_id"] in with_yes}
+    addresses = {row["email"]: row["person_id"] for row in linked if row["person_id"] in with_yes}
     left_out = {
         **Counter(excluded.values()),
         NO_YES: len(people - with_yes),
-        NO_ADDRESS: len(with_yes - set(found.values())),
+        NO_ADDRESS: len(with_yes - set(addresses.values())),
     }
-    rows = sorted([hashed(email)] for email in found)
+    rows = sorted([hashed(email)] for email in addresses)
     exported = Exported(path, len(rows), ("email",), {why: count for why, count in left_out.items() if count})
     exported.notes.append("Only people whose consent is subscribed are in an audience for advertising.")
     write_rows(path, exported.columns, rows)
@@ -292,20 +294,24 @@ def _newest(session: Session) -> Path:
 
 
 def _plan_for(session: Session, path: Path, changes: Sequence[Change], importer: Importer, target: str) -> Exported:
-    mine = [one for one in changes if session.workspace.connections[one.connection].connector == target and one.email]
+    mine = [
+        entry
+        for entry in changes
+        if session.workspace.connections[entry.connection].connector == target and entry.email
+    ]
     labels = dict(_labels(session, target))
-    wanted = [name for name in labels if any(one.kind == "field" and one.name == name for one in mine)]
+    wanted = [name for name in labels if any(entry.kind == "field" and entry.name == name for entry in mine)]
     fields: dict[str, dict[str, str | None]] = {}
     tags: dict[str, list[str]] = {}
     unset = 0
-    for one in mine:
-        address = str(one.email)
+    for change in mine:
+        address = str(change.email)
         fields.setdefault(address, {})
-        if one.kind == "field":
-            fields[address][one.name] = one.after
-            unset += one.after in {None, ""}
-        elif one.after == MEMBER and importer.tags:
-            tags.setdefault(address, []).append(f"{importer.prefix}{one.name}")
+        if change.kind == "field":
+            fields[address][change.name] = change.after
+            unset += change.after in {None, ""}
+        elif change.after == MEMBER and importer.tags:
+            tags.setdefault(address, []).append(f"{importer.prefix}{change.name}")
         else:
             unset += 1
     columns = (importer.address, *(labels[name] for name in wanted), *([importer.tags] if tags else []))
@@ -316,15 +322,15 @@ def _plan_for(session: Session, path: Path, changes: Sequence[Change], importer:
     write_rows(path, columns, rows)
     exported = Exported(path, len(rows), columns)
     if unset:
-        told = "values to clear, and lists and tags to leave or to join, are not in the file: no importer does that."
-        exported.notes.append(f"{unset:,} {told} Use `personasync apply` for them.")
+        note = "values to clear, and lists and tags to leave or to join, are not in the file: no importer does that."
+        exported.notes.append(f"{unset:,} {note} Use `personasync apply` for them.")
     return exported
 
 
 def _labels(session: Session, target: str) -> Iterator[tuple[str, str]]:
     """The platform's name of each field that we own there, and its label, which importers match."""
-    for one in session.manifest.connectors[target].fields:
-        yield one.name, one.label
+    for column in session.manifest.connectors[target].fields:
+        yield column.name, column.label
     for template in session.workspace.fields.values():
         for connection, name in template.targets.items():
             if session.workspace.connections[connection].connector == target:

@@ -52,8 +52,8 @@ def check_target(path: Path) -> Callable[[Path, Sequence[str], Sequence[Sequence
         FixSettingsError: Nothing does.
     """
     if path.suffix.lower() not in WRITERS:
-        told = f"{path.name} has no suffix that can be written."
-        raise FixSettingsError(told, fix=f"End it in {', '.join(WRITERS)}.")
+        message = f"{path.name} has no suffix that can be written."
+        raise FixSettingsError(message, fix=f"End it in {', '.join(WRITERS)}.")
     return WRITERS[path.suffix.lower()]
 
 

@@ -71,14 +71,16 @@ def next_of_everybody(session: Session, as_of: datetime) -> Table | None:
     Returns:
         One row per person with a suggestion; None where no field asks for one.
     """
-    found: Table | None = None
+    suggestions: Table | None = None
     for name in asked(session):
         if name not in NEXT:
             continue
         items = next_items(session, name, as_of).rename({name: "item"})
-        if found is None:
-            found = items
+        if suggestions is None:
+            suggestions = items
         else:
-            joined = found.outer_join(items, "person_id")
-            found = joined.mutate(person_id=joined.person_id.coalesce(joined.person_id_right)).drop("person_id_right")
-    return found
+            joined = suggestions.outer_join(items, "person_id")
+            suggestions = joined.mutate(person_id=joined.person_id.coalesce(joined.person_id_right)).drop(
+                "person_id_right"
+            )
+    return suggestions

@@ -80,8 +80,8 @@ def co_owned_fields(session: ConnectedWorkspace, name: str) -> dict[str, bool]:
     Returns:
         Field name -> whether it may be overwritten; empty: we share no field there.
     """
-    found = session.workspace.platform_persona(name, session.manifest)
-    return dict([found]) if found else {}
+    pair = session.workspace.platform_persona(name, session.manifest)
+    return dict([pair]) if pair else {}
 
 
 def platform_personas(session: ConnectedWorkspace) -> PlatformPersonas:
@@ -134,19 +134,19 @@ def resolved(personas: Mapping[str, Persona], offered: Mapping[str, str], connec
         FixSettingsError: Two personas have the same option.
     """
     by_label = {_read(label): value for label, value in offered.items()}
-    found: dict[str, str] = {}
+    options: dict[str, str] = {}
     for slug, persona in personas.items():
         value = by_label.get(_read(platform_name(persona)))
         if value is None:
             continue
-        if value in found.values():
-            other = next(one for one, taken in found.items() if taken == value)
+        if value in options.values():
+            other = next(owner for owner, taken in options.items() if taken == value)
             raise FixSettingsError(
                 f"The personas {other!r} and {slug!r} would both map to {platform_name(persona)!r} on {connection}.",
                 fix="Give one of them another hs_persona in personas.toml.",
             )
-        found[slug] = value
-    return found
+        options[slug] = value
+    return options
 
 
 def unmatched_personas(

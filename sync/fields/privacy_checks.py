@@ -129,12 +129,12 @@ def of_options(
     Returns:
         One per field and option.
     """
-    found: list[Concern] = []
+    concerns: list[Concern] = []
     for name, template in fields.items():
         if people is not None and template.type == "choice" and template.asked and template.targets:
             options = _counted(_shown_options(assignments, _known(session, people), template), "option")
-            found += creepiness.audience_concerns(options, limits(session), what=f"field {name!r}, option")
-    return found
+            concerns += creepiness.audience_concerns(options, limits(session), what=f"field {name!r}, option")
+    return concerns
 
 
 def _known(session: Session, people: Table) -> Known:

@@ -90,17 +90,17 @@ def skipped_sentences(skipped: Mapping[str, int], instead: Instead, least: int) 
     Returns:
         One text per segment, with what to do about it.
     """
-    found = []
+    sentences = []
     for name, people in skipped.items():
         around = instead[name][0]
         shown = f"get the copy of the parent segment {around!r}" if around else "get the fallback and no tag or list"
         held = "1 person" if people == 1 else f"{people:,} people"
-        found.append(
+        sentences.append(
             f"Segment {name!r} is skipped: it has {held}, [personalize] min_audience is {least:,}. "
             f"Its people {shown}; max_changed and max_removed do not count this. To push it, widen or merge it in "
             "segments.toml, or lower min_audience in personasync.toml; then run `personasync assign` and `plan`."
         )
-    return found
+    return sentences
 
 
 def shown_people(session: Session, focus: Collection[str] | None) -> Table:

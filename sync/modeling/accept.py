@@ -124,7 +124,7 @@ def accept(workspace: Workspace, name: str, *, reader: str = "") -> Accepted:
     fresh = tuple(fromkey for fromkey in dict.fromkeys(named.values()) if fromkey not in known)
     tool, remarks = _tool(workspace, file, named)
     titles = {part.name: part.title for part in file.segments}
-    blocks = [_segment(one, titles[one], file.proposal.within) for one in fresh]
+    blocks = [_segment(label, titles[label], file.proposal.within) for label in fresh]
     lacking = [q for q in tool.questions if q.trait not in workspace.catalogue.traits] if tool else []
     traits = [trait_block(tool, question) for question in lacking] if tool else []
     traits += _asked_of(workspace, file) if tool else []
@@ -211,8 +211,8 @@ def _questions(workspace: Workspace, file: ProposalFile, form: Form) -> tuple[Su
         trait = own.get(item) or trait_name(
             made.name, item, {survey_question.trait for survey_question in survey_questions}
         )
-        told = [AnswerOption(value=value, label=text) for text, value in form.answers.get(item, {}).items()]
-        survey_questions.append(SurveyQuestion(trait=trait, item=item, text=item, answers=tuple(told)))
+        options = [AnswerOption(value=value, label=text) for text, value in form.answers.get(item, {}).items()]
+        survey_questions.append(SurveyQuestion(trait=trait, item=item, text=item, answers=tuple(options)))
     return tuple(survey_questions)
 
 

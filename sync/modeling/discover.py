@@ -104,7 +104,7 @@ def _of_persons(session: Session, base: Base) -> Base:
     if not base.file:
         return base
     known = known_persons(session.control, base.people, session.workspace.connections)
-    return replace(base, people=tuple(known.get(one, one) for one in base.people))
+    return replace(base, people=tuple(known.get(person, person) for person in base.people))
 
 
 def _from_here(directory: Path, file: str) -> str:

@@ -131,8 +131,8 @@ def _truth(
 
 def _told_by(definitions: Definitions, session: Session, people: Any, as_of: datetime) -> dict[str, str]:
     nobody = session.warehouse.memtable(ASSIGNMENTS.columns.empty_table())
-    told = decide_all(people, definitions, previous=nobody, as_of=as_of)
-    rows = told.filter(told.segment.notnull()).select("person_id", "segment").to_pyarrow()
+    assignments = decide_all(people, definitions, previous=nobody, as_of=as_of)
+    rows = assignments.filter(assignments.segment.notnull()).select("person_id", "segment").to_pyarrow()
     return dict(zip(rows["person_id"].to_pylist(), rows["segment"].to_pylist(), strict=True))
 
 
@@ -179,18 +179,18 @@ def _labels(session: Session, path: Path, definitions: Definitions) -> dict[str,
             fix="It needs the columns segment, and person_id or email.",
         )
     links = session.control.links.mapping() if "person_id" not in names else {}
-    found = {}
+    labels = {}
     for _, row in table.numbered():
         key = as_text(row.get("person_id")) or links.get(email_key(normalise_email(str(row.get("email"))) or ""))
         if key is not None and row["segment"] is not None:
-            found[str(key)] = str(row["segment"])
-    unknown = sorted(set(found.values()) - definitions.segments)
+            labels[str(key)] = str(row["segment"])
+    unknown = sorted(set(labels.values()) - definitions.segments)
     if unknown:
         raise FixSettingsError(
             f"{path.name} has segment {unknown[0]!r}, which segments.toml does not define.",
             fix="Add it there; it needs no rule.",
         )
-    return found
+    return labels
 
 
 def _but(definitions: Definitions, target: Target) -> frozenset[str]:
@@ -246,8 +246,8 @@ def train(
     if only is None:
         traits = _as_many_as(people, traits, own=workspace.traits)
     features = features_among(people, traits)
-    told = np.array([truth[one] for one in people["person_id"].to_pylist()], dtype=str)
-    sample = Sample(features, design_matrix(people, features), told)
+    labels = np.array([truth[person] for person in people["person_id"].to_pylist()], dtype=str)
+    sample = Sample(features, design_matrix(people, features), labels)
     settings = workspace.classify
     limits = Thresholds(settings.min_confidence, settings.min_margin, settings.min_known)
     try:
@@ -296,8 +296,12 @@ def _check_named(only: Sequence[str], known: Sequence[str]) -> None:
 def _rules(session: Session, people: pa.Table, as_of: datetime) -> Any:
     """Segments by rule of the same people, "" for none."""
     definitions = replace(definitions_of(session.workspace, with_model=False), order=("rules",))
-    told = _told_by(definitions, session, session.warehouse.memtable(people), as_of)
-    return np.array([told.get(one, "") for one in people["person_id"].to_pylist()], dtype=str) if told else None
+    segments = _told_by(definitions, session, session.warehouse.memtable(people), as_of)
+    return (
+        np.array([segments.get(person, "") for person in people["person_id"].to_pylist()], dtype=str)
+        if segments
+        else None
+    )
 
 
 def _file(

@@ -184,16 +184,16 @@ def from_file(
     """
     grid = read_grid(path)
     who = None if respondent is None else grid.needed(respondent)
-    told = [grid.needed(name) for name in beside]
-    _refuse_named([*wanted, *told], path.stem, why)
+    headers = [grid.needed(name) for name in beside]
+    _refuse_named([*wanted, *headers], path.stem, why)
     names = [grid.needed(name) for name in wanted]
     notes: tuple[str, ...] = ()
     if not names:
-        names, notes = _harmless([h for h in grid.headers if h != who and h not in told], path.stem, why)
+        names, notes = _harmless([h for h in grid.headers if h != who and h not in headers], path.stem, why)
     people = _respondents(grid, who)
     columns = {name: grid.column(name) for name in names}
     items = _checked(lambda: survey_items(columns, most=most), grid.file, "Name the items with --item.")
-    beside_ = {name: _described(grid.column(name)) for name in told}
+    beside_ = {name: _described(grid.column(name)) for name in headers}
     made = Base(people, items, beside_, "survey", path.stem, notes=notes, words=words_of(items, columns))
     return replace(made, file=str(path), respondent=who or "")
 
@@ -210,16 +210,18 @@ def known_persons(control: Control, respondents: Sequence[str], connections: Col
         Respondent -> person id; of two respondents who are one person, the first.
     """
     keys = {
-        one: [email_key(address)] if (address := normalise_email(one)) else [f"{name}:{one}" for name in connections]
-        for one in respondents
+        person: [email_key(address)]
+        if (address := normalise_email(person))
+        else [f"{name}:{person}" for name in connections]
+        for person in respondents
     }
     linked = control.links.of_keys(key for named in keys.values() for key in named)
-    found: dict[str, str] = {}
-    for one, named in keys.items():
+    people: dict[str, str] = {}
+    for respondent, named in keys.items():
         persons = {linked[key] for key in named if key in linked}
-        if len(persons) == 1 and not persons & set(found.values()):
-            found[one] = persons.pop()
-    return found
+        if len(persons) == 1 and not persons & set(people.values()):
+            people[respondent] = persons.pop()
+    return people
 
 
 def _refuse_named(names: Sequence[str], survey: str, why: Sensitive) -> None:

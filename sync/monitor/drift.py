@@ -43,21 +43,25 @@ def population(session: Session, version: str) -> tuple[dict[str, Drift], list[s
     if newest is None or reference is None or newest.run_id == reference.run_id:
         return {}, []
     before, now = kept(reference), kept(newest)
-    found = {name: drift(one.counts, one.matched(now[name].counts)) for name, one in before.items() if name in now}
+    drifts = {
+        name: drift(distribution.counts, distribution.matched(now[name].counts))
+        for name, distribution in before.items()
+        if name in now
+    }
     first, last = reference.counts[RECORD], newest.counts[RECORD]
-    found["segment"] = drift(first["segments"], last["segments"])
-    return found, _sureness(first, last)
+    drifts["segment"] = drift(first["segments"], last["segments"])
+    return drifts, _sureness(first, last)
 
 
 def _sureness(first: Mapping[str, Any], last: Mapping[str, Any]) -> list[str]:
-    told = []
-    before, now = (ResponseCount(one["people"], one["segments"].get(UNCLASSIFIED, 0)) for one in (first, last))
+    sentences = []
+    before, now = (ResponseCount(record["people"], record["segments"].get(UNCLASSIFIED, 0)) for record in (first, last))
     if share_moved(before, now):
-        told.append(f"{now.rate:.0%} of people are unclassified, was {before.rate:.0%}.")
-    one, two = Spread(**first["confidence"]), Spread(**last["confidence"])
-    if mean_moved(one, two):
-        told.append(f"Mean confidence is {two.mean:.2f}, was {one.mean:.2f}.")
-    return told
+        sentences.append(f"{now.rate:.0%} of people are unclassified, was {before.rate:.0%}.")
+    earlier, two = Spread(**first["confidence"]), Spread(**last["confidence"])
+    if mean_moved(earlier, two):
+        sentences.append(f"Mean confidence is {two.mean:.2f}, was {earlier.mean:.2f}.")
+    return sentences
 
 
 def response_drift(newest_first: Sequence[CampaignResult]) -> list[str]:
@@ -71,16 +75,16 @@ def response_drift(newest_first: Sequence[CampaignResult]) -> list[str]:
         return []
     *earlier, newest = measured_so_far
     name, before = newest_first[0].name, len(earlier)
-    told = [_changed(one, name, before) for one in responses(_pooled(earlier), newest) if one.stands]
+    sentences = [_changed(counts, name, before) for counts in responses(_pooled(earlier), newest) if counts.stands]
     first, *later = measured_so_far
     for persona, reference in first.items():
-        place = slow_change(reference, [one[persona] for one in later if persona in one])
+        place = slow_change(reference, [counts[persona] for counts in later if persona in counts])
         if place is not None:
-            told.append(
+            sentences.append(
                 f"{persona}: click rate has drifted since {newest_first[-1].name} ({reference.rate:.1%} of "
                 f"{reference.people:,} people), over {len(later)} campaigns."
             )
-    return told
+    return sentences
 
 
 def lifted(session: Session) -> list[str]:
@@ -91,10 +95,10 @@ def lifted(session: Session) -> list[str]:
     Returns:
         Empty before the second experiment with a holdout.
     """
-    found = [
+    estimates = [
         (experiment.name, _effects(session, experiment.name)) for experiment in session.workspace.experiments.values()
     ]
-    held = [(name, effects) for name, effects in found if effects]
+    held = [(name, effects) for name, effects in estimates if effects]
     if len(held) < 2:  # noqa: PLR2004 - a change has a before
         return []
     *earlier, (name, newest) = held
@@ -115,8 +119,10 @@ def _effects(session: Session, name: str) -> dict[str, Estimate]:
     except FixSettingsError:  # nobody is in it yet
         return {}
     best = None if lift.broken else supported(lift.comparisons)
-    told = best.personas if best else ()
-    return {one.persona: Estimate(one.difference, one.variance) for one in told if one.verdict != "nobody"}
+    effects = best.personas if best else ()
+    return {
+        effect.persona: Estimate(effect.difference, effect.variance) for effect in effects if effect.verdict != "nobody"
+    }
 
 
 def _changed(response_drift: ResponseDrift, newest: str, campaigns: int) -> str:
@@ -130,18 +136,18 @@ def _changed(response_drift: ResponseDrift, newest: str, campaigns: int) -> str:
 
 
 def _clicks(rows: Sequence[Any]) -> dict[str, ResponseCount]:
-    found: dict[str, ResponseCount] = {}
+    counts: dict[str, ResponseCount] = {}
     for row in rows:
         if row.persona != BEFORE_ANY and row.delivered:
-            before = found.get(row.persona, ResponseCount(0, 0))
-            found[row.persona] = ResponseCount(before.people + row.delivered, before.answers + row.clicked)
-    return found
+            before = counts.get(row.persona, ResponseCount(0, 0))
+            counts[row.persona] = ResponseCount(before.people + row.delivered, before.answers + row.clicked)
+    return counts
 
 
 def _pooled(several: Sequence[Mapping[str, ResponseCount]]) -> dict[str, ResponseCount]:
-    found: dict[str, ResponseCount] = {}
-    for one in several:
-        for persona, answers in one.items():
-            before = found.get(persona, ResponseCount(0, 0))
-            found[persona] = ResponseCount(before.people + answers.people, before.answers + answers.answers)
-    return found
+    totals: dict[str, ResponseCount] = {}
+    for counts in several:
+        for persona, answers in counts.items():
+            before = totals.get(persona, ResponseCount(0, 0))
+            totals[persona] = ResponseCount(before.people + answers.people, before.answers + answers.answers)
+    return totals

@@ -35,8 +35,8 @@ def migration(session: Session, before: datetime, after: datetime) -> Overlap:
         raise FixSettingsError(f"{before:%Y-%m-%d %H:%M} is not before {after:%Y-%m-%d %H:%M}.", fix="Swap them.")
     first, second = (session.warehouse.as_of(ASSIGNMENTS.name, moment) for moment in (before, after))
     there = second.semi_join(active_people(session, at=after), "person_id")
-    told = there.select("person_id", there="segment")
-    both = first.select("person_id", here="segment").inner_join(told, "person_id")
+    segments = there.select("person_id", there="segment")
+    both = first.select("person_id", here="segment").inner_join(segments, "person_id")
     rows = both.group_by("here", "there").aggregate(people=both.count()).to_pyarrow().to_pylist()
     if not rows:
         raise FixSettingsError(f"Nobody was assigned at {before:%Y-%m-%d %H:%M} UTC.", fix=_first_assigned(session))

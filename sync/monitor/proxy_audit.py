@@ -51,7 +51,7 @@ class Audited:
     @property
     def verdict(self) -> str:
         """The gravest of all: "ok", "warn" or "block"."""
-        verdicts: list[str] = [one.verdict for one in (*self.by_segment, *self.by_everything)]
+        verdicts: list[str] = [separation.verdict for separation in (*self.by_segment, *self.by_everything)]
         verdicts += [offer.verdict for offer in self.offers]
         return max(verdicts, key=RANKS.index, default="ok")
 
@@ -76,9 +76,9 @@ def audit(session: Session, file: Path, *, flag: str | None = None, sheet: str |
     address = grid.needed("email")
     column = _flag_column(grid, address, flag)
     links = session.control.links.mapping()
-    told, strangers = _flags(grid, address, column, links)
-    segments = _segments(session, told)
-    flags = {person: told[person] for person in sorted(segments)}
+    labels, strangers = _flags(grid, address, column, links)
+    segments = _segments(session, labels)
+    flags = {person: labels[person] for person in sorted(segments)}
     groups = _groups(grid.file, column, list(flags.values()))
     traits = _traits(session, session.now(), list(flags))
     own: dict[str, Sequence[Any]] = {"segment": [segments[person] for person in flags]}
@@ -102,7 +102,7 @@ def _flag_column(grid: Grid, address: str, flag: str | None) -> str:
 
 
 def _flags(grid: Grid, address: str, column: str, links: Mapping[str, str]) -> tuple[dict[str, str], int]:
-    told: dict[str, str] = {}
+    flags: dict[str, str] = {}
     strangers = 0
     for number, who, value in zip(grid.numbers, grid.column(address), grid.column(column), strict=True):
         if is_no_answer(value):
@@ -111,18 +111,18 @@ def _flags(grid: Grid, address: str, column: str, links: Mapping[str, str]) -> t
         person = links.get(email_key(normal)) if normal else None
         if person is None:
             strangers += 1
-        elif told.setdefault(person, value.casefold()) != value.casefold():
+        elif flags.setdefault(person, value.casefold()) != value.casefold():
             raise FixSettingsError(
                 f"{grid.file}, row {number}: {column!r} differs from an earlier row of the same person.",
                 fix="Keep one of the rows.",
             )
-    return told, strangers
+    return flags, strangers
 
 
-def _segments(session: Session, told: Mapping[str, str]) -> dict[str, str | None]:
+def _segments(session: Session, flags: Mapping[str, str]) -> dict[str, str | None]:
     table = assigned_people(session).select("person_id", "segment")
     rows = table.to_pyarrow().to_pylist()
-    return {row["person_id"]: row["segment"] for row in rows if row["person_id"] in told}
+    return {row["person_id"]: row["segment"] for row in rows if row["person_id"] in flags}
 
 
 def _groups(file: str, column: str, values: Sequence[str]) -> dict[str, int]:
@@ -133,7 +133,7 @@ def _groups(file: str, column: str, values: Sequence[str]) -> dict[str, int]:
             fix="Use a flag with a few groups, such as yes and no.",
         )
     large = [group for group, people in groups.items() if people >= LEAST]
-    if len(groups) < 2 or not large or len(values) - max(groups[one] for one in large) < LEAST:  # noqa: PLR2004
+    if len(groups) < 2 or not large or len(values) - max(groups[group] for group in large) < LEAST:  # noqa: PLR2004
         counted = ", ".join(f"{group}: {people}" for group, people in groups.items()) or "nobody"
         raise FixSettingsError(
             f"{file}: {column!r} needs at least two groups of {LEAST} assigned people ({counted}).",

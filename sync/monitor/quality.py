@@ -65,7 +65,7 @@ class Judged:
         lights += ["red" for _ in self.stale]
         lights += ["amber" for drift in self.drifts.values() if drift.alarm or drift.share_new >= NEW_SHARE]
         lights += ["amber" for _ in (*self.faults, *self.concept)]
-        lights += ["amber" for one in self.structural if one.found.segment_anew]
+        lights += ["amber" for check in self.structural if check.result.segment_anew]
         return worst(lights)
 
 
@@ -103,17 +103,17 @@ def faults(session: Session) -> list[DataFault]:
         One per table and kind of fault, each with an example and the fix.
     """
     warehouse = session.warehouse
-    found: list[DataFault] = []
+    problems: list[DataFault] = []
     for name in (CONTACTS.name, ORDERS.name, DELIVERIES.name, ENGAGEMENTS.name, SURVEY_ANSWERS.name):
-        found += moment_faults(name, _row(moment_figures(warehouse.current(name), MOMENTS[name], session.now())))
-    found += amount_faults(_row(amount_figures(warehouse.current(ORDERS.name))))
+        problems += moment_faults(name, _row(moment_figures(warehouse.current(name), MOMENTS[name], session.now())))
+    problems += amount_faults(_row(amount_figures(warehouse.current(ORDERS.name))))
     contacts = warehouse.current(CONTACTS.name)
     contacts = contacts.filter(contacts.state == "active")
     mapped = list(session.workspace.catalogue.mapped.values())
     if mapped:
-        found += unreadable_faults(_row(unreadable_figures(contacts, mapped)), mapped)
+        problems += unreadable_faults(_row(unreadable_figures(contacts, mapped)), mapped)
     twice = duplicate_figures(contacts, session.links())
-    return found + duplicate_faults(*(int(_row(table)["n"] or 0) for table in twice))
+    return problems + duplicate_faults(*(int(_row(table)["n"] or 0) for table in twice))
 
 
 def stale_streams(session: Session) -> list[str]:
@@ -122,12 +122,12 @@ def stale_streams(session: Session) -> list[str]:
     Returns:
         Empty while every stream is younger than the guardrail's limit.
     """
-    oldest, told = session.now() - max_age(session), []
+    oldest, sentences = session.now() - max_age(session), []
     for line in freshness(session.workspace.connections, session.control.cursors):
         if line.at is not None and line.at < oldest:
             step = "results" if line.stream in {"campaigns", "activity"} else "pull"
             hours = (session.now() - line.at).total_seconds() / 3600
-            told.append(
+            sentences.append(
                 f"{line.connection}: {line.stream} were last pulled {hours:,.0f} hours ago; run `personasync {step}`."
             )
-    return told
+    return sentences

@@ -32,7 +32,7 @@ class Held:
     """The stability check of one accepted proposal."""
 
     proposal: str
-    found: Structure
+    result: Structure
 
     def sentences(self) -> list[str]:
         """Return the change and its fix; none while the segments are stable.
@@ -41,8 +41,8 @@ class Held:
             One sentence with its fix, or none.
         """
         fix = f"Run `personasync discover --name {self.proposal}` again, and check `personasync overlap`."
-        told = self.found.sentences()
-        return [f"Segments of {self.proposal!r}: {'; '.join(told)}. {fix}"] if told else []
+        sentences = self.result.sentences()
+        return [f"Segments of {self.proposal!r}: {'; '.join(sentences)}. {fix}"] if sentences else []
 
 
 def item_traits(session: Session, made: ProposalPart) -> list[str] | None:
@@ -61,8 +61,8 @@ def item_traits(session: Session, made: ProposalPart) -> list[str] | None:
     else:
         own = {trait.item: trait.name for trait in catalogue.surveyed.values() if trait.survey == made.survey}
         names = [own.get(item, "") for item in made.base]
-    found = [name for name in names if name in catalogue.traits and catalogue.traits[name].type == "number"]
-    return found if len(found) == len(names) else None
+    traits = [name for name in names if name in catalogue.traits and catalogue.traits[name].type == "number"]
+    return traits if len(traits) == len(names) else None
 
 
 def held(session: Session) -> list[Held]:
@@ -78,14 +78,14 @@ def held(session: Session) -> list[Held]:
     """
     directory = session.workspace.directory
     names = sorted(path.name.removesuffix(ACCEPTED) for path in (directory / FOLDER).glob(f"*{ACCEPTED}"))
-    found = []
+    checks = []
     for name in names:
         file = load(directory, name)
         before, traits = _before(file), item_traits(session, file.proposal)
         if before is not None and traits is not None:
             structure = _structure(session, file.proposal, before, traits)
-            found += [Held(name, structure)] if structure is not None else []
-    return found
+            checks += [Held(name, structure)] if structure is not None else []
+    return checks
 
 
 def _before(file: ProposalFile) -> Before | None:
@@ -129,8 +129,8 @@ def _people(session: Session, made: ProposalPart, traits: Sequence[str], enough:
         fresh = table.semi_join(since, "person_id").order_by("person_id").to_pyarrow()
         if fresh.num_rows >= enough:
             return fresh
-    found: pa.Table = table.order_by("person_id").to_pyarrow()
-    return found
+    people: pa.Table = table.order_by("person_id").to_pyarrow()
+    return people
 
 
 def _answered_since(session: Session, made: ProposalPart) -> Any:

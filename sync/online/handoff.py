@@ -48,14 +48,15 @@ def import_service_results(session: Session) -> int:
     while waiting := session.control.people.waiting(*((sys.maxsize,) if session.copied else ())):
         into = session.control.links.merged()
         rows = [
-            {**as_assignment(one.assignment), "person_id": into.get(one.person_id, one.person_id)} for one in waiting
+            {**as_assignment(decision.assignment), "person_id": into.get(decision.person_id, decision.person_id)}
+            for decision in waiting
         ]
         table = pa.Table.from_pylist(rows, schema=ASSIGNMENTS.columns)
-        recorded = pa.array([one.recorded_at for one in waiting], TIME)
+        recorded = pa.array([decision.recorded_at for decision in waiting], TIME)
         count += session.warehouse.take_over(ASSIGNMENTS.name, table.append_column("recorded_at", recorded))
         if session.copied:
             return count  # whoever holds the warehouse takes them
-        entries = [one.entry for one in waiting]
+        entries = [decision.entry for decision in waiting]
         session.control.people.taken(entries, forget_before=session.now() - KEPT)
     return count
 
@@ -93,7 +94,7 @@ def overtaken_persons(session: Session, since: datetime) -> set[str]:
     if not newer:
         return newer
     into = session.control.links.merged()
-    return newer | {old for old, new in into.items() if new in newer} | {into.get(one, one) for one in newer}
+    return newer | {old for old, new in into.items() if new in newer} | {into.get(person, person) for person in newer}
 
 
 def look_again(session: Session, sent: Sequence[Change], *, since: datetime, run_id: str) -> None:
@@ -142,8 +143,8 @@ def publish_people(session: Session, people: Table, as_of: datetime, *, but: Col
     untouched = known_better - set(but)
     written = 0
     for batch in _people(session, people, as_of):
-        present |= {one["person_id"] for one in batch}
-        rows = [_row(session, one, as_of) for one in batch if one["person_id"] not in untouched]
+        present |= {person["person_id"] for person in batch}
+        rows = [_row(session, person, as_of) for person in batch if person["person_id"] not in untouched]
         written += session.control.people.publish(row for row in rows if before.get(row.person_id) != row.digest)
     session.control.people.withdraw(before.keys() - present - known_better)
     counts = {f"contacts {name}": str(count) for name, count in _contacts(session).items()}
@@ -155,9 +156,9 @@ def publish_people(session: Session, people: Table, as_of: datetime, *, but: Col
 def _people(session: Session, people: Table, as_of: datetime) -> Iterator[list[dict[str, Any]]]:
     """Yield persons with their traits, their assignment, and the contacts that no platform can be asked for."""
     assignments = session.warehouse.current(ASSIGNMENTS.name)
-    told = assignments.rename({f"given_{name}": name for name in ASSIGNMENTS.columns.names if name != "person_id"})
+    decisions = assignments.rename({f"given_{name}": name for name in ASSIGNMENTS.columns.names if name != "person_id"})
     filed = _unasked(session)
-    joined = people.left_join(told, "person_id").drop("person_id_right")
+    joined = people.left_join(decisions, "person_id").drop("person_id_right")
     copied = copies(session)
     if copied is not None:
         joined = joined.left_join(copied, "person_id").drop("person_id_right")
@@ -180,26 +181,26 @@ def _unasked(session: Session) -> dict[str, list[dict[str, Any]]]:
         contacts = session.warehouse.current(CONTACTS.name)
         rows += contacts.filter(contacts.connection.isin(files)).to_pyarrow().to_pylist()
     links = session.control.links.of_keys(platform_key(row["connection"], row["platform_id"]) for row in rows)
-    found: dict[str, list[dict[str, Any]]] = {}
+    records: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         person = links.get(platform_key(row["connection"], row["platform_id"]))
         if person is not None:
-            found.setdefault(person, []).append(_plain(row))
-    return found
+            records.setdefault(person, []).append(_plain(row))
+    return records
 
 
-def _row(session: Session, one: Mapping[str, Any], as_of: datetime) -> Published:
-    base = kept_traits(one, session.workspace.catalogue, as_of)
-    if one["contacts"]:
-        base["contacts"] = one["contacts"]
-    if one.get("copy_of") is not None:
-        base["copy_of"] = one["copy_of"]
-    base |= {name: one[name] for name in NEXT if one.get(name) is not None}
-    given = {name: one[f"given_{name}"] for name in ASSIGNMENTS.columns.names if name != "person_id"}
-    assignment = {"person_id": one["person_id"], **_plain(given)} if given["as_of"] is not None else None
-    told = json.dumps([base, assignment], sort_keys=True)
-    digest = hashlib.sha256(told.encode()).hexdigest()[:32]
-    return Published(one["person_id"], base, assignment, digest, as_of)
+def _row(session: Session, person: Mapping[str, Any], as_of: datetime) -> Published:
+    base = kept_traits(person, session.workspace.catalogue, as_of)
+    if person["contacts"]:
+        base["contacts"] = person["contacts"]
+    if person.get("copy_of") is not None:
+        base["copy_of"] = person["copy_of"]
+    base |= {name: person[name] for name in NEXT if person.get(name) is not None}
+    given = {name: person[f"given_{name}"] for name in ASSIGNMENTS.columns.names if name != "person_id"}
+    assignment = {"person_id": person["person_id"], **_plain(given)} if given["as_of"] is not None else None
+    text = json.dumps([base, assignment], sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:32]
+    return Published(person["person_id"], base, assignment, digest, as_of)
 
 
 def _contacts(session: Session) -> Counter[str]:

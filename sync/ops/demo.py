@@ -166,9 +166,9 @@ def _preview(session: Session) -> tuple[Preview, Path]:
     """The mail of each persona side by side, as it went out."""
     folder = session.workspace.directory
     (folder / "mail.html").write_text(INDIVIDUAL, "utf-8")
-    found = preview(session, folder / "mail.html")
-    (folder / "preview.html").write_text(found.page(), "utf-8")
-    return found, folder / "preview.html"
+    sample = preview(session, folder / "mail.html")
+    (folder / "preview.html").write_text(sample.page(), "utf-8")
+    return sample, folder / "preview.html"
 
 
 def _personalize(directory: Path) -> None:
@@ -328,7 +328,7 @@ def _shown(
         "step_requests": first.requests,
         "report": str(report),
         "preview": str(seen[1]),
-        "preview_fallbacks": {one.title: dict(one.fallbacks) for one in seen[0].shown},
+        "preview_fallbacks": {mail.title: dict(mail.fallbacks) for mail in seen[0].shown},
     }
     rows = [
         ("Contacts on both platforms", f"{contacts:,}"),

@@ -48,15 +48,15 @@ def examine(session: Session, *, only: str | None = None) -> list[tuple[str, Fin
 
 
 def _connection(session: Session, name: str) -> list[Finding]:
-    found: list[Finding] = []
+    findings: list[Finding] = []
     try:
         connector = session.connector(name)
-        found += connector.check()
-        if connector.pushes and not any(finding.state == "fail" for finding in found):
-            found += [finding for check in CHECKS for finding in _settled(session, name, check)]
+        findings += connector.check()
+        if connector.pushes and not any(finding.state == "fail" for finding in findings):
+            findings += [finding for check in CHECKS for finding in _settled(session, name, check)]
     except PersonasyncError as error:
-        found.append(Finding("settings", "fail", str(error)))
-    return list(dict.fromkeys(found))
+        findings.append(Finding("settings", "fail", str(error)))
+    return list(dict.fromkeys(findings))
 
 
 def _settled(session: Session, name: str, check: Check) -> Sequence[Finding]:
@@ -70,7 +70,7 @@ def _settled(session: Session, name: str, check: Check) -> Sequence[Finding]:
 def _properties(session: Session, name: str) -> list[Finding]:
     """Whether each property that traits read is there."""
     lacking = unknown_properties(session, session.connector(name))
-    return [Finding("properties", "fail", f"{told}.", FIX) for told in lacking]
+    return [Finding("properties", "fail", f"{sentence}.", FIX) for sentence in lacking]
 
 
 def _fields(session: Session, name: str) -> list[Finding]:
@@ -83,14 +83,14 @@ def _fields(session: Session, name: str) -> list[Finding]:
 
 def _undefined(session: Session, name: str) -> list[Finding]:
     """Tags, lists and fields that were ours, that no definition names any more, and that are there still."""
-    connector, found = session.connector(name), []
+    connector, findings = session.connector(name), []
     groups = session.undefined_groups(name)
     absent = {step.name for step in connector.missing((), groups)} if groups else set()
     present = [group for group in groups if group not in absent]
     ours, others = _members(session, name, present) if present else (Counter[str](), Counter[str]())
     for group in present:
         left = f"{ours[group]:,} contacts that personasync added and {others[group]:,} that others added"
-        found.append(
+        findings.append(
             Finding(
                 "groups",
                 "warn",
@@ -101,7 +101,7 @@ def _undefined(session: Session, name: str) -> list[Finding]:
         )
     fields = session.control.ledger.undefined(name, "field", session.workspace.owned(name, session.manifest))
     known = connector.fields() if fields else {}
-    found += [
+    findings += [
         Finding(
             "fields",
             "warn",
@@ -111,7 +111,7 @@ def _undefined(session: Session, name: str) -> list[Finding]:
         for field in fields
         if field in known
     ]
-    return found
+    return findings
 
 
 def _members(session: Session, name: str, groups: Sequence[str]) -> tuple[Counter[str], Counter[str]]:
@@ -119,7 +119,9 @@ def _members(session: Session, name: str, groups: Sequence[str]) -> tuple[Counte
     members = session.warehouse.current(MEMBERSHIPS.name)
     rows = members.filter(members.connection == name, members.member, members.group_name.isin(list(groups)))
     made = session.control.ledger.groups_made().to_pylist()
-    mine = {(one["group_name"], one["platform_id"]) for one in made if one["connection"] == name}
+    mine = {
+        (membership["group_name"], membership["platform_id"]) for membership in made if membership["connection"] == name
+    }
     ours, others = Counter[str](), Counter[str]()
     for row in rows.select("group_name", "platform_id").to_pyarrow().to_pylist():
         (ours if (row["group_name"], row["platform_id"]) in mine else others)[row["group_name"]] += 1
@@ -128,20 +130,20 @@ def _members(session: Session, name: str, groups: Sequence[str]) -> tuple[Counte
 
 def _personas(session: Session, name: str) -> list[Finding]:
     """Whether each of our personas is one of the platform's own, where those are written."""
-    found = []
+    findings = []
     for field in co_owned_fields(session, name):
         offered, personas = field_options(session.connector(name), field), session.workspace.personas
-        found += [
+        findings += [
             Finding("personas", "warn", unmatched_persona.message, unmatched_persona.fix)
             for unmatched_persona in unmatched_personas(personas, offered, field, name)
         ]
         try:
             resolved(personas, offered, name)
         except FixSettingsError as error:
-            found.append(Finding("personas", "fail", error.what, error.fix))
-        if not found:
-            found.append(Finding("personas", "ok", f"Every persona matches an option of {field}."))
-    return found
+            findings.append(Finding("personas", "fail", error.what, error.fix))
+        if not findings:
+            findings.append(Finding("personas", "ok", f"Every persona matches an option of {field}."))
+    return findings
 
 
 def _clock(session: Session, name: str) -> list[Finding]:
@@ -149,8 +151,8 @@ def _clock(session: Session, name: str) -> list[Finding]:
     apart = abs(session.connector(name).now() - session.now())
     if apart > CLOCKS_APART:
         minutes = apart.total_seconds() / 60
-        told = f"This machine's clock is off by {minutes:.0f} minutes."
-        return [Finding("clock", "warn", told, "Synchronize this machine's clock (NTP).")]
+        message = f"This machine's clock is off by {minutes:.0f} minutes."
+        return [Finding("clock", "warn", message, "Synchronize this machine's clock (NTP).")]
     return [Finding("clock", "ok", "Clock in sync.")]
 
 
@@ -160,29 +162,29 @@ CHECKS: tuple[Check, ...] = (_properties, _fields, _undefined, _personas, _clock
 
 def _workspace(session: Session) -> list[Finding]:
     workspace = session.workspace
-    found = [
+    findings = [
         Finding(
             "files", "ok", f"{workspace.name}: {len(workspace.segments)} segments, {len(workspace.personas)} personas."
         )
     ]
     if not workspace.segments:
-        found.append(Finding("segments", "warn", "No segments defined.", "Add one to segments.toml."))
-    found += [Finding("personas", "warn", remark, "Reword it.") for remark in workspace.remarks]
-    found += [
+        findings.append(Finding("segments", "warn", "No segments defined.", "Add one to segments.toml."))
+    findings += [Finding("personas", "warn", remark, "Reword it.") for remark in workspace.remarks]
+    findings += [
         Finding("experiments", "fail", str(error).removesuffix(error.fix).strip(), error.fix)
         for error in edited_experiments(session)
     ]
-    found += [
+    findings += [
         Finding("creepy", "warn", f"{concern.place}: {concern.message}", concern.fix)
         for concern in creepiness.of_settings(session)
     ]
-    found += _facts(session)
-    found += _people(session)
-    found += _data(session)
+    findings += _facts(session)
+    findings += _people(session)
+    findings += _data(session)
     unsettled = session.control.ledger.unsettled()
     if unsettled:
         waiting = sum(len(changes) for changes in unsettled.values())
-        found.append(
+        findings.append(
             Finding(
                 "ledger",
                 "warn",
@@ -190,7 +192,7 @@ def _workspace(session: Session) -> list[Finding]:
                 "Run `personasync pull` and `personasync plan`; unconfirmed changes are planned again.",
             )
         )
-    return found
+    return findings
 
 
 def _people(session: Session) -> list[Finding]:
@@ -198,39 +200,43 @@ def _people(session: Session) -> list[Finding]:
     count = unlinked(session.warehouse, session.control)
     if not count:
         return []
-    told = f"{count:,} active contacts are not linked to a person and get no persona."
-    return [Finding("people", "fail", told, "Run `personasync pull`; if that doesn't help, `personasync pull --full`.")]
+    message = f"{count:,} active contacts are not linked to a person and get no persona."
+    return [
+        Finding("people", "fail", message, "Run `personasync pull`; if that doesn't help, `personasync pull --full`.")
+    ]
 
 
 def _facts(session: Session) -> list[Finding]:
     """Personas whose story rests on facts that are too old, or on another segment, or whose picture is not there."""
-    found = [
+    findings = [
         Finding("personas", "warn", f"{reason[:1].upper()}{reason[1:]}.", f"Run `personasync personas draft {slug}`.")
         for slug, reason in persona_drafts.stale_personas(session)
     ]
     for slug, persona in session.workspace.personas.items():
         if persona.picture and not picture(session.workspace.directory, persona.picture):
             fix = "Put a .png, .jpg or .svg file of up to 1 MB into the workspace folder."
-            found.append(Finding("personas", "warn", f"{slug}: {persona.picture!r} can't be used.", fix))
-    return found
+            findings.append(Finding("personas", "warn", f"{slug}: {persona.picture!r} can't be used.", fix))
+    return findings
 
 
 def _data(session: Session) -> list[Finding]:
     """What may not decide, or has changed; the traits themselves are not measured, `personasync quality` does that."""
-    found = [
+    findings = [
         Finding("data", "fail", f"{breach.message} {REFUSED}", DAILY) for breach in fitness.too_old_connections(session)
     ]
-    found += [Finding("data", "warn", sentence) for sentence in quality.stale_streams(session)] if not found else []
-    found += [
+    findings += (
+        [Finding("data", "warn", sentence) for sentence in quality.stale_streams(session)] if not findings else []
+    )
+    findings += [
         Finding("data", "warn", f"{data_fault.table}: {data_fault.what}.", data_fault.fix)
         for data_fault in quality.faults(session)
     ]
     try:
-        drifts, told = drifting.population(session, definitions_of(session.workspace).version)
+        drifts, sentences = drifting.population(session, definitions_of(session.workspace).version)
     except PersonasyncError as error:
-        return [*found, Finding("model", "fail", str(error))]
+        return [*findings, Finding("model", "fail", str(error))]
     moved = [name for name, drift in drifts.items() if drift.alarm]
     fix = "Check `personasync quality`; if the drift persists, run `personasync fit` or `discover` again."
     if moved:
-        found.append(Finding("drift", "warn", f"Drift detected in: {', '.join(moved)}.", fix))
-    return found + [Finding("drift", "warn", sentence, fix) for sentence in told]
+        findings.append(Finding("drift", "warn", f"Drift detected in: {', '.join(moved)}.", fix))
+    return findings + [Finding("drift", "warn", sentence, fix) for sentence in sentences]

@@ -52,9 +52,9 @@ def workspace_status(session: Stores) -> Status:
         "unsettled": unsettled,
         "last_write": {"run": newest.run_id, "state": state_name(newest.state), **newest.counts} if newest else None,
     }
-    told = f"Newest plan {plan.plan_id}: {state_name(plan.state)}, {plan.changes:,} changes." if plan else NO_PLAN
+    summary = f"Newest plan {plan.plan_id}: {state_name(plan.state)}, {plan.changes:,} changes." if plan else NO_PLAN
     waiting = f"{unsettled:,} changes are not confirmed yet; the next apply checks them." if unsettled else ALL_SETTLED
-    sentences = [told, waiting]
+    sentences = [summary, waiting]
     if newest and "predicted_minutes" in newest.counts:
         took, least = newest.counts.get("seconds", 0), 60 * newest.counts["predicted_minutes"]
         sentences.append(f"The last apply took {duration(took)}; the estimate was {duration(least)}.")
@@ -92,8 +92,8 @@ class Past:
 
 def past(session: Recording, *, limit: int, service: bool) -> list[Past]:
     """Return the newest runs, newest first; those of the webhook service only where *service* asks for them."""
-    found = session.control.runs.newest(limit, but=None if service else "serve")
-    return [Past(run, _state(session, run)) for run in found]
+    runs = session.control.runs.newest(limit, but=None if service else "serve")
+    return [Past(run, _state(session, run)) for run in runs]
 
 
 def past_run(session: Recording, run_id: str) -> Past:

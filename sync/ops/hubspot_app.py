@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sync.workspace.manifest import ActionFacts, ConnectorFacts, Plugin
+from sync.workspace.manifest import ActionSpec, ConnectorSpec, Plugin
 
 PLATFORM_VERSION = "2026.03"
 AT_A_TIME = 10  # HubSpot's own default
@@ -18,26 +18,26 @@ Document = dict[str, Any]
 
 
 def project_files(
-    plugin: Plugin, facts: ConnectorFacts, *, webhook_url: str, action_url: str, properties: Sequence[str]
+    plugin: Plugin, spec: ConnectorSpec, *, webhook_url: str, action_url: str, properties: Sequence[str]
 ) -> Mapping[str, Document]:
     """Return every file of the project by its path.
 
     Args:
         plugin: Whose name the app has.
-        facts: HubSpot's in plugin.toml: scopes, webhooks and the action.
+        spec: HubSpot's in plugin.toml: scopes, webhooks and the action.
         webhook_url: Where events shall go.
         action_url: What workflows shall call.
         properties: Contact properties beyond those of plugin.toml whose changes shall be told.
     """
     files: dict[str, Document] = {
         "hsproject.json": {"name": plugin.name, "srcDir": "src", "platformVersion": PLATFORM_VERSION},
-        "src/app/app-hsmeta.json": _part(plugin.name, "app", _app(plugin, facts)),
+        "src/app/app-hsmeta.json": _part(plugin.name, "app", _app(plugin, spec)),
         "src/app/webhooks/webhooks-hsmeta.json": _part(
-            "webhooks", "webhooks", _webhooks(facts, webhook_url, properties)
+            "webhooks", "webhooks", _webhooks(spec, webhook_url, properties)
         ),
     }
-    if facts.action is not None:
-        action = facts.action
+    if spec.action is not None:
+        action = spec.action
         path = f"src/app/workflow-actions/{action.uid.replace('_', '-')}-hsmeta.json"
         files[path] = _part(action.uid, "workflow-action", _action(action, action_url))
     return files
@@ -47,27 +47,27 @@ def _part(uid: str, kind: str, config: Document) -> Document:
     return {"uid": uid, "type": kind, "config": config}
 
 
-def _app(plugin: Plugin, facts: ConnectorFacts) -> Document:
+def _app(plugin: Plugin, spec: ConnectorSpec) -> Document:
     return {
         "name": plugin.title,
         "description": plugin.description,
         "distribution": "private",
         "auth": {
             "type": "static",
-            "requiredScopes": ["oauth", *(scope.name for scope in facts.scopes)],
+            "requiredScopes": ["oauth", *(scope.name for scope in spec.scopes)],
             "optionalScopes": [],
             "conditionallyRequiredScopes": [],
         },
-        "permittedUrls": {"fetch": [facts.base_url], "iframe": [], "img": []},
+        "permittedUrls": {"fetch": [spec.base_url], "iframe": [], "img": []},
     }
 
 
-def _webhooks(facts: ConnectorFacts, url: str, properties: Sequence[str]) -> Document:
-    told = [(webhook.type, webhook.property) for webhook in facts.webhooks]
-    told += [("object.propertyChange", name) for name in properties]
+def _webhooks(spec: ConnectorSpec, url: str, properties: Sequence[str]) -> Document:
+    events = [(webhook.type, webhook.property) for webhook in spec.webhooks]
+    events += [("object.propertyChange", name) for name in properties]
     objects: list[Document] = []
     hub: list[Document] = []
-    for kind, name in dict.fromkeys(told):
+    for kind, name in dict.fromkeys(events):
         entry: Document = {"subscriptionType": kind, "active": True}
         if kind.startswith("object."):
             entry["objectType"] = "contact"
@@ -78,7 +78,7 @@ def _webhooks(facts: ConnectorFacts, url: str, properties: Sequence[str]) -> Doc
     return {"settings": settings, "subscriptions": {"crmObjects": objects, "legacyCrmObjects": [], "hubEvents": hub}}
 
 
-def _action(action: ActionFacts, url: str) -> Document:
+def _action(action: ActionSpec, url: str) -> Document:
     outputs = [{"typeDefinition": {"name": name, "type": "string", "fieldType": "text"}} for name in action.outputs]
     labels = {
         "actionName": action.name,

@@ -147,10 +147,10 @@ def _mails(
     if tag is not None and experiment is not None:
         raise FixSettingsError("--tag and --experiment exclude each other.", fix="Give one of them.")
     if experiment is not None:
-        found = _experiment(workspace, experiment)
-        arms = [arm for arm in found.arms if arm in found.groups]
+        trial = _experiment(workspace, experiment)
+        arms = [arm for arm in trial.arms if arm in trial.groups]
         texts = {arm: GENERIC if place == 0 and html is None else html or PERSONAL for place, arm in enumerate(arms)}
-        return [(f"variant {arm!r}", _tag(tags, found.groups[arm]), texts[arm]) for arm in arms]
+        return [(f"variant {arm!r}", _tag(tags, trial.groups[arm]), texts[arm]) for arm in arms]
     if tag is not None:
         return [(f"tag {_tag(tags, tag)!r}", _tag(tags, tag), html or PERSONAL)]
     return [("the whole audience", None, html or PERSONAL)]
@@ -216,10 +216,10 @@ def _answering(directory: Path, url: str) -> Iterator[None]:
 
 def _known(directory: Path) -> dict[str, Any]:
     try:
-        found = json.loads((directory / TRIAL).read_text("utf-8"))
+        document = json.loads((directory / TRIAL).read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return document if isinstance(document, dict) else {}
 
 
 def _note(directory: Path, known: Mapping[str, Any]) -> None:

@@ -35,9 +35,9 @@ def missing_webhooks(session: Session, name: str) -> list[SetupStep]:
         detail = f"the HubSpot app that sends events to {serve.public_url}{HUBSPOT}, for `hs project upload`"
         return [SetupStep(name, "write_files", PROJECT, detail)]
     if kind == "mailchimp" and _ours(session, name, serve) is None:
-        facts = session.manifest.connectors[kind]
-        told, by = ", ".join(webhook.type for webhook in facts.webhooks), ", ".join(facts.webhook_sources)
-        return [SetupStep(name, "add_webhook", _shown(serve), f"for {told} by {by}")]
+        spec = session.manifest.connectors[kind]
+        events, by = ", ".join(webhook.type for webhook in spec.webhooks), ", ".join(spec.webhook_sources)
+        return [SetupStep(name, "add_webhook", _shown(serve), f"for {events} by {by}")]
     return []
 
 
@@ -58,9 +58,9 @@ def register_webhook(session: Session, step: SetupStep) -> str:
         return (
             f"Next, run `hs project upload` in {PROJECT}, then set [serve] hubspot_secret to the app's client secret."
         )
-    facts = session.manifest.connectors[session.workspace.connections[step.connection].connector]
+    spec = session.manifest.connectors[session.workspace.connections[step.connection].connector]
     webhook = Webhook(
-        _mailchimp_url(session, serve), tuple(webhook.type for webhook in facts.webhooks), facts.webhook_sources
+        _mailchimp_url(session, serve), tuple(webhook.type for webhook in spec.webhooks), spec.webhook_sources
     )
     try:
         secret = session.connector(step.connection).add_webhook(webhook)
@@ -80,8 +80,8 @@ def findings(session: Session, name: str) -> list[Finding]:
     if not serve.public_url:
         fix = f"Set public_url in [serve] of {MAIN}, then run `personasync setup`."
         return [Finding("webhooks", "warn", "The public URL of the webhook service is not set.", fix)]
-    found = _of_hubspot(session, name, serve) if kind == "hubspot" else _of_mailchimp(session, name, serve)
-    return [*found, _lately(session, name)]
+    checks = _of_hubspot(session, name, serve) if kind == "hubspot" else _of_mailchimp(session, name, serve)
+    return [*checks, _lately(session, name)]
 
 
 def _of_hubspot(session: Session, name: str, serve: ServePart) -> list[Finding]:
@@ -105,14 +105,14 @@ def _of_mailchimp(session: Session, name: str, serve: ServePart) -> list[Finding
     ours = _ours(session, name, serve)
     if ours is None:
         return [Finding("webhooks", "warn", f"No webhook points to {_shown(serve)}.", "Run `personasync setup`.")]
-    facts = session.manifest.connectors["mailchimp"]
-    lacking = {webhook.type for webhook in facts.webhooks} - set(ours.events)
-    lacking |= set(facts.webhook_sources) - set(ours.sources)
-    told = Finding("webhooks", "ok", f"The audience sends events to {_shown(serve)}.")
+    spec = session.manifest.connectors["mailchimp"]
+    lacking = {webhook.type for webhook in spec.webhooks} - set(ours.events)
+    lacking |= set(spec.webhook_sources) - set(ours.sources)
+    finding = Finding("webhooks", "ok", f"The audience sends events to {_shown(serve)}.")
     if lacking:
         fix = "Turn it on in Mailchimp: Audience > Settings > Webhooks."
-        told = Finding("webhooks", "warn", f"The webhook is not subscribed to {', '.join(sorted(lacking))}.", fix)
-    return [told, _signed(session, ours)]
+        finding = Finding("webhooks", "warn", f"The webhook is not subscribed to {', '.join(sorted(lacking))}.", fix)
+    return [finding, _signed(session, ours)]
 
 
 def _signed(session: Session, ours: Webhook) -> Finding:
@@ -198,14 +198,16 @@ def _keep(session: Session, serve: ServePart, secret: Secret) -> str:
 
 
 def _wanted(session: Session, name: str, serve: ServePart) -> Mapping[str, Any]:
-    facts, base = session.manifest.connectors["hubspot"], serve.public_url.rstrip("/")
+    spec, base = session.manifest.connectors["hubspot"], serve.public_url.rstrip("/")
     mapped = session.workspace.connection(name, session.manifest, session.environment).mapped
     return project_files(
         session.manifest.plugin,
-        facts,
+        spec,
         webhook_url=f"{base}{HUBSPOT}",
         action_url=f"{base}{ACTION}",
-        properties=[one for one in mapped if not one.startswith("hs_")],  # HubSpot's own figures move with every mail
+        properties=[
+            field for field in mapped if not field.startswith("hs_")
+        ],  # HubSpot's own figures move with every mail
     )
 
 

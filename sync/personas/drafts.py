@@ -64,9 +64,9 @@ def draft(session: Session, name: str | None, *, proposal: str | None = None) ->
         of = session.workspace.persona_of
         meant = session.workspace.personas if proposal is None else dict.fromkeys(of[s] for s in sizes if s in of)
         slugs = list(meant) if name is None else [_slug_of(session.workspace, name)]
-        told = profiles_of(session, grouping, slugs)
+        profiles = profiles_of(session, grouping, slugs)
         kept: list[PersonaVersion] = []
-        for slug, profile in told.items():
+        for slug, profile in profiles.items():
             if not profile.trust.people:  # what was known of people who are gone stays the newest version
                 continue
             invention = session.workspace.personas[slug].invention()
@@ -75,10 +75,10 @@ def draft(session: Session, name: str | None, *, proposal: str | None = None) ->
                 slug, document, invention, as_of=grouping.as_of, run_id=run.run_id
             )
             kept += [version] if version else []
-        new = {one.slug for one in kept}
-        unchanged = [slug for slug, profile in told.items() if profile.trust.people and slug not in new]
+        new = {saved.slug for saved in kept}
+        unchanged = [slug for slug, profile in profiles.items() if profile.trust.people and slug not in new]
         run.counts.update(drafted=len(fresh), versions=len(kept))
-    return Drafted(grouping.as_of, fresh, kept, unchanged, skipped, told)
+    return Drafted(grouping.as_of, fresh, kept, unchanged, skipped, profiles)
 
 
 def _slug_of(workspace: Workspace, name: str) -> str:
@@ -184,7 +184,7 @@ HEAD = """\
 
 
 def _draft(session: Session, slug: str, segment: str) -> str:
-    title = next(one.title for one in session.workspace.segments if one.name == segment)
+    title = next(definition.title for definition in session.workspace.segments if definition.name == segment)
     lines = [
         HEAD.format(day=f"{session.now():%Y-%m-%d}", segment=segment, slug=slug).rstrip("\n"),
         f"[personas.{slug}]",
@@ -238,16 +238,16 @@ def stale_personas(session: Session) -> list[tuple[str, str]]:
         Slug and reason; personas that personas.toml has no more are left out.
     """
     limit = session.workspace.guardrails.max_facts_age_days
-    found = []
+    reasons = []
     for slug, version in session.control.personas.in_force().items():
         if slug not in session.workspace.personas:
             continue
         days = (session.now() - version.as_of).total_seconds() / 86_400
         if _kept_segments(version) != persona_segments(session, slug):
-            found.append((slug, f"the segments or rules of {slug} changed since its profile was made"))
+            reasons.append((slug, f"the segments or rules of {slug} changed since its profile was made"))
         elif days > limit:
-            found.append((slug, f"the profile of {slug} is {days:,.0f} days old, more than {limit:g}"))
-    return found
+            reasons.append((slug, f"the profile of {slug} is {days:,.0f} days old, more than {limit:g}"))
+    return reasons
 
 
 def _kept_segments(version: PersonaVersion) -> tuple[Definition, ...] | None:

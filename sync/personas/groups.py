@@ -41,8 +41,8 @@ class Grouping:
 
     def sizes(self) -> dict[str, int]:
         """Return how many people each segment has."""
-        told = self.people.filter(self.people.segment.notnull())
-        rows = told.group_by("segment").aggregate(people=told.count()).to_pyarrow().to_pylist()
+        members = self.people.filter(self.people.segment.notnull())
+        rows = members.group_by("segment").aggregate(people=members.count()).to_pyarrow().to_pylist()
         return {row["segment"]: int(row["people"]) for row in rows}
 
 
@@ -63,8 +63,8 @@ def assigned_groups(session: Session) -> Grouping:
         raise FixSettingsError(
             "Nobody is assigned yet, so there are no people to describe.", fix="Run `personasync assign`."
         )
-    told = assigned_people(session)
-    return Grouping(told.select("person_id", "segment", *SAID), as_of)
+    people = assigned_people(session)
+    return Grouping(people.select("person_id", "segment", *SAID), as_of)
 
 
 def proposed(session: Session, name: str) -> Grouping:
@@ -82,10 +82,10 @@ def proposed(session: Session, name: str) -> Grouping:
             f"No respondent of the proposal {name!r} is a contact of this workspace.",
             fix="Describe respondents of a file with `personasync discover FILE --describe COLUMN`.",
         )
-    told = session.warehouse.memtable(rows).mutate(
+    people = session.warehouse.memtable(rows).mutate(
         source=ibis.literal(PROPOSAL), confidence=ibis.null("float64"), expires_at=ibis.null("timestamp('UTC')")
     )
-    return Grouping(told, datetime.fromisoformat(file.proposal.made_at))
+    return Grouping(people, datetime.fromisoformat(file.proposal.made_at))
 
 
 def as_they_were_assigned(session: Session) -> Table:
@@ -94,5 +94,5 @@ def as_they_were_assigned(session: Session) -> Table:
     Returns:
         One row per active person; ``slug`` is "unclassified" for those without a persona.
     """
-    told = assigned_people(session)
-    return told.select("person_id", *SAID, slug=told.persona.fill_null(UNCLASSIFIED))
+    people = assigned_people(session)
+    return people.select("person_id", *SAID, slug=people.persona.fill_null(UNCLASSIFIED))

@@ -47,8 +47,8 @@ def profiles(session: Session, groups: Table, as_of: datetime) -> dict[str, Prof
         Rounded figures; groups of too few people have their size only.
     """
     # no trait's name begins with _, so that none is taken for what an assignment says
-    told = groups.rename({f"_{name}": name for name in ("slug", *SAID)})
-    with measured(session, as_of).inner_join(told, "person_id").cache() as people:
+    memberships = groups.rename({f"_{name}": name for name in ("slug", *SAID)})
+    with measured(session, as_of).inner_join(memberships, "person_id").cache() as people:
         counted = _counted(people)
         slugs = sorted(counted)
         if not slugs:
@@ -59,16 +59,16 @@ def profiles(session: Session, groups: Table, as_of: datetime) -> dict[str, Prof
         compared = list(_compared(people, slugs, traits, fewest))
         base = {j: _base(session, slug, counted[slug], proposals) for j, slug in enumerate(slugs)}
         distinctive = distinctive_traits(compared, len(slugs), base)
-        families = dict(Counter(session.workspace.catalogue.traits[one.trait].family for one in compared))
+        families = dict(Counter(session.workspace.catalogue.traits[trait_test.trait].family for trait_test in compared))
         age = _age(session, as_of)
         everybody = sum(row.people for rows in counted.values() for row in rows)
-        found = {}
+        results = {}
         for slug, own in zip(slugs, distinctive, strict=True):
             trust = _trust(session, slug, counted[slug], everybody, proposals, age)
             enough = trust.people >= fewest
             member = _typical(people, slug, own, compared, traits, fewest) if enough else None
             silent = _silent(trust, own, compared, fewest)
-            found[slug] = rounded_profile(
+            results[slug] = rounded_profile(
                 Profile(
                     slug,
                     as_of.isoformat(),
@@ -80,7 +80,7 @@ def profiles(session: Session, groups: Table, as_of: datetime) -> dict[str, Prof
                     silent,
                 )
             )
-    return found
+    return results
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +92,14 @@ class _Counted:
 
 
 def _counted(people: Table) -> dict[str, list[_Counted]]:
-    told = people.group_by("_slug", "_source").aggregate(
+    groups = people.group_by("_slug", "_source").aggregate(
         people=people.count(), sure=people["_confidence"].mean(), kept=people["_expires_at"].notnull().sum()
     )
-    found: dict[str, list[_Counted]] = {}
-    for row in sorted(told.to_pyarrow().to_pylist(), key=lambda row: (-row["people"], row["_source"] or "")):
+    counts: dict[str, list[_Counted]] = {}
+    for row in sorted(groups.to_pyarrow().to_pylist(), key=lambda row: (-row["people"], row["_source"] or "")):
         counted = _Counted(row["_source"] or "", int(row["people"]), row["sure"], int(row["kept"] or 0))
-        found.setdefault(row["_slug"], []).append(counted)
-    return found
+        counts.setdefault(row["_slug"], []).append(counted)
+    return counts
 
 
 def _compared(people: Table, slugs: Sequence[str], traits: Sequence[Trait], fewest: int) -> Iterator[TraitTest]:
@@ -117,8 +117,8 @@ def _compared(people: Table, slugs: Sequence[str], traits: Sequence[Trait], fewe
         place = np.array([codes[slug] for slug in coded.dictionary.to_pylist()], dtype=np.int64)
         labels = place[coded.indices.to_numpy(zero_copy_only=False)]
         for trait in part:
-            if one := measure(column_of(trait, table[trait.name]), labels, len(slugs), fewest=fewest):
-                yield one
+            if trait_test := measure(column_of(trait, table[trait.name]), labels, len(slugs), fewest=fewest):
+                yield trait_test
 
 
 def _typical(
@@ -132,7 +132,7 @@ def _typical(
     """The typical member, looked for in the traits by which groups differ; those that mark this group come first."""
     chosen: list[str] = []
     for fact in own:
-        if fact.trait_p <= LEVEL and all(stem(fact.trait) != stem(one) for one in chosen):
+        if fact.trait_p <= LEVEL and all(stem(fact.trait) != stem(other) for other in chosen):
             chosen.append(fact.trait)
     chosen = chosen[:MOST_LOOKED_AT]
     if not chosen:
@@ -167,16 +167,16 @@ def _base(session: Session, slug: str, rows: Sequence[_Counted], proposals: Sequ
     """The traits that a group was made from: those of its rules, its proposal, and of what classified its people."""
     sources = {row.source for row in rows}
     names = [definition.name for definition in persona_segments(session, slug)]
-    found: set[str] = set()
+    traits: set[str] = set()
     for name, step in session.workspace.steps.by_name().items():
-        if name in names or any(name in session.workspace.steps.by_name()[one].ancestors for one in names):
-            found |= set(step.rule.names)
+        if name in names or any(name in session.workspace.steps.by_name()[segment].ancestors for segment in names):
+            traits |= set(step.rule.names)
     for file in proposals:
         if any(part.name in names for part in file.segments):
-            found |= set(file.proposal.base)
+            traits |= set(file.proposal.base)
     if sources & {"model", "survey", "declared"}:
-        found |= _asked(session, sources)
-    return frozenset(found)
+        traits |= _asked(session, sources)
+    return frozenset(traits)
 
 
 def _asked(session: Session, sources: set[str]) -> set[str]:
@@ -186,8 +186,8 @@ def _asked(session: Session, sources: set[str]) -> set[str]:
         return set()
     scorers: list[Any] = [*definitions.tools] if "survey" in sources else []
     scorers += [definitions.model] if "model" in sources and definitions.model else []
-    found = {name for scorer in scorers for name in scorer.model.traits}
-    return found | ({definitions.declared} if "declared" in sources and definitions.declared else set())
+    traits = {name for scorer in scorers for name in scorer.model.traits}
+    return traits | ({definitions.declared} if "declared" in sources and definitions.declared else set())
 
 
 def _trust(
@@ -201,9 +201,9 @@ def _trust(
     firm: dict[str, SegmentStability] = {}
     for definition in persona_segments(session, slug):
         for file in proposals:
-            told = [part.stability for part in file.segments if part.name == definition.name and part.keep]
-            if told:
-                firm[definition.name] = SegmentStability(definition.name, file.proposal.name, min(told))
+            stabilities = [part.stability for part in file.segments if part.name == definition.name and part.keep]
+            if stabilities:
+                firm[definition.name] = SegmentStability(definition.name, file.proposal.name, min(stabilities))
     sources = tuple(Source(row.source, row.people, row.confidence) for row in rows if row.source)
     kept, people = sum(row.kept for row in rows), sum(row.people for row in rows)
     return Trust(people, everybody, sources, kept, tuple(firm.values()), age)
@@ -221,8 +221,8 @@ def _age(session: Session, as_of: datetime) -> float | None:
 
 def profiles_of(session: Session, grouping: Grouping, slugs: Iterable[str]) -> dict[str, Profile]:
     """Return the profile of each of these personas, those without people among them."""
-    found = profiles(session, grouping.by_persona(session), grouping.as_of)
-    return {slug: found.get(slug) or _nobody(session, slug, grouping.as_of) for slug in slugs}
+    results = profiles(session, grouping.by_persona(session), grouping.as_of)
+    return {slug: results.get(slug) or _nobody(session, slug, grouping.as_of) for slug in slugs}
 
 
 def _nobody(session: Session, slug: str, as_of: datetime) -> Profile:

@@ -52,9 +52,9 @@ def persona_view(session: Session, name: str, number: int | None = None) -> Pers
     versions = session.control.personas.of(slug)
     version = _numbered(versions, slug, number) if number is not None else versions[-1] if versions else None
     if version is None:
-        found = profiles_of(session, assigned_groups(session), [slug])
+        profiles = profiles_of(session, assigned_groups(session), [slug])
         return PersonaView(
-            slug, found[slug], None, (), f"No version is saved yet: run `personasync personas draft {slug}`."
+            slug, profiles[slug], None, (), f"No version is saved yet: run `personasync personas draft {slug}`."
         )
     profile = _profile(version)
     newest = newest_moment(session)
@@ -167,32 +167,32 @@ def compare_versions(
 
 def _compared(session: Session, slug: str, old: PersonaVersion, new: PersonaVersion, *, edited: bool) -> Compared:
     invention = session.workspace.personas[slug].invention() if edited else new.invention
-    told = [*profile_changes(_profile(old), _profile(new)), *rewritten(old.invention, invention)]
-    return Compared(slug, old, new, edited and dict(invention) != dict(new.invention), told)
+    changes = [*profile_changes(_profile(old), _profile(new)), *rewritten(old.invention, invention)]
+    return Compared(slug, old, new, edited and dict(invention) != dict(new.invention), changes)
 
 
 def _at(versions: Sequence[PersonaVersion], point: str) -> PersonaVersion | None:
     """The newest version up to a number or the end of a day; None where there was none yet."""
     if point.isdigit():
-        told = [persona_version for persona_version in versions if persona_version.version <= int(point)]
+        candidates = [persona_version for persona_version in versions if persona_version.version <= int(point)]
     else:
-        told = [persona_version for persona_version in versions if persona_version.recorded_at < _end_of(point)]
-    return told[-1] if told else None
+        candidates = [persona_version for persona_version in versions if persona_version.recorded_at < _end_of(point)]
+    return candidates[-1] if candidates else None
 
 
 def _end_of(day: str) -> datetime:
     try:
-        told = datetime.fromisoformat(f"{day}T00:00:00+00:00")
+        start = datetime.fromisoformat(f"{day}T00:00:00+00:00")
     except ValueError as error:
         raise FixSettingsError(
             f"{day!r} is not a version or a date.", fix="Write a number, or a date such as 2026-11-24."
         ) from error
-    return told + timedelta(days=1)
+    return start + timedelta(days=1)
 
 
 def _check_known(session: Session, *points: str | None) -> None:
     """A number beyond the newest is a mistake of typing, not the present."""
-    newest = max((one.version for one in session.control.personas.in_force().values()), default=0)
+    newest = max((version.version for version in session.control.personas.in_force().values()), default=0)
     for point in points:
         if point and point.isdigit() and int(point) > newest:
             raise FixSettingsError(f"There is no version {point}.", fix=f"The newest is {newest}.")

@@ -31,17 +31,23 @@ def count_contacts(changes: Sequence[Change], state: State, target: Target, coun
     replacing = [change for change in changes if replaces(change, target.explaining)]
     meant = _meant(replacing, state, target)
     everybody = {change.platform_id for change in changes}
-    counted = [one for one in replacing if (one.person_id, one.name) not in meant and one.person_id not in few]
+    counted = [
+        change for change in replacing if (change.person_id, change.name) not in meant and change.person_id not in few
+    ]
     other = {change.platform_id for change in changes if change.name not in target.explaining or change.before is None}
     counts.changed[name] = len(everybody)
-    counts.replaced[name] = len({one.platform_id for one in counted})
-    counts.moved[name] = len({one.platform_id for one in counted if one.name in target.assigning})
+    counts.replaced[name] = len({change.platform_id for change in counted})
+    counts.moved[name] = len({change.platform_id for change in counted if change.name in target.assigning})
     counts.explained[name] = len(everybody - other)
     leaving = [change for change in changes if change.kind == "group" and change.after is None]
     counts.removed[name] = len(leaving)
-    losing = [one for one in leaving if one.name not in state.ended]
+    losing = [change for change in leaving if change.name not in state.ended]
     counts.leaving[name] = len(
-        {one.platform_id for one in losing if one.person_id not in few or one.name not in state.skipped_segments}
+        {
+            change.platform_id
+            for change in losing
+            if change.person_id not in few or change.name not in state.skipped_segments
+        }
     )
 
 

@@ -94,11 +94,11 @@ def make_plan(state: State, targets: Iterable[Target], *, as_of: datetime | None
         allowed = contacts.filter(contacts.blocked.isnull()).drop("blocked")
         plan.counts.contacts[target.connection] = int(contacts.count().execute())
         plan.counts.allowed[target.connection] = int(allowed.count().execute())
-        found = [*_field_changes(allowed, state, target, plan.counts), *_group_changes(allowed, state, target, plan)]
-        found = [change for change in found if not _refused(change, state, plan)]
-        found.sort(key=lambda change: (change.platform_id, change.kind, change.name))
-        count_contacts(found, state, target, plan.counts)
-        plan.changes.extend(found)
+        changes = [*_field_changes(allowed, state, target, plan.counts), *_group_changes(allowed, state, target, plan)]
+        changes = [change for change in changes if not _refused(change, state, plan)]
+        changes.sort(key=lambda change: (change.platform_id, change.kind, change.name))
+        count_contacts(changes, state, target, plan.counts)
+        plan.changes.extend(changes)
     return plan
 
 
@@ -211,9 +211,12 @@ def _with_confirmed(rows: Table, state: State, target: Target) -> Table:
     if state.confirmed is None:
         return rows
     mine = (state.confirmed.connection == target.connection) & (state.confirmed.kind == "field")
-    told = state.confirmed.filter(mine)
-    wide = told.group_by("platform_id").aggregate(
-        **{f"confirmed_{place}": told.value.max(where=told.name == name) for place, name in enumerate(target.fields)}
+    confirmed = state.confirmed.filter(mine)
+    wide = confirmed.group_by("platform_id").aggregate(
+        **{
+            f"confirmed_{place}": confirmed.value.max(where=confirmed.name == name)
+            for place, name in enumerate(target.fields)
+        }
     )
     rows = rows.left_join(wide, "platform_id").drop("platform_id_right")
     return rows.mutate(
@@ -259,8 +262,8 @@ def _group_changes(allowed: Table, state: State, target: Target, plan: Plan) -> 
     shown = shown.select(*keys)
     if state.confirmed is not None:
         mine = (state.confirmed.connection == target.connection) & (state.confirmed.kind == "group")
-        told = state.confirmed.filter(mine, state.confirmed.name.isin(target.groups))
-        named = told.select("platform_id", "value", group_name="name")
+        confirmed = state.confirmed.filter(mine, state.confirmed.name.isin(target.groups))
+        named = confirmed.select("platform_id", "value", group_name="name")
         entered = named.filter(named.value == MEMBER).select(*keys)
         shown = shown.anti_join(named, keys).union(entered)
     person = allowed.select("person_id", "platform_id", "email")

@@ -68,11 +68,11 @@ def broken_limits(
 
 
 def _changed(counts: Counts, limits: GuardrailLimits) -> list[Breach]:
-    found = []
+    breaches = []
     for connection, again in counts.replaced.items():
         base = counts.allowed[connection]
         if base and again / base > limits.max_changed:
-            found.append(
+            breaches.append(
                 _share(
                     "max_changed",
                     f"{connection}: {again:,} of {base:,} contacts would get a different value",
@@ -80,15 +80,15 @@ def _changed(counts: Counts, limits: GuardrailLimits) -> list[Breach]:
                     limits.max_changed,
                 )
             )
-    return found
+    return breaches
 
 
 def _removed(counts: Counts, limits: GuardrailLimits) -> list[Breach]:
-    found = []
+    breaches = []
     for connection, removed in counts.leaving.items():
         base = counts.allowed[connection]
         if base and removed / base > limits.max_removed:
-            found.append(
+            breaches.append(
                 _share(
                     "max_removed",
                     f"{connection}: {removed:,} of {base:,} contacts would lose a tag or list membership",
@@ -96,7 +96,7 @@ def _removed(counts: Counts, limits: GuardrailLimits) -> list[Breach]:
                     limits.max_removed,
                 )
             )
-    return found
+    return breaches
 
 
 def _unclassified(counts: Counts, limits: GuardrailLimits) -> list[Breach]:

@@ -77,7 +77,7 @@ class Planned:
             "memberships_taken_back": dict(counts.removed),
             "values_of_others": _named(counts.kept),
             "memberships_of_others": dict(counts.foreign),
-            "memberships_of_others_samples": [asdict(one) for one in self.plan.foreign],
+            "memberships_of_others_samples": [asdict(membership) for membership in self.plan.foreign],
             "skipped": _named(counts.skipped),
             "left_out": left_out_sentences(counts.skipped),
             "refused": _named(counts.refused),
@@ -110,14 +110,14 @@ def plan(session: Session) -> Planned:
     with recorded(session, "plan") as run:
         as_of = _assigned_at(session)
         refuse_edited_running(session)
-        pushed, told = focus(session)
+        pushed, sentence = focus(session)
         people = individual_traits(session, as_of)
         own = platform_personas(session)
         skipped, notes = _skipped(session, pushed)
         state = gather_state(session, pushed, people, own.values)
         state = replace(state, skipped_segments=frozenset(skipped), excluded=_excluded(session, as_of))
         decided = make_plan(state, targets(session, own.values), as_of=as_of)
-        notes += [f"{one.message} {one.fix}" for one in own.skipped]
+        notes += [f"{problem.message} {problem.fix}" for problem in own.skipped]
         notes += _undefined_sentences(session, decided.changes)
         notes += pin_notes(session, state.assigned, as_of)
         concerns = creepiness.of_people(session, state.assignments, people)
@@ -125,7 +125,7 @@ def plan(session: Session) -> Planned:
         requests, seconds = _cost(session, decided.changes)
         plan_id = f"{session.now():%Y%m%d-%H%M%S}-{run.run_id[-6:]}"
         path = session.workspace.state_dir / "plans" / f"{plan_id}.jsonl"
-        planned = Planned(plan_id, path, decided, breaches, requests, seconds, told, concerns, skipped, notes)
+        planned = Planned(plan_id, path, decided, breaches, requests, seconds, sentence, concerns, skipped, notes)
         write_plan(
             path,
             plan_id=plan_id,
@@ -200,7 +200,9 @@ def _skipped(session: Session, pushed: Sequence[str] | None) -> tuple[dict[str, 
 
 def _undefined_sentences(session: Session, changes: Sequence[Change]) -> list[str]:
     """Say of each group that no definition names any more how many leave it."""
-    leaving = Counter((one.connection, one.name) for one in changes if one.kind == "group" and one.after is None)
+    leaving = Counter(
+        (change.connection, change.name) for change in changes if change.kind == "group" and change.after is None
+    )
     return [
         f"{name}: {leaving[name, group]:,} contacts leave {group!r}, which is no longer defined."
         for name in session.workspace.connections
@@ -235,16 +237,16 @@ def targets(session: Session, personas: PersonaValues) -> list[Target]:
         session: The open workspace.
         personas: The platforms' own (`sync.fields.platform_persona`); a field for them that is unknown is skipped.
     """
-    found = []
+    destinations = []
     for name, connection in session.workspace.connections.items():
         manifest = session.manifest.connectors[connection.connector]
         if session.connector(name).pushes:
             both = co_owned_fields(session, name)
             owned = session.workspace.connection(name, session.manifest, session.environment).owned
-            owned = tuple(one for one in owned if one not in both or name in personas)
+            owned = tuple(field for field in owned if field not in both or name in personas)
             groups = (*session.workspace.groups, *session.undefined_groups(name))
             consents = frozenset(session.workspace.consent.push)
-            found.append(
+            destinations.append(
                 Target(
                     name,
                     owned,
@@ -256,7 +258,7 @@ def targets(session: Session, personas: PersonaValues) -> list[Target]:
                     assigning=session.manifest.assigning,
                 )
             )
-    return found
+    return destinations
 
 
 def assigned_at(session: Session) -> datetime | None:
@@ -306,7 +308,7 @@ def _own(
         parts.append(fields_wanted(session, assignments.semi_join(copied, "person_id"), None, people, personas))
     if before is not None:
         parts.append(fields_wanted(session, assignments.semi_join(before, "person_id"), before, people, personas))
-    return reduce(lambda one, other: one.union(other), parts) if parts else None
+    return reduce(lambda first, other: first.union(other), parts) if parts else None
 
 
 def _confirmed(session: Session) -> Table | None:

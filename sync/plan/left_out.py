@@ -30,12 +30,14 @@ def left_out_sentences(skipped: Counter[tuple[str, str]]) -> list[str]:
     Args:
         skipped: Contacts by connection and reason (`sync.plan.diff.Counts`).
     """
-    told = []
+    sentences = []
     for (connection, reason), contacts in sorted(skipped.items()):
         if not reason.startswith(BY_CONSENT):
             continue
         consent = reason.removeprefix(BY_CONSENT)
         who = "1 contact is" if contacts == 1 else f"{contacts:,} contacts are"
         why = WHY.get(consent, "its consent is not one that [consent] push names")
-        told.append(f"{connection}: {who} left out, consent {consent!r}: {why}. {AGREED.get(consent, '')}".rstrip())
-    return told
+        sentences.append(
+            f"{connection}: {who} left out, consent {consent!r}: {why}. {AGREED.get(consent, '')}".rstrip()
+        )
+    return sentences

@@ -27,30 +27,32 @@ def standing_rejections(session: Session) -> dict[Refused, str]:
     """Return the standing rejections, with the platform's reason."""
     set_up = session.control.runs.latest("setup")
     oldest = max(session.now() - TRIED_AGAIN, set_up.started_at) if set_up else session.now() - TRIED_AGAIN
-    found = [
+    refusals = [
         (outcome, at)
         for outcome, at in session.control.ledger.refusals()
         if at > oldest and outcome.code not in NOT_A_REFUSAL
     ]
-    changed = _changed_since(session, found)
+    changed = _changed_since(session, refusals)
     return {
-        (one.connection, one.platform_id, one.kind, one.name, one.after or ""): outcome.reason
-        for outcome, _ in found
-        for one in (outcome.change,)
-        if (one.connection, one.platform_id) not in changed
+        (change.connection, change.platform_id, change.kind, change.name, change.after or ""): outcome.reason
+        for outcome, _ in refusals
+        for change in (outcome.change,)
+        if (change.connection, change.platform_id) not in changed
     }
 
 
-def _changed_since(session: Session, found: Collection[tuple[Outcome, datetime]]) -> set[tuple[str, str]]:
+def _changed_since(session: Session, refusals: Collection[tuple[Outcome, datetime]]) -> set[tuple[str, str]]:
     """Contacts that look different from when the platform refused them, our own fields left out."""
     refused_at: dict[tuple[str, str], datetime] = {}
-    for outcome, at in found:
+    for outcome, at in refusals:
         key = (outcome.change.connection, outcome.change.platform_id)
         refused_at[key] = max(at, refused_at.get(key, at))
     if not refused_at:
         return set()
     owned = {name: frozenset(session.workspace.owned(name, session.manifest)) for name in session.workspace.connections}
-    keys = pa.table({"connection": [name for name, _ in refused_at], "platform_id": [one for _, one in refused_at]})
+    keys = pa.table(
+        {"connection": [name for name, _ in refused_at], "platform_id": [contact for _, contact in refused_at]}
+    )
     before: dict[tuple[str, str], Any] = {}
     after: dict[tuple[str, str], Any] = {}
     for version in session.warehouse.versions_of(CONTACTS.name, keys).to_pylist():

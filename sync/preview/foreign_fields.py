@@ -51,22 +51,22 @@ def foreign_fields(session: Session, name: str, template: Template, person: str 
         person: The one whom it is shown for; None: for personas.
     """
     owned = session.workspace.owned(name, session.manifest)
-    asked = {one: place for one, place in template.names.items() if one not in owned}
+    asked = {token: place for token, place in template.names.items() if token not in owned}
     foreign = Foreign(notes=_own_tags(template))
     if not asked:
         return foreign
     there = _defined(session, name, foreign)
-    for one, (line, column) in asked.items():
-        if there is not None and one not in there and one not in ADDRESS:
-            problem = UNKNOWN[template.language].format(name=one)
+    for tag, (line, column) in asked.items():
+        if there is not None and tag not in there and tag not in ADDRESS:
+            problem = UNKNOWN[template.language].format(name=tag)
             foreign.problems.append(f"line {line}, column {column}: {problem}")
             continue
-        definition = (there or {}).get(one)
-        foreign.values[one] = f"[{ADDRESS.get(one) or (definition.label if definition else one)}]"
+        definition = (there or {}).get(tag)
+        foreign.values[tag] = f"[{ADDRESS.get(tag) or (definition.label if definition else tag)}]"
         if definition and definition.default:
-            foreign.defaults[one] = definition.default
-        if one not in ADDRESS:
-            foreign.lines[one] = line
+            foreign.defaults[tag] = definition.default
+        if tag not in ADDRESS:
+            foreign.lines[tag] = line
     if person is not None:
         _read(session, name, person, foreign)
     elif foreign.values:

@@ -69,7 +69,7 @@ def preview(
     slugs = [*session.workspace.personas, UNCLASSIFIED]
     wanted = [slug for slug in slugs if slug in groups and persona in {None, slug}]
     labels = _labels(session, name, platform) if language == "hubspot" else {}
-    titles = {slug: one.name for slug, one in session.workspace.personas.items()}
+    titles = {slug: entry.name for slug, entry in session.workspace.personas.items()}
     titles[UNCLASSIFIED] = title_of_others(assigned)
     shown = [
         _shown(session, groups[slug], template, fallbacks, labels, others, contact or titles[slug], name)
@@ -84,30 +84,30 @@ def preview(
 
 
 def _concerns(
-    session: Session, name: str, template: Template, others: Foreign, told: tuple[Table, Table, Table | None]
+    session: Session, name: str, template: Template, others: Foreign, tables: tuple[Table, Table, Table | None]
 ) -> list[Concern]:
     """Creepiness warnings: *told* are all assignments, those that are looked at, and what is known of people.
 
     Audiences are those of the whole mailing, even where one person is looked at.
     """
-    assigned, asked_for, people = told
+    assigned, asked_for, people = tables
     used = {
-        field: (one, template.names[one.targets[name]])
-        for field, one in session.workspace.fields.items()
-        if one.targets.get(name) in template.names
+        field: (setting, template.names[setting.targets[name]])
+        for field, setting in session.workspace.fields.items()
+        if setting.targets.get(name) in template.names
     }
-    fields = {field: one for field, (one, _) in used.items()}
-    found = []
-    for field, (one, (line, column)) in used.items():
-        only = {field: one}
+    fields = {field: setting for field, (setting, _) in used.items()}
+    concerns = []
+    for field, (definition, (line, column)) in used.items():
+        only = {field: definition}
         values = creepiness.of_values(session, asked_for, people, only)
         options = creepiness.of_options(session, assigned, people, only)
-        found += [replace(c, place=f"line {line}, column {column}, {c.place}") for c in (*values, *options)]
-    mine = {one.targets[name]: used[field][1][0] for field, one in fields.items() if one.all_asked}
+        concerns += [replace(c, place=f"line {line}, column {column}, {c.place}") for c in (*values, *options)]
+    mine = {setting.targets[name]: used[field][1][0] for field, setting in fields.items() if setting.all_asked}
     tokens = dict(sorted({**mine, **others.lines}.items(), key=lambda token: token[1]))
     return [
         *of_mail(tokens, creepiness.limits(session)),
-        *found,
+        *concerns,
         *creepiness.persona_concerns(session, assigned, fields),
     ]
 
@@ -128,15 +128,15 @@ def _read(path: Path) -> str:
 
 
 def _target(session: Session, text: str, only: str | None) -> tuple[str, Language]:
-    found: list[tuple[str, Language]] = []
+    matches: list[tuple[str, Language]] = []
     for name, part in session.workspace.connections.items():
         for language, marks in MARKS.items():
             if part.connector == language and only in {None, name} and (only or any(mark in text for mark in marks)):
-                found.append((name, language))
-    if len(found) != 1:
-        what = "no connection" if not found else "several connections"
+                matches.append((name, language))
+    if len(matches) != 1:
+        what = "no connection" if not matches else "several connections"
         raise FixSettingsError(f"The template matches {what}.", fix="Set --connection NAME.")
-    return found[0]
+    return matches[0]
 
 
 def _person(session: Session, contact: str) -> str:
@@ -179,19 +179,19 @@ def _groups(
     """
     wanted = fields_wanted(session, assignments, copies(session), people, platform)
     mine = wanted.filter(wanted.connection == name, wanted["name"].isin(list(template.names) or [""])).cache()
-    told = assignments.select("person_id", "persona").mutate(persona=ibis._.persona.fill_null(UNCLASSIFIED)).cache()
-    each = told.inner_join(mine, "person_id")
+    personas = assignments.select("person_id", "persona").mutate(persona=ibis._.persona.fill_null(UNCLASSIFIED)).cache()
+    each = personas.inner_join(mine, "person_id")
     counted = each.group_by("persona", "name", "value").aggregate(n=each.count())
     counts: dict[str, dict[str, dict[str, int]]] = defaultdict(lambda: defaultdict(dict))
     for row in counted.to_pyarrow().to_pylist():
         counts[row["persona"]][row["name"]][row["value"] or ""] = int(row["n"])
     fields = sorted({field for by_field in counts.values() for field in by_field})
-    found = {}
-    for row in _most_frequent(told, mine, fields).to_pyarrow().to_pylist():
+    groups = {}
+    for row in _most_frequent(personas, mine, fields).to_pyarrow().to_pylist():
         own = counts[row["persona"]]
         values = {field: row[f"value_{place}"] or "" for place, field in enumerate(fields) if field in own}
-        found[row["persona"]] = _Group(int(row["people"]), values, int(row["together"]), own)
-    return found
+        groups[row["persona"]] = _Group(int(row["people"]), values, int(row["together"]), own)
+    return groups
 
 
 def _most_frequent(people: Table, values: Table, fields: Sequence[str]) -> Table:
@@ -213,9 +213,11 @@ def _labels(session: Session, name: str, platform: PersonaValues) -> dict[str, d
     personas = {slug: persona.name for slug, persona in workspace.personas.items()} | {UNCLASSIFIED: "Unclassified"}
     by_role = {"persona": personas, "segment": {segment.name: segment.title for segment in workspace.segments}}
     declared = workspace.declared(name, session.manifest)
-    found = {one.name: by_role[one.role] for one in declared if one.role in by_role and one.type == "enumeration"}
+    labels = {
+        field.name: by_role[field.role] for field in declared if field.role in by_role and field.type == "enumeration"
+    }
     own = {value: workspace.personas[slug].alias or personas[slug] for slug, value in platform.get(name, {}).items()}
-    return found | dict.fromkeys(co_owned_fields(session, name), own)
+    return labels | dict.fromkeys(co_owned_fields(session, name), own)
 
 
 def _shown(

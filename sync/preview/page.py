@@ -28,8 +28,8 @@ class FieldShare:
     def sentence(self) -> str:
         """Return it as text."""
         fallback = " (the fallback)" if self.fallback else ""
-        told = ", ".join(f"“{value}” for {share_text(share)}" for value, share in self.others.items())
-        return f"{self.field}: “{self.value}”{fallback} for {share_text(self.share)}{f'; {told}' if told else ''}"
+        rest = ", ".join(f"“{value}” for {share_text(share)}" for value, share in self.others.items())
+        return f"{self.field}: “{self.value}”{fallback} for {share_text(self.share)}{f'; {rest}' if rest else ''}"
 
 
 def share_text(share: float) -> str:
@@ -78,10 +78,10 @@ class Preview:
 
     def page(self) -> str:
         """Return all of it as one HTML file; each mail stands in a frame that runs no scripts."""
-        told = _listed("Problems", self.problems) if self.problems else "<p>No problems found.</p>"
-        told += _listed("Too personal?", [concern.sentence() for concern in self.concerns])
-        told += _listed("Notes", [*self.notes, *([self.focus] if self.focus else [])])
-        return PAGE.format(told=told, cards="".join(_card(one) for one in self.shown))
+        body = _listed("Problems", self.problems) if self.problems else "<p>No problems found.</p>"
+        body += _listed("Too personal?", [concern.sentence() for concern in self.concerns])
+        body += _listed("Notes", [*self.notes, *([self.focus] if self.focus else [])])
+        return PAGE.format(told=body, cards="".join(_card(mail) for mail in self.shown))
 
 
 PAGE = """<!doctype html>
@@ -106,10 +106,12 @@ def _listed(title: str, lines: Sequence[str]) -> str:
 
 
 def _card(previewed_mail: PreviewedMail) -> str:
-    told = "".join(f"<li>{escape(one.sentence())}</li>" for one in previewed_mail.fields if one.others or one.fallback)
-    told += "".join(f"<li>{escape(name)}: no value</li>" for name in previewed_mail.empty)
+    bullets = "".join(
+        f"<li>{escape(field.sentence())}</li>" for field in previewed_mail.fields if field.others or field.fallback
+    )
+    bullets += "".join(f"<li>{escape(name)}: no value</li>" for name in previewed_mail.empty)
     title, document = escape(previewed_mail.title), escape(previewed_mail.html)
     frame = f'<iframe sandbox title="Email for {title}" srcdoc="{document}"></iframe>'
     people = "1 person" if previewed_mail.people == 1 else f"{previewed_mail.people:,} people"
     people += "" if previewed_mail.share == 1 else f"; {share_text(previewed_mail.share)} get exactly this"
-    return f"<section><h2>{escape(previewed_mail.title)}, {people}</h2>{frame}<ul>{told}</ul></section>"
+    return f"<section><h2>{escape(previewed_mail.title)}, {people}</h2>{frame}<ul>{bullets}</ul></section>"

@@ -57,9 +57,9 @@ def follow_identities(
         start: Follow those after this number, wherever the position is; None: those after the position.
         new_id: Makes a person id that nobody has.
     """
-    told, done, holder = control.cursors.get(*POSITION), Followed(), new_holder()
+    cursor, done, holder = control.cursors.get(*POSITION), Followed(), new_holder()
     position = position_of(control) if start is None else start
-    sound = {STORED: "yes"} if not told or STORED in told else {}
+    sound = {STORED: "yes"} if not cursor or STORED in cursor else {}
     while True:
         keys, reached = warehouse.written_after(CONTACTS.name, position, AT_ONCE)
         if reached == position:
@@ -89,13 +89,13 @@ def heal(warehouse: Warehouse, control: Control, run_id: str, *, full: bool = Fa
         run_id: Of the run that does it.
         full: Do it in any case.
     """
-    told, last = control.cursors.get(*POSITION), warehouse.last_sequence()
-    if not told or (STORED in told and position_of(control) <= last and not full):
+    cursor, last = control.cursors.get(*POSITION), warehouse.last_sequence()
+    if not cursor or (STORED in cursor and position_of(control) <= last and not full):
         return 0
     follow_identities(warehouse, control, run_id)  # what a killed pull left: nobody passed it over
-    found = follow_identities(warehouse, control, run_id, start=0).linked
+    count = follow_identities(warehouse, control, run_id, start=0).linked
     control.cursors.move(*POSITION, {SEQUENCE: str(min(position_of(control), last)), STORED: "yes"}, run_id)
-    return found
+    return count
 
 
 def is_replaced(warehouse: Warehouse, control: Control) -> bool:
@@ -127,13 +127,13 @@ def _follow(
     links: dict[str, str] = {}
     asked: set[str] = set()
     while keys.num_rows:
-        found = {
+        contacts = {
             contact_keys.records[0]: contact_keys
             for contact_keys in contact_keys(warehouse.rows_of(CONTACTS.name, keys))
         }
-        known |= found
-        asked |= found.keys()
-        named = {key for one in found.values() for key in (*one.records, *one.addresses)} - links.keys()
+        known |= contacts
+        asked |= contacts.keys()
+        named = {key for contact in contacts.values() for key in (*contact.records, *contact.addresses)} - links.keys()
         persons = set(control.links.of_keys(named).values()) - set(links.values())
         links |= control.links.of_persons(persons)
         others = {key for key in {*named, *links} if not key.startswith(email_key(""))} - asked

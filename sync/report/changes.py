@@ -53,10 +53,10 @@ def key_figures_of(document: Any) -> KeyFigures | None:
 
 def report_changes(before: KeyFigures, now: KeyFigures) -> list[str]:
     """Return one sentence per change since the last report."""
-    told = [*_renamed(before, now), *_shares(before, now), *_ranks(before, now), *_offers(before, now)]
-    told += _verdicts(before, now)
+    sentences = [*_renamed(before, now), *_shares(before, now), *_ranks(before, now), *_offers(before, now)]
+    sentences += _verdicts(before, now)
     when = before.made_at[:16].replace("T", " ")
-    return told or [f"No significant changes since the last report ({when} UTC)."]
+    return sentences or [f"No significant changes since the last report ({when} UTC)."]
 
 
 def _renamed(before: KeyFigures, now: KeyFigures) -> Iterator[str]:

@@ -28,13 +28,13 @@ def click_chart(result: CampaignResult) -> str:
     points = []
     for row in [*everyone(result.rows), *result.rows]:
         if row.delivered:
-            found = row.responses(CLICKED)
-            span = wilson(found)
+            clicks = row.responses(CLICKED)
+            span = wilson(clicks)
             points.append(
                 {
                     "persona": row.persona,
                     "variant": row.variant or "all",
-                    "rate": found.rate,
+                    "rate": clicks.rate,
                     "low": span.low,
                     "high": span.high,
                 }
@@ -68,14 +68,14 @@ def forest(comparison: Comparison) -> str:
 
     points = [
         {
-            "persona": "Everyone" if one.persona == EVERYONE else one.persona,
-            "difference": 100 * one.difference,
-            "low": 100 * one.interval.low,
-            "high": 100 * one.interval.high,
-            "kind": {"more": "more", "less": "less"}.get(one.verdict, "not significant"),
+            "persona": "Everyone" if persona.persona == EVERYONE else persona.persona,
+            "difference": 100 * persona.difference,
+            "low": 100 * persona.interval.low,
+            "high": 100 * persona.interval.high,
+            "kind": {"more": "more", "less": "less"}.get(persona.verdict, "not significant"),
         }
-        for one in (comparison.everyone, *comparison.personas)
-        if one.verdict != "nobody"
+        for persona in (comparison.everyone, *comparison.personas)
+        if persona.verdict != "nobody"
     ]
     if not points:
         return ""

@@ -71,19 +71,19 @@ def portraits(session: Session, as_of: datetime) -> dict[str, Portrait]:
         session: The open workspace.
         as_of: The moment whose time zones count for the hours (UTC): that of the newest assignments.
     """
-    told = assigned_people(session)
-    people = told.select("person_id", slug=told.persona.fill_null(UNCLASSIFIED))
+    members = assigned_people(session)
+    people = members.select("person_id", slug=members.persona.fill_null(UNCLASSIFIED))
     counted = people.group_by("slug").aggregate(persons=people.count()).to_pyarrow().to_pylist()
     persons = {row["slug"]: int(row["persons"]) for row in counted if row["persons"] >= LEAST_PEOPLE}
-    found = {slug: Portrait() for slug in persons}
+    pictures = {slug: Portrait() for slug in persons}
     links = session.links()
-    _fill_channels(session, people, links, found)
-    _fill_hours(session, people, links, as_of, found)
-    _fill_path(session, people, links, found, persons)
-    return found
+    _fill_channels(session, people, links, pictures)
+    _fill_hours(session, people, links, as_of, pictures)
+    _fill_path(session, people, links, pictures, persons)
+    return pictures
 
 
-def _fill_channels(session: Session, people: Table, links: Table, found: Mapping[str, Portrait]) -> None:
+def _fill_channels(session: Session, people: Table, links: Table, pictures: Mapping[str, Portrait]) -> None:
     contacts = session.warehouse.current(CONTACTS.name)
     active = contacts.filter(contacts.state == "active", contacts.email.notnull())
     keyed = active.mutate(contact_key=active.connection.concat(":", active.platform_id))
@@ -93,47 +93,51 @@ def _fill_channels(session: Session, people: Table, links: Table, found: Mapping
         persons=known.person_id.nunique(), reachable=known.person_id.nunique(where=may)
     )
     for row in counted.order_by("connection").to_pyarrow().to_pylist():
-        if row["slug"] in found:
-            found[row["slug"]].channels.append(Channel(row["connection"], int(row["persons"]), int(row["reachable"])))
+        if row["slug"] in pictures:
+            pictures[row["slug"]].channels.append(
+                Channel(row["connection"], int(row["persons"]), int(row["reachable"]))
+            )
 
 
-def _fill_hours(session: Session, people: Table, links: Table, as_of: datetime, found: Mapping[str, Portrait]) -> None:
+def _fill_hours(
+    session: Session, people: Table, links: Table, as_of: datetime, pictures: Mapping[str, Portrait]
+) -> None:
     acts = _human(session, links).inner_join(people, "person_id")
-    told = acts.filter(acts.kind.isin(["open", "click"]))
+    reactions = acts.filter(acts.kind.isin(["open", "click"]))
     known = zone_spelt(session.warehouse.current(CONTACTS.name))
     keyed = known.mutate(contact_key=known.connection.concat(":", known.platform_id)).inner_join(links, "contact_key")
     shown = first_text(keyed, keyed.time_zone, session.workspace.catalogue.precedence)
     zones = keyed.group_by("person_id").aggregate(time_zone=shown)
     spans = offsets(session.warehouse.current(CONTACTS.name), session.workspace.time_zone, as_of)
-    hourly = with_local_hour(told, "at", zones, session.warehouse.memtable(spans))
+    hourly = with_local_hour(reactions, "at", zones, session.warehouse.memtable(spans))
     counted = hourly.group_by("slug", "kind", "hour").aggregate(n=hourly.count())
     for row in counted.to_pyarrow().to_pylist():
-        if row["slug"] in found:
-            portrait = found[row["slug"]]
+        if row["slug"] in pictures:
+            portrait = pictures[row["slug"]]
             (portrait.opens if row["kind"] == "open" else portrait.clicks)[int(row["hour"])] = int(row["n"])
 
 
 def _human(session: Session, links: Table) -> Table:
-    told = engagements(session).inner_join(links, "contact_key")
-    return told.filter(~told.machine.fill_null(False))  # noqa: FBT003 - an expression
+    events = engagements(session).inner_join(links, "contact_key")
+    return events.filter(~events.machine.fill_null(False))  # noqa: FBT003 - an expression
 
 
 def _fill_path(
-    session: Session, people: Table, links: Table, found: Mapping[str, Portrait], persons: Mapping[str, int]
+    session: Session, people: Table, links: Table, pictures: Mapping[str, Portrait], persons: Mapping[str, int]
 ) -> None:
     firsts = _firsts(session, links)
     began = firsts.group_by("person_id").aggregate(began=firsts["at"].min())
-    told = firsts.filter(firsts.kind.isin(list(STEPS))).inner_join(began, "person_id").inner_join(people, "person_id")
-    days = days_between(told["at"], told.began)
-    counted = told.mutate(days=days).group_by("slug", "kind")
+    events = firsts.filter(firsts.kind.isin(list(STEPS))).inner_join(began, "person_id").inner_join(people, "person_id")
+    days = days_between(events["at"], events.began)
+    counted = events.mutate(days=days).group_by("slug", "kind")
     rows = counted.aggregate(n=lambda t: t.count(), days=lambda t: t.days.median()).to_pyarrow().to_pylist()
     steps: dict[str, list[FirstTime]] = defaultdict(list)
     for row in rows:
-        if row["slug"] in found:
+        if row["slug"] in pictures:
             share = int(row["n"]) / persons[row["slug"]]
             steps[row["slug"]].append(FirstTime(STEPS[row["kind"]], share, float(row["days"])))
     for slug, path in steps.items():
-        found[slug].path = _in_order(path)
+        pictures[slug].path = _in_order(path)
 
 
 def _in_order(path: Sequence[FirstTime]) -> list[FirstTime]:

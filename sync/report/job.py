@@ -77,7 +77,7 @@ def _made(session: Session, before: KeyFigures | None) -> _Made:
         names={share.slug: share.name for share in shares},
         shares={share.slug: share.share for share in shares},
         offers=parts.best_of_each(taught.offers.bests),
-        ranks={one.name: place for place, one in enumerate(ranked.ranking, start=1)} if ranked else {},
+        ranks={segment.name: place for place, segment in enumerate(ranked.ranking, start=1)} if ranked else {},
         verdicts={lift.about: parts.verdict_of(lift) for lift in taught.lifts},
     )
     names, rows = parts.offer_rows(taught.offers.bests)
@@ -98,12 +98,12 @@ def _made(session: Session, before: KeyFigures | None) -> _Made:
         offer_notes=parts.offer_notes(taught.offers),
         campaigns=[
             CampaignPart(
-                one,
+                chart,
                 f"campaign-{place}",
                 links.get((result.connection, result.campaign_id), []),
                 parts.machine_sentence(result),
             )
-            for place, (one, result) in enumerate(zip(shown, measured, strict=True))
+            for place, (chart, result) in enumerate(zip(shown, measured, strict=True))
         ],
         shares=_shares_figure(shares),
     )
@@ -133,8 +133,8 @@ def _worth_words(
 
 def _shares_figure(shares: Sequence[PersonaShare]) -> Figure:
     points = [(share.name, share.persons, share.share) for share in shares]
-    told = ", ".join(f"{name} {share:.0%}" for name, _, share in points)
-    return Figure(charts.shares(points), f"Share of all people by persona: {told}.")
+    text = ", ".join(f"{name} {share:.0%}" for name, _, share in points)
+    return Figure(charts.shares(points), f"Share of all people by persona: {text}.")
 
 
 def render_page(report: Report, page: ReportPage) -> str:
@@ -172,12 +172,12 @@ def summarise(
     if not persons:
         return ["Nobody is assigned yet: run `personasync assign`."]
     largest = personas[0]
-    told = [f"{persons:,} people. Largest persona: {largest.name}, {largest.share:.0%}.", *findings]
+    sentences = [f"{persons:,} people. Largest persona: {largest.name}, {largest.share:.0%}.", *findings]
     if not measured:
-        told.append("No campaign has been imported yet.")
+        sentences.append("No campaign has been imported yet.")
     elif not findings:
-        told.append("No campaign had variants, so there is nothing to compare yet.")
-    return told
+        sentences.append("No campaign had variants, so there is nothing to compare yet.")
+    return sentences
 
 
 def _sync_sentences(session: Session) -> list[str]:

@@ -42,9 +42,9 @@ def cards(
         values: What a persona's people are worth, in words, by slug.
         as_of: Of the newest assignments.
     """
-    drawn, found = portraits(session, as_of), profiles(session, as_they_were_assigned(session), as_of)
+    drawn, facts = portraits(session, as_of), profiles(session, as_they_were_assigned(session), as_of)
     return [
-        _card(session, share, drawn.get(share.slug, Portrait()), found.get(share.slug), measured, values)
+        _card(session, share, drawn.get(share.slug, Portrait()), facts.get(share.slug), measured, values)
         for share in shares
     ]
 
@@ -58,10 +58,10 @@ def _card(
     values: Mapping[str, str],
 ) -> Card:
     name = UNCLASSIFIED if share.slug == UNCLASSIFIED else share.name
-    told = _responses(name, measured)
+    responses = _responses(name, measured)
     persona = session.workspace.personas.get(share.slug)
     hours = Figure(charts.hours(drawn.opens, drawn.clicks), _hours_text(share.name, drawn))
-    newest_last = [(result.name, rate, low, high) for result, rate, low, high in reversed(told)]
+    newest_last = [(result.name, rate, low, high) for result, rate, low, high in reversed(responses)]
     course = Figure(
         charts.history_chart(newest_last), f"Click rate of {share.name} by campaign: " + _course_text(newest_last)
     )
@@ -72,9 +72,9 @@ def _card(
         channels=[
             f"{channel.connection}: {channel.persons:,}, {channel.reachable:,} marketable" for channel in drawn.channels
         ],
-        path=[_step(one) for one in drawn.path],
+        path=[_step(step) for step in drawn.path],
         copy=_copy(session, share.slug),
-        history=[(result.name, f"{rate:.1%}", f"{low:.1%} to {high:.1%}") for result, rate, low, high in told],
+        history=[(result.name, f"{rate:.1%}", f"{low:.1%} to {high:.1%}") for result, rate, low, high in responses],
         hours=hours,
         responses=course,
         quote=persona.quote if persona else "",
@@ -140,14 +140,14 @@ def _shown_as(field: TemplateField, copy: str) -> str:
 
 def _responses(name: str, measured: Sequence[CampaignResult]) -> list[tuple[CampaignResult, float, float, float]]:
     """The persona's click rate in each campaign, all variants together."""
-    found = []
+    responses = []
     for result in measured:
         rows: list[ResultRow] = [row for row in result.rows if row.persona == name]
         pooled = sum((row.responses(CLICKED) for row in rows), Responses(0, 0))
         if pooled.people:
             span = wilson(pooled)
-            found.append((result, pooled.rate, span.low, span.high))
-    return found
+            responses.append((result, pooled.rate, span.low, span.high))
+    return responses
 
 
 def _course_text(points: Sequence[tuple[str, float, float, float]]) -> str:

@@ -59,13 +59,13 @@ def learned(session: Session, measured: Sequence[CampaignResult], worth: Mapping
     refused: list[str] = []
     lifts = [*_experiments(session, refused), *_campaigns(session, measured)]
     try:
-        told = offers(session)
+        results = offers(session)
     except FixSettingsError:  # nothing to compare yet
-        told = NOTHING
+        results = NOTHING
     usable = [MeasuredCampaign(lift.about, lift.comparisons) for lift in lifts if lift.mailed and not lift.broken]
     sent = any(row.delivered for result in measured for row in result.rows)
-    advice = advise_on_campaigns(usable, told.bests, worth, told.apart) if sent else CampaignAdvice()
-    return LearnedSection(lifts, told, advice, refused)
+    advice = advise_on_campaigns(usable, results.bests, worth, results.apart) if sent else CampaignAdvice()
+    return LearnedSection(lifts, results, advice, refused)
 
 
 def _experiments(session: Session, refused: list[str]) -> Iterator[Lift]:
@@ -86,12 +86,12 @@ def _campaigns(session: Session, measured: Sequence[CampaignResult]) -> Iterator
 
 def shown_lifts(lifts: Sequence[Lift]) -> list[ShownLift]:
     """Return each lift as the page shows it: a forest plot and sentences of the primary metric."""
-    found = []
+    entries = []
     for number, lift in enumerate(lifts):
         for place, comparison in enumerate(lift.comparisons):
             if comparison.question.metric == lift.primary:
-                found.append(_shown_lift(lift, comparison, anchor=f"lift-{number}-{place}"))
-    return found
+                entries.append(_shown_lift(lift, comparison, anchor=f"lift-{number}-{place}"))
+    return entries
 
 
 def _shown_lift(lift: Lift, comparison: Comparison, *, anchor: str) -> ShownLift:
@@ -124,8 +124,8 @@ def offer_rows(bests: Sequence[Best]) -> tuple[list[str], list[OfferRow]]:
     rows = []
     for best in bests:
         rates = {cell.offer: f"{cell.rate:.1%} of {cell.responses.people:,}" for cell in best.offers}
-        told = best.best.offer if best.supported else ""
-        rows.append(OfferRow(best.persona, [rates.get(name, "–") for name in names], told, offer_sentence(best)))
+        winner = best.best.offer if best.supported else ""
+        rows.append(OfferRow(best.persona, [rates.get(name, "–") for name in names], winner, offer_sentence(best)))
     return names, rows
 
 
@@ -137,10 +137,10 @@ def offer_notes(offers: Offers) -> list[str]:
 def best_of_each(bests: Sequence[Best]) -> dict[str, str]:
     """Return each persona's best supported offer; where offers were compared in groups, the best of each group."""
     best: dict[str, str] = {}
-    for one in bests:
-        if one.supported:
-            name = one.best.offer
-            best[one.persona] = f"{best[one.persona]}, {name}" if one.persona in best else name
+    for result in bests:
+        if result.supported:
+            name = result.best.offer
+            best[result.persona] = f"{best[result.persona]}, {name}" if result.persona in best else name
     return best
 
 
@@ -157,8 +157,8 @@ def advice_lines(campaign_advice: CampaignAdvice) -> list[tuple[str, list[Advice
         ("Keep or scale", "go", campaign_advice.go_on),
         ("Test next", "test", campaign_advice.test_next),
     )
-    told = [(title, tone, [tip.sentence for tip in tips] or [nothing[title]]) for title, tone, tips in parts]
-    return [(title, [AdviceLine(tone, text) for text in texts]) for title, tone, texts in told if any(texts)]
+    sections = [(title, tone, [tip.sentence for tip in tips] or [nothing[title]]) for title, tone, tips in parts]
+    return [(title, [AdviceLine(tone, text) for text in texts]) for title, tone, texts in sections if any(texts)]
 
 
 def recent_moves(session: Session, now: datetime) -> Moves:
@@ -206,12 +206,12 @@ def links_clicked(session: Session, measured: Sequence[CampaignResult]) -> dict[
     order = [counted.people.desc(), counted.address]
     ranked = counted.mutate(place=ibis.row_number().over(group_by=[counted[name] for name in campaign], order_by=order))
     shown = ranked.filter(ranked.place < LINKS_SHOWN).inner_join(whole, campaign)
-    found: dict[tuple[str, str], list[LinkRow]] = {}
+    links_of_mails: dict[tuple[str, str], list[LinkRow]] = {}
     for row in shown.order_by(*campaign, "place").to_pyarrow().to_pylist():
         share = f"{row['people'] / row['whole']:.0%}"
-        rows = found.setdefault((row["connection"], row["filed"]), [])
+        rows = links_of_mails.setdefault((row["connection"], row["filed"]), [])
         rows.append(LinkRow(row["address"], int(row["people"]), share))
-    return found
+    return links_of_mails
 
 
 def _clicked(session: Session, campaigns: Sequence[str]) -> Table:
@@ -219,11 +219,11 @@ def _clicked(session: Session, campaigns: Sequence[str]) -> Table:
     table, links = session.warehouse.current(CAMPAIGNS.name), session.links()
     mails = table.select("connection", "campaign_id", filed=table.parent_id.coalesce(table.campaign_id))
     acts = engagements(session).inner_join(mails.filter(mails.filed.isin(campaigns)), ["connection", "campaign_id"])
-    told = acts.filter(acts.kind == "click", ~acts.machine.fill_null(False))  # noqa: FBT003 - an expression
-    told = told.inner_join(links, "contact_key")
-    told = told.mutate(address=told.url.fill_null("(unknown link)").re_replace(r"[?#].*$", ""))
+    clicks = acts.filter(acts.kind == "click", ~acts.machine.fill_null(False))  # noqa: FBT003 - an expression
+    clicks = clicks.inner_join(links, "contact_key")
+    clicks = clicks.mutate(address=clicks.url.fill_null("(unknown link)").re_replace(r"[?#].*$", ""))
     return session.warehouse.read_once.get(
-        ("clicked", tuple(campaigns)), lambda: told.select("connection", "filed", "address", "person_id").distinct()
+        ("clicked", tuple(campaigns)), lambda: clicks.select("connection", "filed", "address", "person_id").distinct()
     )
 
 
@@ -246,21 +246,21 @@ def value_rows(session: Session, segment_values: SegmentValues) -> list[ValueRow
     titles = {segment.name: segment.title or segment.name for segment in session.workspace.segments}
     names = {segment: session.workspace.personas[slug].name for segment, slug in session.workspace.persona_of.items()}
     rows = []
-    for place, one in enumerate(segment_values.ranking, start=1):
-        advice = segment_values.advice[one.name]
-        ranks = f"{one.ranks[0]}–{one.ranks[1]}" if one.ranks[0] != one.ranks[1] else f"{one.ranks[0]}"
+    for place, entry in enumerate(segment_values.ranking, start=1):
+        advice = segment_values.advice[entry.name]
+        ranks = f"{entry.ranks[0]}–{entry.ranks[1]}" if entry.ranks[0] != entry.ranks[1] else f"{entry.ranks[0]}"
         into = f" into {titles.get(advice.merge_with, advice.merge_with)}" if advice.merge_with else ""
         rows.append(
             ValueRow(
                 place,
-                titles.get(one.name, one.name),
-                names.get(one.name, ""),
-                one.people,
-                one.reachable,
-                f"{one.value:,.0f} {segment_values.currency}" if segment_values.valued else "unknown",
-                f"{one.interval.low:,.0f} to {one.interval.high:,.0f}" if segment_values.valued else "",
+                titles.get(entry.name, entry.name),
+                names.get(entry.name, ""),
+                entry.people,
+                entry.reachable,
+                f"{entry.value:,.0f} {segment_values.currency}" if segment_values.valued else "unknown",
+                f"{entry.interval.low:,.0f} to {entry.interval.high:,.0f}" if segment_values.valued else "",
                 ranks if segment_values.valued else "–",
-                one.naive,
+                entry.naive,
                 f"{advice.verdict}{into}: {'; '.join(advice.reasons)}",
             )
         )
@@ -270,23 +270,23 @@ def value_rows(session: Session, segment_values: SegmentValues) -> list[ValueRow
 def worth_of(session: Session, segment_values: SegmentValues | None) -> dict[str, float]:
     """Return what each persona's people are worth together, by name; empty where no value is known."""
     worth: dict[str, float] = {}
-    for one in segment_values.ranking if segment_values is not None and segment_values.valued else ():
-        if (slug := session.workspace.persona_of.get(one.name)) is not None:
+    for entry in segment_values.ranking if segment_values is not None and segment_values.valued else ():
+        if (slug := session.workspace.persona_of.get(entry.name)) is not None:
             name = session.workspace.personas[slug].name
-            worth[name] = worth.get(name, 0.0) + one.value
+            worth[name] = worth.get(name, 0.0) + entry.value
     return worth
 
 
 def quality_sentences(session: Session) -> list[str]:
     """State the confidence of current assignments, and the age of the newest event."""
-    told = assigned_people(session)
+    people = assigned_people(session)
     row = (
-        told.aggregate(
-            persons=told.count(),
-            unclassified=told.segment.isnull().sum(),
-            confidence=probability(told).mean(),
-            sure=probability(told).count(),
-            kept=told.expires_at.notnull().sum(),
+        people.aggregate(
+            persons=people.count(),
+            unclassified=people.segment.isnull().sum(),
+            confidence=probability(people).mean(),
+            sure=probability(people).count(),
+            kept=people.expires_at.notnull().sum(),
         )
         .to_pyarrow()
         .to_pylist()[0]
@@ -295,24 +295,24 @@ def quality_sentences(session: Session) -> list[str]:
     if not row["persons"]:
         return structural
     share = (row["unclassified"] or 0) / row["persons"]
-    found = [f"{share:.0%} of {row['persons']:,} people are unclassified."]
+    lines = [f"{share:.0%} of {row['persons']:,} people are unclassified."]
     if row["confidence"] is not None:
-        found.append(f"Mean confidence of the {row['sure']:,} whom a model or survey placed: {row['confidence']:.0%}.")
+        lines.append(f"Mean confidence of the {row['sure']:,} whom a model or survey placed: {row['confidence']:.0%}.")
     if row["kept"]:
-        found.append(
+        lines.append(
             f"{row['kept']:,} people keep a segment that no source confirms any more, until it expires (hysteresis)."
         )
     newest = session.warehouse.current(ENGAGEMENTS.name)["at"].max().to_pyarrow().as_py()
     when = f"{newest:%Y-%m-%d %H:%M} UTC" if newest else "none read yet"
-    return [*found, f"Newest open, click or visit: {when}.", *structural]
+    return [*lines, f"Newest open, click or visit: {when}.", *structural]
 
 
 def drifts(session: Session, measured: Sequence[CampaignResult]) -> list[str]:
     """State drift of traits, response and incremental orders, as `quality` does."""
-    moved, told = population(session, definitions_of(session.workspace).version)
-    names = [name for name, one in moved.items() if one.alarm]
-    found = [f"Drift in: {', '.join(names)}."] if names else []
-    return [*found, *told, *response_drift(measured), *lifted(session)]
+    moved, remarks = population(session, definitions_of(session.workspace).version)
+    names = [name for name, drift in moved.items() if drift.alarm]
+    lines = [f"Drift in: {', '.join(names)}."] if names else []
+    return [*lines, *remarks, *response_drift(measured), *lifted(session)]
 
 
 def verdict_of(lift: Lift) -> str:
@@ -325,14 +325,14 @@ def verdict_of(lift: Lift) -> str:
 
 def finding_sentences(lifts: Sequence[Lift]) -> list[str]:
     """Return a sentence on everyone for each lift; of one with a sample ratio mismatch only that."""
-    told = [f"{lift.about}: {NO_RATIO}" for lift in lifts if lift.broken]
+    lines = [f"{lift.about}: {NO_RATIO}" for lift in lifts if lift.broken]
     for lift in lifts:
         for comparison in lift.comparisons:
             if comparison.question.metric == lift.primary and lift.mailed and not lift.broken:
-                told.append(f"{lift.about}: {effect_sentence(comparison.everyone, comparison)}")
-                told += [
+                lines.append(f"{lift.about}: {effect_sentence(comparison.everyone, comparison)}")
+                lines += [
                     f"{lift.about}: {effect_sentence(each, comparison)}"
                     for each in comparison.personas
                     if comparison.common.differ and each.verdict in {"more", "less"} and each.persona != EVERYONE
                 ]
-    return told
+    return lines

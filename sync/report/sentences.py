@@ -109,23 +109,23 @@ def everyone(rows: Sequence[ResultRow]) -> list[ResultRow]:
 
 def differences(result: CampaignResult) -> list[str]:
     """Name every total that differs between the platform's report and our count."""
-    found = []
+    sentences = []
     for name in ("sent", "opened", "clicked", "unsubscribed", "complained"):
         stated, counted = result.totals.get(name), _counted(result, "delivered" if name == "sent" else name)
         machines = _counted(result, "machine_only") if name == "opened" else 0
         if stated is None or stated == counted:
             continue
         if machines and stated == counted + machines:
-            found.append(
+            sentences.append(
                 f"{result.connection} reports {stated:,} opens; {machines:,} of them are machine opens "
                 "(Apple MPP, scanners)."
             )
         else:
             ours_named = "delivered" if name == "sent" else name
-            found.append(
+            sentences.append(
                 f"{result.connection} reports {stated:,} {name}, personasync counted {counted:,} {ours_named}."
             )
-    return found
+    return sentences
 
 
 def _counted(result: CampaignResult, column: str) -> int:
@@ -146,9 +146,9 @@ def _shown(row: ResultRow, currency: str) -> ShownRow:
 
 
 def _chart_text(result: CampaignResult, rows: Sequence[ResultRow]) -> str:
-    told = ", ".join(
+    rates = ", ".join(
         f"{row.persona}{f' ({row.variant})' if row.variant else ''} {row.responses(CLICKED).rate:.1%}"
         for row in rows
         if row.delivered
     )
-    return f"Click rate in {result.name}: {told}."
+    return f"Click rate in {result.name}: {rates}."

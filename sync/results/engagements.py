@@ -12,14 +12,14 @@ from sync.session import Session
 
 
 def latest_moment(session: Session) -> datetime:
-    """Return now (UTC); where the platforms' clocks are ahead of ours, the newest thing that they told."""
+    """Return now (UTC); where the platforms' clocks are ahead of ours, the newest thing that they moments."""
     newest = session.warehouse.read_once.get("newest moments", lambda: _newest(session))
     return max([session.now(), *(moment for moment in newest if moment is not None)])
 
 
 def _newest(session: Session) -> list[datetime | None]:
-    told = (session.warehouse.current(ENGAGEMENTS.name)["at"], session.warehouse.current(CAMPAIGNS.name).sent_at)
-    return [column.max().to_pyarrow().as_py() for column in told]
+    moments = (session.warehouse.current(ENGAGEMENTS.name)["at"], session.warehouse.current(CAMPAIGNS.name).sent_at)
+    return [column.max().to_pyarrow().as_py() for column in moments]
 
 
 def engagements(session: Session) -> Table:

@@ -94,14 +94,14 @@ def experiment_mailings(
         in_fields: See `segmenter.lift.mailings.mailings`.
     """
     allocated = _allocated(session, experiment, arms)
-    told = _answers(session, experiment).inner_join(allocated.rename(allocated_at="at"), "person_id")
-    told = told.filter(told.allocated_at <= told["at"])
+    answers = _answers(session, experiment).inner_join(allocated.rename(allocated_at="at"), "person_id")
+    answers = answers.filter(answers.allocated_at <= answers["at"])
     there = _there(allocated)
-    found = {
+    by_persona = {
         persona: mailings(mails, there[persona], in_fields=in_fields)
-        for persona, mails in _mails(session, told).items()
+        for persona, mails in _mails(session, answers).items()
     }
-    return ExperimentMailings(experiment, told, found)
+    return ExperimentMailings(experiment, answers, by_persona)
 
 
 def mails_during(session: Session, experiment: Experiment) -> Table:
@@ -161,22 +161,22 @@ def _answers(session: Session, experiment: Experiment) -> Table:
 def _there(allocated: Table) -> dict[str, dict[str, list[tuple[datetime, int]]]]:
     """People per arm and time of assignment, by persona."""
     counted = allocated.group_by("persona", "arm", "at").aggregate(n=allocated.count())
-    found: dict[str, dict[str, list[tuple[datetime, int]]]] = defaultdict(lambda: defaultdict(list))
+    counts: dict[str, dict[str, list[tuple[datetime, int]]]] = defaultdict(lambda: defaultdict(list))
     for row in counted.to_pyarrow().to_pylist():
-        found[row["persona"]][row["arm"]].append((row["at"], int(row["n"])))
-    return found
+        counts[row["persona"]][row["arm"]].append((row["at"], int(row["n"])))
+    return counts
 
 
-def _mails(session: Session, told: Table) -> dict[str, list[SentMail]]:
+def _mails(session: Session, answers: Table) -> dict[str, list[SentMail]]:
     """The mails that reached people of an arm, by persona."""
-    counted = told.group_by("persona", "connection", "mail", "arm").aggregate(n=told.count())
+    counted = answers.group_by("persona", "connection", "mail", "arm").aggregate(n=answers.count())
     reached: dict[tuple[str, tuple[str, str]], dict[str, int]] = defaultdict(dict)
     for row in counted.to_pyarrow().to_pylist():
         reached[row["persona"], (row["connection"], row["mail"])][row["arm"]] = int(row["n"])
     table = session.warehouse.current(CAMPAIGNS.name)
     rows = table.select("connection", "campaign_id", "name", "sent_at").to_pyarrow().to_pylist()
     known: dict[tuple[str, str], dict[str, Any]] = {(row["connection"], row["campaign_id"]): row for row in rows}
-    found: dict[str, list[SentMail]] = defaultdict(list)
+    mails: dict[str, list[SentMail]] = defaultdict(list)
     for (persona, key), arms in sorted(reached.items()):
-        found[persona].append(SentMail(key, known[key]["name"] or key[1], known[key]["sent_at"], arms))
-    return found
+        mails[persona].append(SentMail(key, known[key]["name"] or key[1], known[key]["sent_at"], arms))
+    return mails

@@ -64,8 +64,8 @@ def _patterns(session: Session, mailed: ExperimentMailings, metric: str) -> dict
         **{name: state.max(where=mine.place == place).fill_null(0) for place, name in enumerate(places)}
     )
     alike = people.group_by("persona", "arm", *places).aggregate(n=people.count())
-    found: dict[str, list[Pattern]] = defaultdict(list)
+    patterns: dict[str, list[Pattern]] = defaultdict(list)
     for row in alike.to_pyarrow().to_pylist():
         states = tuple(int(row[name]) for name in places)
-        found[row["persona"]].append(Pattern(row["arm"], states, int(row["n"])))
-    return found
+        patterns[row["persona"]].append(Pattern(row["arm"], states, int(row["n"])))
+    return patterns

@@ -52,10 +52,10 @@ def freshness(connections: Iterable[str], cursors: Readings) -> list[Freshness]:
         By connection and stream, with the moment (UTC; None: never); streams other than contacts only where they were
         read.
     """
-    found = []
+    streams = []
     for name in connections:
         for stream in STREAMS:
             moved = cursors.read_at(name, stream)
             if moved is not None or stream == CONTACTS:
-                found.append(Freshness(name, stream, cursors.held(name, stream), moved))
-    return found
+                streams.append(Freshness(name, stream, cursors.held(name, stream), moved))
+    return streams

@@ -175,11 +175,11 @@ def _lift_of_experiment(session: Session, experiment: Experiment) -> Lift:
     pairs = _pairs(session, experiment, mailed, everybody)
     early = experiment.ends is None or now < experiment.ends
     plan = PlannedTest(experiment.metric, experiment.mde, planned_baseline(experiment))
-    found = _judge(session, name, pairs, plan, early=early)
+    lift = _judge(session, name, pairs, plan, early=early)
     excluded = mailed.excluded() if len(experiment.arms) > 1 else []
     notes = [*_moved(session, experiment), *_mailed_holdout(session, experiment), *excluded]
-    notes += other_rate(found.comparisons, plan) if mailed.of_persona else []
-    return replace(found, ratio=_ratio(experiment, everybody), notes=tuple(notes), mailed=bool(mailed.of_persona))
+    notes += other_rate(lift.comparisons, plan) if mailed.of_persona else []
+    return replace(lift, ratio=_ratio(experiment, everybody), notes=tuple(notes), mailed=bool(mailed.of_persona))
 
 
 def _pairs(
@@ -271,11 +271,11 @@ def _spend(session: Session, pair: ComparedPair) -> RevenueLift:
     sides = [[stratum.revenue for stratum in pair.strata if stratum.arm == arm] for arm in (treated, control)]
     groups = [_pooled(side) for side in sides]
     adjusted: Adjusted = cuped(groups)
-    one, two = adjusted.groups
+    first, two = adjusted.groups
     currency = _currency(session) or ""
     orders = session.warehouse.current(ORDERS.name)
     others = orders.filter(orders.currency != ibis.literal(currency)).count().to_pyarrow().as_py()
-    return RevenueLift(treated, control, one.mean - two.mean, welch(one, two), adjusted.less, currency, int(others))
+    return RevenueLift(treated, control, first.mean - two.mean, welch(first, two), adjusted.less, currency, int(others))
 
 
 def _pooled(groups: Sequence[Any]) -> Any:
@@ -297,8 +297,8 @@ def _most_used_currency(session: Session) -> str | None:
 
 def _newest_with_variants(session: Session) -> dict[str, Any]:
     table = session.warehouse.current(CAMPAIGNS.name)
-    told = _everybody_reached(session)
-    varied = told.group_by("connection", "campaign_id").aggregate(variants=told.variant.nunique())
+    people = _everybody_reached(session)
+    varied = people.group_by("connection", "campaign_id").aggregate(variants=people.variant.nunique())
     varied = varied.filter(varied.variants > 1)
     sent = table.filter(table.sent_at.notnull()).semi_join(varied, ["connection", "campaign_id"])
     rows: list[dict[str, Any]] = sent.order_by(sent.sent_at.desc()).limit(1).to_pyarrow().to_pylist()
@@ -321,14 +321,18 @@ def campaign_named(session: Session, name: str) -> dict[str, Any]:
     rows: list[dict[str, Any]] = sent.to_pyarrow().to_pylist()
     if not rows:
         raise FixSettingsError("No campaign has been imported yet.", fix="Send one, then run `personasync results`.")
-    found = [row for row in rows if name in {row["campaign_id"], row["name"]}]
-    if len(found) > 1:
-        told = ", ".join(f"{row['campaign_id']} ({row['connection']}, {row['sent_at']:%Y-%m-%d})" for row in found)
-        raise FixSettingsError(f"{len(found)} campaigns have the name {name!r}.", fix=f"Use an id instead: {told}.")
-    if not found:
+    campaigns = [row for row in rows if name in {row["campaign_id"], row["name"]}]
+    if len(campaigns) > 1:
+        choices = ", ".join(
+            f"{row['campaign_id']} ({row['connection']}, {row['sent_at']:%Y-%m-%d})" for row in campaigns
+        )
+        raise FixSettingsError(
+            f"{len(campaigns)} campaigns have the name {name!r}.", fix=f"Use an id instead: {choices}."
+        )
+    if not campaigns:
         listed = ", ".join(repr(row["name"]) for row in rows[:5])
         raise FixSettingsError(f"There is no campaign {name!r}.", fix=f"Most recent: {listed}.")
-    return found[0]
+    return campaigns[0]
 
 
 def _mails(session: Session, campaign: Mapping[str, Any]) -> Table:
@@ -339,8 +343,8 @@ def _mails(session: Session, campaign: Mapping[str, Any]) -> Table:
 
 def _reached(session: Session, campaign: Mapping[str, Any]) -> Table:
     """People reached by a campaign, with their persona at the time and the variant: ``person_id, persona, arm, at``."""
-    told = _everybody_reached(session)
-    mine = told.filter(told.connection == campaign["connection"], told.campaign_id == campaign["campaign_id"])
+    people = _everybody_reached(session)
+    mine = people.filter(people.connection == campaign["connection"], people.campaign_id == campaign["campaign_id"])
     return mine.group_by("person_id").aggregate(persona=mine.persona.max(), arm=mine.variant.max(), at=mine["at"].min())
 
 

@@ -59,38 +59,39 @@ def offers(session: Session, *, metric: str = "clicked") -> OfferResults:
 
 
 def _offers(session: Session, metric: str) -> OfferResults:
-    told, notes = [*_campaigns(session, metric)], []
+    trials, notes = [*_campaigns(session, metric)], []
     for experiment in session.workspace.experiments.values():
-        found, left_out = trials_of(session, experiment, metric)
-        told += found
+        usable, left_out = trials_of(session, experiment, metric)
+        trials += usable
         notes += left_out
-    if not told and not notes:
+    if not trials and not notes:
         raise FixSettingsError(
             "There are no offers to compare: no campaign had variants, and no variant of an experiment was mailed yet.",
             fix="Send a campaign with variants, or run `personasync experiment create`; then `personasync results`.",
         )
-    notes += _too_few(told)
-    known = {pattern.arm for one in told for pattern in one.patterns} | _planned(session, {one.name for one in told})
+    notes += _too_few(trials)
+    names = {trial.name for trial in trials}
+    known = {pattern.arm for trial in trials for pattern in trial.patterns} | _planned(session, names)
     personas = sorted({persona.name for persona in session.workspace.personas.values()})
-    return OfferResults(best_offers(told), never_compared(told, personas, known), notes)
+    return OfferResults(best_offers(trials), never_compared(trials, personas, known), notes)
 
 
 def _planned(session: Session, compared: set[str]) -> set[str]:
     """All offers of experiments that run, or that have compared some: also those that no email has shown to anybody."""
     now = session.now()
     asked = [
-        one
-        for one in session.workspace.experiments.values()
-        if one.name in compared or one.ends is None or now < one.ends
+        experiment
+        for experiment in session.workspace.experiments.values()
+        if experiment.name in compared or experiment.ends is None or now < experiment.ends
     ]
-    return {offer for one in asked if len(offers_of(one)) >= SIDES for offer in offers_of(one)}
+    return {offer for experiment in asked if len(offers_of(experiment)) >= SIDES for offer in offers_of(experiment)}
 
 
 def _too_few(trials: Sequence[Trial]) -> list[str]:
     """Sentences on comparisons that too few people responded to, once for all personas."""
     concerned: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
-    for persona in sorted({one.persona for one in trials}):
-        for name, left_out in too_few([one for one in trials if one.persona == persona]).items():
+    for persona in sorted({comparison.persona for comparison in trials}):
+        for name, left_out in too_few([comparison for comparison in trials if comparison.persona == persona]).items():
             concerned[name, left_out].append(persona)
     return [
         f"{name}: {listed(left_out)} {'is' if len(left_out) == 1 else 'are'} excluded for {', '.join(personas)}: "

@@ -34,7 +34,7 @@ def other_rate(comparisons: Sequence[Comparison], plan: PlannedTest) -> list[str
     Returns:
         At most one sentence.
     """
-    asked = next((one for one in comparisons if one.question.metric == plan.primary), None)
+    asked = next((comparison for comparison in comparisons if comparison.question.metric == plan.primary), None)
     if asked is None or plan.baseline is None or asked.question.control == HOLDOUT:
         return []
     if asked.everyone.verdict not in {"none", "too_few"}:
@@ -43,9 +43,9 @@ def other_rate(comparisons: Sequence[Comparison], plan: PlannedTest) -> list[str
     needed = sample_size(measured.rate, plan.mde)
     if wilson(measured).low <= plan.baseline or needed <= MORE * planned:
         return []
-    told = (
+    sentence = (
         f"Planned with a {RATES[plan.primary]} of {plan.baseline:.1%}; that of “{asked.question.control}” is "
         f"{measured.rate:.1%}. At that rate {needed:,} contacts per variant detect {in_points(plan.mde)}, "
         f"not {planned:,}."
     )
-    return [told]
+    return [sentence]

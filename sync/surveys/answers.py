@@ -93,10 +93,10 @@ def answers_of(grid: Grid, columns: SurveyColumns) -> Read:
         raise FixSettingsError(
             f"{grid.file} has no usable item.", fix=findings[0].message if findings else "Add questions."
         )
-    told = grid.column(segment) if segment else []
+    cells = grid.column(segment) if segment else []
     respondents = grid.column(who) if who else [f"row {number}" for number in grid.numbers]
     named = tuple(name or f"row {number}" for name, number in zip(respondents, grid.numbers, strict=True))
-    segments = tuple("" if is_no_answer(one) else one for one in told)
+    segments = tuple("" if is_no_answer(cell) else cell for cell in cells)
     return Read(AnswerSheet(named, tuple(kept), np.column_stack(values), segments, labels, grid.numbers), findings)
 
 
@@ -127,7 +127,7 @@ def with_segments(read: Read, segments: Mapping[str, str], person_of: Mapping[st
             f"No respondent is in the proposal {proposal!r}.",
             fix="Use the answers that it was made from, with the same --respondent.",
         )
-    return replace(read, sheet=replace(sheet, segments=tuple(one or "" for one in known)))
+    return replace(read, sheet=replace(sheet, segments=tuple(segment or "" for segment in known)))
 
 
 def _by_address(respondent: str, segments: Mapping[str, str], person_of: Mapping[str, str]) -> str:
@@ -136,7 +136,7 @@ def _by_address(respondent: str, segments: Mapping[str, str], person_of: Mapping
 
 
 def _usual(grid: Grid) -> str | None:
-    return next((found for name in RESPONDENT if (found := grid.find(name)) is not None), None)
+    return next((header for name in RESPONDENT if (header := grid.find(name)) is not None), None)
 
 
 def answers_in_warehouse(warehouse: Warehouse, survey: str, columns: SurveyColumns) -> Read:
@@ -162,9 +162,9 @@ def answers_in_warehouse(warehouse: Warehouse, survey: str, columns: SurveyColum
             fix=f"Pulled surveys: {', '.join(surveys) or 'none; name a file, or run `personasync pull`'}.",
         )
     items = sorted({row["item"] for row in rows})
-    found: dict[str, dict[str, str]] = {}
+    answers: dict[str, dict[str, str]] = {}
     for row in rows:
-        found.setdefault(row["contact_key"], {})[row["item"]] = row["value"] or ""
-    cells = tuple((who, *(told.get(item, "") for item in items)) for who, told in found.items())
+        answers.setdefault(row["contact_key"], {})[row["item"]] = row["value"] or ""
+    cells = tuple((who, *(replies.get(item, "") for item in items)) for who, replies in answers.items())
     grid = Grid(f"survey {survey!r}", ("respondent", *items), cells, tuple(range(1, len(cells) + 1)))
     return answers_of(grid, columns)

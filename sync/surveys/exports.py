@@ -110,8 +110,8 @@ def _labelled(question: SurveyQuestion, scale: tuple[str, str]) -> tuple[AnswerO
     points = range(int(min(values)), int(max(values)) + 1)
     if len(points) not in SCALE:
         return question.answers
-    told = {points[0]: f" ({scale[0]})", points[-1]: f" ({scale[1]})"}
-    return tuple(AnswerOption(value=point, label=f"{point}{told.get(point, '')}") for point in points)
+    labels = {points[0]: f" ({scale[0]})", points[-1]: f" ({scale[1]})"}
+    return tuple(AnswerOption(value=point, label=f"{point}{labels.get(point, '')}") for point in points)
 
 
 def stored_number(value: float) -> str:
@@ -161,7 +161,7 @@ def mailchimp_merge_fields(file: ToolFile) -> list[dict[str, Any]]:
     A choice has no value beside its text in Mailchimp, so that the choices are the numbers, and the help text tells
     what they mean.
     """
-    found = []
+    fields = []
     for place, question in enumerate(file.questions, 1):
         body: dict[str, Any] = {
             "tag": merge_tag(file.name, place),
@@ -176,8 +176,8 @@ def mailchimp_merge_fields(file: ToolFile) -> list[dict[str, Any]]:
         }
         if question.answers:
             body["options"] = {"choices": [stored_number(answer.value) for answer in question.answers]}
-        found.append(body)
-    return found
+        fields.append(body)
+    return fields
 
 
 def merge_tag(tool: str, place: int) -> str:
@@ -234,5 +234,5 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _json(told: Any) -> str:
-    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+def _json(document: Any) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

@@ -105,8 +105,8 @@ def design(workspace: Workspace, read: Read, wish: Wish, *, now: datetime) -> De
     labeller, names = _labeller(usable, wish)
     source = "given" if usable.segments else f"k-means of {len(names)}"
     if wish.proposal is not None:
-        source, told = _source(wish.proposal)
-        findings += told
+        source, remarks = _source(wish.proposal)
+        findings += remarks
     order = ToolRequest(wish.tool, wish.survey, source, wish.items, wish.texts or {}, now)
     generator = np.random.default_rng(wish.seed)
     try:
@@ -236,7 +236,7 @@ def score_file(
 
 def _numbers(cells: Sequence[str], words: Mapping[str, float], where: str, rows: Sequence[int]) -> Matrix:
     """Cells as the tool's numbers: what its answers are called, else numbers."""
-    found = np.full(len(cells), np.nan)
+    numbers = np.full(len(cells), np.nan)
     folded = {word.casefold(): value for word, value in words.items()}
     for place, cell in enumerate(cells):
         if is_no_answer(cell):
@@ -248,8 +248,8 @@ def _numbers(cells: Sequence[str], words: Mapping[str, float], where: str, rows:
                 f"{where}, row {rows[place]}: {cell!r} is not an answer to this question.",
                 fix=f"Valid answers: {offered}.",
             )
-        found[place] = value
-    return found
+        numbers[place] = value
+    return numbers
 
 
 def score_workspace(session: Session, file: ToolFile, thresholds: Thresholds) -> SurveyScores:
@@ -303,9 +303,9 @@ def write_scores(scores: SurveyScores, path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(HEAD)
-        for place, (who, one) in enumerate(zip(scores.respondents, scores.scored, strict=True)):
-            confidence = "" if one.confidence is None else f"{one.confidence:.4f}"
-            cells = (who, one.segment, confidence, one.runner_up, one.best, one.answered, one.reasons)
+        for place, (who, score) in enumerate(zip(scores.respondents, scores.scored, strict=True)):
+            confidence = "" if score.confidence is None else f"{score.confidence:.4f}"
+            cells = (who, score.segment, confidence, score.runner_up, score.best, score.answered, score.reasons)
             writer.writerow([safe_cell(cell) for cell in (*cells, scores.flags.get(place, ""))])
 
 

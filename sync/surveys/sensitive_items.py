@@ -22,8 +22,8 @@ def why_item(workspace: Workspace, owner: str, survey: str, item: str, text: str
     surveyed = workspace.catalogue.surveyed.values()
     own = [trait.name for trait in surveyed if (trait.survey, trait.item) == (survey, item)]
     name = trait_name(owner, item)
-    if any(workspace.sensitive.allows(one) for one in (*own, name)):
+    if any(workspace.sensitive.allows(label) for label in (*own, name)):
         return ""
     known = catalogue([SurveyTrait(name, survey, item, "number", text)])
-    reasons = [why_sensitive(one, workspace.catalogue) for one in own]
+    reasons = [why_sensitive(label, workspace.catalogue) for label in own]
     return why_sensitive(name, known) or next((reason for reason in reasons if reason), "")

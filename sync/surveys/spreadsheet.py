@@ -54,12 +54,12 @@ class Grid:
         Raises:
             FixSettingsError: The file has none.
         """
-        found = self.find(wanted)
-        if found is None:
+        header = self.find(wanted)
+        if header is None:
             raise FixSettingsError(
                 f"{self.file} has no column {wanted!r}.", fix=f"It has: {', '.join(self.headers[:40])}."
             )
-        return found
+        return header
 
 
 def read_grid(path: Path, *, sheet: str | None = None) -> Grid:
@@ -113,10 +113,10 @@ def _rows(table: FileTable) -> Iterator[tuple[int, Sequence[str | None]]]:
 
 
 def _trimmed(cells: Sequence[str | None]) -> list[str]:
-    found = [(cell or "").strip() for cell in cells]
-    while found and not found[-1]:
-        found.pop()  # spreadsheets trail empty columns
-    return found
+    texts = [(cell or "").strip() for cell in cells]
+    while texts and not texts[-1]:
+        texts.pop()  # spreadsheets trail empty columns
+    return texts
 
 
 def _headers(file: str, cells: Sequence[str]) -> tuple[str, ...]:

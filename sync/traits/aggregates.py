@@ -1,9 +1,9 @@
 """Aggregates: per-person sums and counts kept in the warehouse between runs, with a watermark.
 
-``person_facts`` (`segmenter.traits.traits.aggregates`), ``person_links`` (who was who), ``overtaken_versions``
+``person_aggregates`` (`segmenter.traits.traits.aggregates`), ``person_links`` (who was who), ``overtaken_versions``
 (versions of
 rows that are not in force any more), ``answered_again`` (engagements that a later one with the same mail stands for),
-and ``facts_mark``, one row. They are made of the other tables and can be made again at any time. All change in one
+and ``aggregates_mark``, one row. They are made of the other tables and can be made again at any time. All change in one
 transaction: a kill leaves them as they were, and what they say is true as of their mark.
 
 Only the embedded engine keeps aggregates: the others lack a transaction over several tables, and have a cluster to
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from sync.warehouse.store import Warehouse
 
-AGGREGATES, LINKED, MARK = "person_facts", "person_links", "facts_mark"
+AGGREGATES, LINKED, MARK = "person_aggregates", "person_links", "aggregates_mark"
 OVERTAKEN, AGAIN = "overtaken_versions", "answered_again"
 MARKS = pa.schema(
     [("as_of", TIME), ("sequence", pa.int64()), ("rows", pa.int64()), ("links", pa.int64()), ("made_by", pa.string())]
@@ -40,7 +40,7 @@ class Mark:
     """Watermark of the aggregates: what they include.
 
     Attributes:
-        as_of: The moment of the facts, UTC.
+        as_of: The moment of the aggregates, UTC.
         sequence: The newest version of a row that was seen (`sync.warehouse.store`).
         rows: How many versions there were until then; fewer later: some were erased.
         links: The newest writing of links that was seen (`sync.control.identities`).
@@ -59,14 +59,14 @@ class Staged:
     """Staged tables of one update, by name.
 
     Attributes:
-        persons: Column ``person_id``: whose facts and links go.
+        persons: Column ``person_id``: whose aggregates and links go.
         aggregates: Aggregates that come.
         links: Links that come, of those people.
         engagements: Column ``sequence``: engagements that are recalculated.
         again: Those of them that do not count.
         overtaken: All versions that are not in force.
-        values: ``person_id``, and columns of the facts that have another value now.
-        losses: What counts lose: ``person_id``, and columns of the facts.
+        values: ``person_id``, and columns of the aggregates that have another value now.
+        losses: What counts lose: ``person_id``, and columns of the aggregates.
     """
 
     persons: str
@@ -87,7 +87,7 @@ class KeptAggregates:
 
     @property
     def aggregates(self) -> Table:
-        """Everybody's facts, as `segmenter.traits.traits.aggregates` returns them."""
+        """Everybody's aggregates, as `segmenter.traits.traits.aggregates` returns them."""
         return self._tables.table(AGGREGATES)
 
     @property
@@ -106,7 +106,7 @@ class KeptAggregates:
         return self._tables.table(AGAIN)
 
     def mark(self) -> Mark | None:
-        """Return what the facts include; None where none are kept."""
+        """Return what the aggregates include; None where none are kept."""
         if not self._tables.has(MARK):
             return None
         return Mark(**self._tables.table(MARK).to_pyarrow().to_pylist()[0])
@@ -124,7 +124,7 @@ class KeptAggregates:
         return self._tables.staging()
 
     def replace(self, *, aggregates: Table, links: Table, overtaken: Table, again: Table, mark: Mark) -> None:
-        """Keep other facts in place of all that is kept; arguments are as the properties of this class."""
+        """Keep other aggregates in place of all that is kept; arguments are as the properties of this class."""
         with self._tables.transaction():
             for name, table in ((LINKED, links), (OVERTAKEN, overtaken), (AGAIN, again), (AGGREGATES, aggregates)):
                 self._tables.keep(name, table)

@@ -92,9 +92,9 @@ def _said(model: ValueModel) -> Iterator[str]:
     again = model.frequency.expected_of_new(365 / 7)
     seen = f"{model.buyers:,} buyers until {model.as_of:%Y-%m-%d}"
     yield f"Value model of {seen}: a new buyer is expected to place {again:.1f} more orders within a year."
-    for told in (model.frequency.fallback, model.spend.fallback, model.spend.warning):
-        if told:
-            yield f"Value model: {told}."
+    for warning in (model.frequency.fallback, model.spend.fallback, model.spend.warning):
+        if warning:
+            yield f"Value model: {warning}."
 
 
 def _left_out(history: History) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 What `segmenter.traits.traits.aggregates` says of a person is kept (`sync.traits.aggregates`) and followed through
 changes
-(`sync.traits.incremental`). Days since, rates and whatever needs everybody are made from the facts when they are read.
+(`sync.traits.incremental`). Days since, rates and whatever needs everybody are made from them when they are read.
 What comes out is what measuring everybody gives, in every digit.
 """
 
@@ -86,11 +86,11 @@ class Measuring:
 
     @property
     def keeps(self) -> bool:
-        """Whether the warehouse's engine can keep facts."""
+        """Whether the warehouse's engine can keep aggregates."""
         return self.warehouse.embedded
 
     def traits(self, as_of: datetime) -> Table:
-        """Return everybody's traits as of a moment (UTC): from the facts that are kept, where they say it."""
+        """Return everybody's traits as of a moment (UTC): from the aggregates that are kept, where they say it."""
         if self.keeps:
             kept = KeptAggregates(self.warehouse)
             before = kept.mark()
@@ -101,7 +101,7 @@ class Measuring:
         return traits.traits(inputs, self.catalogue, as_of)
 
     def refresh(self, as_of: datetime, *, full: bool = False) -> RefreshResult:
-        """Bring the facts that are kept to a moment.
+        """Bring the aggregates that are kept to a moment.
 
         Args:
             as_of: UTC; nothing after it counts.
@@ -117,18 +117,18 @@ class Measuring:
             step = RefreshStep(self.warehouse, kept, before, mark, self.catalogue)
             changed = step.changed_links(self.links)
             persons = step.changed_persons(changed)
-            found = int(persons.count().to_pyarrow().as_py())
+            count = int(persons.count().to_pyarrow().as_py())
             known = int(kept.aggregates.count().to_pyarrow().as_py())
-            if found > self.most_changed * max(known, 1):
-                return self._whole(kept, mark, f"{found:,} people changed or are new, of {known:,} known before")
+            if count > self.most_changed * max(known, 1):
+                return self._whole(kept, mark, f"{count:,} people changed or are new, of {known:,} known before")
             step.follow(self.time_zone, changed, persons)
-        return RefreshResult(found)
+        return RefreshResult(count)
 
     def _whole(self, kept: KeptAggregates, mark: Mark, why: str) -> RefreshResult:
         links = kept.stage("every_link", self.links.load())
         rows = {schema.name: self.warehouse.history(schema.name) for schema in ROWS}
-        found = ibis.union(*(every_overtaken(rows[schema.name], schema) for schema in ROWS))
-        overtaken = kept.stage("versions_overtaken", found)
+        versions = ibis.union(*(every_overtaken(rows[schema.name], schema) for schema in ROWS))
+        overtaken = kept.stage("versions_overtaken", versions)
         now = {schema.name: in_force(rows[schema.name], overtaken, schema) for schema in ROWS}
         answers, values = now.pop(SURVEY_ANSWERS.name), self.warehouse.history(VALUES.name)
         zones = kept.stage("zone_offsets", offsets(now[CONTACTS.name], self.time_zone, mark.as_of))
@@ -155,10 +155,10 @@ class Measuring:
                 for table in tables
             )
         )
-        told = counted.aggregate(sequence=counted.sequence.max(), n=counted.n.sum(), old=counted.old.sum())
-        [found] = told.to_pyarrow().to_pylist()
-        mark = Mark(as_of, found["sequence"] or 0, int(found["n"]), number, made_by(self.catalogue, self.time_zone))
-        return mark, int(found["old"])
+        totals = counted.aggregate(sequence=counted.sequence.max(), n=counted.n.sum(), old=counted.old.sum())
+        [row] = totals.to_pyarrow().to_pylist()
+        mark = Mark(as_of, row["sequence"] or 0, int(row["n"]), number, made_by(self.catalogue, self.time_zone))
+        return mark, int(row["old"])
 
 
 def everything(warehouse: Warehouse, *, links: Table, zones: Table) -> Inputs:
@@ -175,10 +175,10 @@ def everything(warehouse: Warehouse, *, links: Table, zones: Table) -> Inputs:
 
 
 def made_by(catalogue: Catalogue, time_zone: str) -> str:
-    """Return a digest of the traits and of the code that measures them: kept facts are of one."""
+    """Return a digest of the traits and of the code that measures them: kept aggregates are of one."""
     code = (inspect.getsource(module) for module in CODE)
-    told = [catalogue.digest(), time_zone, version("ibis-framework"), *code]
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+    parts = [catalogue.digest(), time_zone, version("ibis-framework"), *code]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def _why_whole(before: Mark | None, mark: Mark, rows_before: int) -> str:

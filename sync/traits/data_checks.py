@@ -103,10 +103,10 @@ def refuse_unfit(
     if not traits or not is_present(session, as_of):
         return False
     row = trait_figures(people, traits, as_of).to_pyarrow().to_pylist()[0]
-    found = trait_qualities(row, traits)
+    qualities = trait_qualities(row, traits)
     reference = kept(reference_of(session, definitions.version))
     breaches = [
-        breach for trait_quality in found for breach in _unfit(trait_quality, reference.get(trait_quality.name))
+        breach for trait_quality in qualities for breach in _unfit(trait_quality, reference.get(trait_quality.name))
     ]
     _refuse(breaches, override)
     return bool(breaches)
@@ -165,8 +165,8 @@ def kept(run: Run | None) -> dict[str, Distribution]:
     Returns:
         Empty where it kept none, or *run* is None.
     """
-    told = run.counts.get(RECORD, {}).get("traits", {}) if run else {}
-    return {name: Distribution(one["counts"], tuple(one.get("edges", ()))) for name, one in told.items()}
+    traits = run.counts.get(RECORD, {}).get("traits", {}) if run else {}
+    return {name: Distribution(part["counts"], tuple(part.get("edges", ()))) for name, part in traits.items()}
 
 
 def record(
@@ -213,6 +213,6 @@ def record(
 
 
 def _confidence(decided: pa.Table) -> dict[str, float]:
-    told = decided.filter(pc.is_in(decided["source"], pa.array(PROBABLE)))["confidence"].drop_null()
-    deviation = pc.stddev(told).as_py() if len(told) else 0.0
-    return {"people": len(told), "mean": pc.mean(told).as_py() or 0.0, "deviation": deviation or 0.0}
+    confidences = decided.filter(pc.is_in(decided["source"], pa.array(PROBABLE)))["confidence"].drop_null()
+    deviation = pc.stddev(confidences).as_py() if len(confidences) else 0.0
+    return {"people": len(confidences), "mean": pc.mean(confidences).as_py() or 0.0, "deviation": deviation or 0.0}

@@ -52,9 +52,9 @@ class RefreshStep:
     """From one mark to the next.
 
     Attributes:
-        before: What the kept facts include.
+        before: What the kept aggregates include.
         mark: What they are to include.
-        catalogue: Which traits the facts are for.
+        catalogue: Which traits the aggregates are for.
     """
 
     warehouse: Warehouse
@@ -128,14 +128,14 @@ class RefreshStep:
 
     def _versions(self, versions: Table, schema: TableSchema) -> Table:
         """Every version of rows of which there is a new one."""
-        found = versions.semi_join(self._new(versions), list(schema.key))
-        return found.select("contact_key", "sequence", overtaken=overtaken(found, schema))
+        rows = versions.semi_join(self._new(versions), list(schema.key))
+        return rows.select("contact_key", "sequence", overtaken=overtaken(rows, schema))
 
     def _new(self, versions: Table) -> Table:
         return versions.filter(versions.sequence > self.before.sequence)
 
     def follow(self, time_zone: str, changed: Table, persons: Table) -> None:
-        """Bring the kept facts from one mark to the next.
+        """Bring the kept aggregates from one mark to the next.
 
         Args:
             time_zone: Of people who have none.
@@ -209,5 +209,5 @@ class RefreshStep:
         """People with a new value from the value model."""
         versions = self._history(VALUES)
         said = coming(versions.as_of, before=self.before.as_of, as_of=self.mark.as_of)
-        told = versions.filter((versions.sequence > self.before.sequence) | said)
-        return newest_values(versions.semi_join(told, "person_id"), Windows(self.mark.as_of))
+        rows = versions.filter((versions.sequence > self.before.sequence) | said)
+        return newest_values(versions.semi_join(rows, "person_id"), Windows(self.mark.as_of))

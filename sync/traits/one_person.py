@@ -39,8 +39,8 @@ def trait_statements(warehouse: Warehouse, catalogue: Catalogue, *, of_kept: boo
     people = {ALL: traits.traits(everything(warehouse, links=links, zones=offsets), catalogue, ANY_MOMENT)}
     if of_kept:
         people[OF_KEPT] = traits.traits_of(KeptAggregates(warehouse).aggregates, catalogue, ANY_MOMENT)
-    found = {name: compiled(warehouse, all_.filter(all_.person_id == ANY_PERSON)) for name, all_ in people.items()}
-    return {ZONES: compiled(warehouse, zones(contacts)), **found}
+    statements = {name: compiled(warehouse, all_.filter(all_.person_id == ANY_PERSON)) for name, all_ in people.items()}
+    return {ZONES: compiled(warehouse, zones(contacts)), **statements}
 
 
 def mark_of(runner: StatementRunner) -> Mark | None:

@@ -77,11 +77,11 @@ def _ranked(session: Session) -> SegmentValues:
     rows = _people(session, links)
     if not rows.num_rows:
         raise FixSettingsError("Nobody has a segment yet.", fix="Run `personasync pull` and `personasync assign`.")
-    model, found = valued.model, valued.history
-    spent = _told_of(rows["person_id"], found.buyers, found.buyers.spent)
+    model, history = valued.model, valued.history
+    spent = _told_of(rows["person_id"], history.buyers, history.buyers.spent)
     worth = np.zeros(rows.num_rows)
     if model is not None:
-        worth = np.nan_to_num(_told_of(rows["person_id"], found.buyers, model.value(found.buyers, terms(session))))
+        worth = np.nan_to_num(_told_of(rows["person_id"], history.buyers, model.value(history.buyers, terms(session))))
     responses, notes = _responses(session)
     segments = [_segment(name, rows, worth, spent, responses) for name in _names(session)]
     part = session.workspace.value
@@ -89,12 +89,12 @@ def _ranked(session: Session) -> SegmentValues:
     beside = [response for name, response in responses.items() if name not in _names(session)]
     ranking = rank(segments, costs, np.random.default_rng(0), beside=beside)
     if model is None:
-        ranking = sorted(ranking, key=lambda one: (one.naive, one.name))
+        ranking = sorted(ranking, key=lambda place: (place.naive, place.name))
     advice = advise_on_segments(ranking, _messages(session), valued=model is not None)
-    told = [*valued.notes, *notes, *_margin_note(session, valued=model is not None)]
+    sentences = [*valued.notes, *notes, *_margin_note(session, valued=model is not None)]
     empty = tuple(segment.name for segment in segments if not len(segment.values))
-    tried = _tried(session, links, found)
-    return SegmentValues(ranking, advice, model is not None, found.currency, tried, told, empty)
+    tried = _tried(session, links, history)
+    return SegmentValues(ranking, advice, model is not None, history.currency, tried, sentences, empty)
 
 
 def _margin_note(session: Session, *, valued: bool) -> Iterator[str]:
@@ -124,10 +124,10 @@ def _people(session: Session, links: Table) -> pa.Table:
     hard = mails.filter(mails.status == "hard", mails["at"] > session.now() - BOUNCED).inner_join(links, "contact_key")
     bounced = hard.select("person_id").distinct().mutate(hard=1)
     assigned = assigned_people(session)
-    told = assigned.filter(assigned.segment.notnull()).select("person_id", "segment")
-    told = told.inner_join(grouped, "person_id").left_join(bounced, "person_id")
-    arrives = (told.may == 1) & (told.mails == 1) & told.hard.isnull()
-    return told.select("person_id", "segment", reachable=arrives).order_by("person_id").to_pyarrow()
+    people = assigned.filter(assigned.segment.notnull()).select("person_id", "segment")
+    people = people.inner_join(grouped, "person_id").left_join(bounced, "person_id")
+    arrives = (people.may == 1) & (people.mails == 1) & people.hard.isnull()
+    return people.select("person_id", "segment", reachable=arrives).order_by("person_id").to_pyarrow()
 
 
 def _told_of(people: pa.ChunkedArray, buyers: Buyers, figures: Array) -> Array:
@@ -166,16 +166,16 @@ def _responses(session: Session) -> tuple[dict[str, SegmentResponse], list[str]]
     held = [experiment.name for experiment in experiments if experiment.control == HOLDOUT]
     held += [HOLDOUT] if session.workspace.everybody else []
     for name in held:
-        if found := _measured(session, partial(lift_of_experiment, session, name)):
+        if responses := _measured(session, partial(lift_of_experiment, session, name)):
             what = "all campaigns" if name == HOLDOUT else name
-            return found, [f"Response: incremental orders per contact, {what} vs the holdout. {BELOW}"]
+            return responses, [f"Response: incremental orders per contact, {what} vs the holdout. {BELOW}"]
     for name in (experiment.name for experiment in experiments if experiment.control != HOLDOUT):
-        if found := _measured(session, partial(lift_of_experiment, session, name)):
+        if responses := _measured(session, partial(lift_of_experiment, session, name)):
             said = f"orders per contact in {name}, the best variant vs its control, not vs no email."
-            return found, [f"Response: {said} {BELOW}"]
-    if found := _measured(session, partial(lift_of_campaign, session, None)):
+            return responses, [f"Response: {said} {BELOW}"]
+    if responses := _measured(session, partial(lift_of_campaign, session, None)):
         said = "in the newest campaign, the best variant vs the first, not vs no email."
-        return found, [f"Response: orders per contact {said} {BELOW}"]
+        return responses, [f"Response: orders per contact {said} {BELOW}"]
     return {}, ["Response is not measured yet and counts as 0. Run `personasync experiment create` to measure it."]
 
 
@@ -198,7 +198,7 @@ def supported(comparisons: Sequence[Comparison]) -> Comparison | None:
     """
     about = [comparison for comparison in comparisons if comparison.question.metric == ORDERED]
     held = [comparison for comparison in about if comparison.question.control == HOLDOUT]
-    return max(held or about, key=lambda one: one.everyone.interval.low, default=None)
+    return max(held or about, key=lambda candidate: candidate.everyone.interval.low, default=None)
 
 
 def best_arm(names: Mapping[str, str], comparisons: Sequence[Comparison]) -> dict[str, SegmentResponse]:
@@ -219,7 +219,7 @@ def best_arm(names: Mapping[str, str], comparisons: Sequence[Comparison]) -> dic
         if persona.verdict != "nobody" and persona.variance > 0
     }
     mine = {segment: by_persona[name] for segment, name in names.items() if name in by_persona}
-    return mine | {f"beside {name}": one for name, one in by_persona.items() if name not in names.values()}
+    return mine | {f"beside {name}": response for name, response in by_persona.items() if name not in names.values()}
 
 
 def _nothing(names: Mapping[str, str], best: Comparison) -> dict[str, SegmentResponse]:
@@ -297,11 +297,11 @@ def focus(session: Session) -> tuple[list[str] | None, str]:
     pushed = with_subsegments(active, session.workspace.steps)
     assigned = assigned_people(session)
     others = int(assigned.filter(assigned.segment.notnull(), ~assigned.segment.isin(sorted(pushed))).count().execute())
-    told = (
+    sentence = (
         f"[value] focus: {', '.join(active) or 'no segment'} of {len(names)} segments; "
         f"{others:,} people of the others get the fallback and are in no group."
     )
-    return sorted(pushed), told
+    return sorted(pushed), sentence
 
 
 def ranking_document(segment_values: SegmentValues) -> dict[str, Any]:
@@ -312,21 +312,21 @@ def ranking_document(segment_values: SegmentValues) -> dict[str, Any]:
     """
     rows = [
         {
-            "segment": one.name,
-            "people": one.people,
-            "reachable": one.reachable,
-            "clv": one.mean_value if segment_values.valued else None,
-            "response": one.gain,
-            "value": one.value if segment_values.valued else None,
-            "value_interval": [one.interval.low, one.interval.high] if segment_values.valued else None,
-            "ranks": list(one.ranks) if segment_values.valued else None,
-            "tie": one.tie if segment_values.valued else None,
-            "naive_rank": one.naive,
-            "verdict": segment_values.advice[one.name].verdict,
-            "merge_with": segment_values.advice[one.name].merge_with or None,
-            "reasons": list(segment_values.advice[one.name].reasons),
+            "segment": segment.name,
+            "people": segment.people,
+            "reachable": segment.reachable,
+            "clv": segment.mean_value if segment_values.valued else None,
+            "response": segment.gain,
+            "value": segment.value if segment_values.valued else None,
+            "value_interval": [segment.interval.low, segment.interval.high] if segment_values.valued else None,
+            "ranks": list(segment.ranks) if segment_values.valued else None,
+            "tie": segment.tie if segment_values.valued else None,
+            "naive_rank": segment.naive,
+            "verdict": segment_values.advice[segment.name].verdict,
+            "merge_with": segment_values.advice[segment.name].merge_with or None,
+            "reasons": list(segment_values.advice[segment.name].reasons),
         }
-        for one in segment_values.ranking
+        for segment in segment_values.ranking
     ]
     tried = {
         name: {"share": c.share, "model_minus_this": c.behind, "interval": [c.interval.low, c.interval.high]}

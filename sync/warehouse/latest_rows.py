@@ -39,8 +39,8 @@ def every_overtaken(versions: Table, schema: TableSchema) -> Table:
     """
     counted = versions.group_by(list(schema.key)).aggregate(n=versions.count())
     several = versions.semi_join(counted.filter(counted.n > 1), list(schema.key))
-    told = several.select("sequence", overtaken=overtaken(several, schema))
-    return told.filter(told.overtaken).select("sequence")
+    rows = several.select("sequence", overtaken=overtaken(several, schema))
+    return rows.filter(rows.overtaken).select("sequence")
 
 
 def in_force(versions: Table, known: Table, schema: TableSchema) -> Table:

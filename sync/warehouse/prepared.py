@@ -12,8 +12,8 @@ import ibis
 import pyarrow as pa
 from ibis import Table
 
+from sync.warehouse.memory import open_memory
 from sync.warehouse.statements import ANY_MOMENT, with_moment
-from sync.warehouse.store import open_memory
 
 
 class PreparedQuestion:

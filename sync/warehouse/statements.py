@@ -99,8 +99,8 @@ class StatementRunner:
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
-        found = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
-        self._tables = {name for (name,) in found}
+        rows = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+        self._tables = {name for (name,) in rows}
 
     def has(self, *names: str) -> bool:
         """Tell whether there are all of these tables."""
@@ -132,9 +132,9 @@ class StatementRunner:
         if moment is not None:
             text = text.replace("$moment", _text(moment.astimezone(UTC).isoformat()))
         text = text.replace(f"'{ANY_PERSON}'", _text(person))
-        found: pa.Table = self._connection.execute(text).to_arrow_table()
-        columns = [_values(column) for column in found.columns]
-        return [dict(zip(found.column_names, row, strict=True)) for row in zip(*columns, strict=True)]
+        table: pa.Table = self._connection.execute(text).to_arrow_table()
+        columns = [_values(column) for column in table.columns]
+        return [dict(zip(table.column_names, row, strict=True)) for row in zip(*columns, strict=True)]
 
     def all_of(self, name: str) -> list[dict[str, Any]]:
         """Return every row of a small table."""
@@ -146,18 +146,18 @@ class StatementRunner:
         Returns:
             The last sequence of all; how many versions there are; how many of them until the sequence *since*.
         """
-        one = f"SELECT MAX(sequence), COUNT(*), COUNT(*) FILTER (WHERE sequence <= {since}) FROM"
-        each = " UNION ALL ".join(f"{one} {name}" for name in names)
-        found = self._connection.execute(each).fetchall()
-        return max(last or 0 for last, _, _ in found), sum(n for _, n, _ in found), sum(old for _, _, old in found)
+        query = f"SELECT MAX(sequence), COUNT(*), COUNT(*) FILTER (WHERE sequence <= {since}) FROM"
+        each = " UNION ALL ".join(f"{query} {name}" for name in names)
+        counts = self._connection.execute(each).fetchall()
+        return max(last or 0 for last, _, _ in counts), sum(n for _, n, _ in counts), sum(old for _, _, old in counts)
 
 
 def _values(column: pa.ChunkedArray) -> list[Any]:
     """The values of a column; moments not by Arrow, which imports pandas for them."""
     if not pa.types.is_timestamp(column.type):
         return list(column.to_pylist())
-    micros = [one for chunk in column.chunks for one in chunk.view(pa.int64()).to_pylist()]
-    return [None if one is None else EPOCH + timedelta(microseconds=one) for one in micros]
+    micros = [micro for chunk in column.chunks for micro in chunk.view(pa.int64()).to_pylist()]
+    return [None if micro is None else EPOCH + timedelta(microseconds=micro) for micro in micros]
 
 
 def _text(value: str) -> str:

@@ -55,13 +55,13 @@ class Warehouse:
 
     def _opened(self, table: TableSchema) -> Table:
         """The table, with columns added that it did not have when it was made."""
-        found = self.engine.table(table.name)
+        relation = self.engine.table(table.name)
         wanted = ibis.Schema.from_pyarrow(_stored(table))
-        lacking = [name for name in wanted if name not in found.columns]
+        lacking = [name for name in wanted if name not in relation.columns]
         for name in lacking:
             kind = self.engine.compiler.type_mapper.to_string(wanted[name])
             self._run(f"ALTER TABLE {table.name} ADD COLUMN IF NOT EXISTS {name} {kind}")
-        return self.engine.table(table.name) if lacking else found
+        return self.engine.table(table.name) if lacking else relation
 
     def _count_from(self, present: Collection[str]) -> None:
         """Have the counter, and no lower than any number that is stored: an older personasync kept none."""
@@ -169,8 +169,8 @@ class Warehouse:
         last = int(first) + most - 1
         some = versions.filter(versions.sequence >= first, versions.sequence <= last)
         # one query for both: what somebody else writes meanwhile must not be skipped
-        found = some.group_by(list(schema.key)).aggregate(sequence=some.sequence.max()).to_pyarrow()
-        return found.select(schema.key), int(pc.max(found["sequence"]).as_py())
+        rows = some.group_by(list(schema.key)).aggregate(sequence=some.sequence.max()).to_pyarrow()
+        return rows.select(schema.key), int(pc.max(rows["sequence"]).as_py())
 
     def known_ids(self, connection: str, states: Collection[str]) -> pa.Array:
         """Return the platform ids of a connection's contacts whose state is one of *states*.
@@ -183,8 +183,8 @@ class Warehouse:
             Text, in no order.
         """
         contacts = self.current(CONTACTS.name)
-        found = contacts.filter(contacts.connection == connection, contacts.state.isin(sorted(states)))
-        return found.select("platform_id").to_pyarrow()["platform_id"].combine_chunks()
+        matches = contacts.filter(contacts.connection == connection, contacts.state.isin(sorted(states)))
+        return matches.select("platform_id").to_pyarrow()["platform_id"].combine_chunks()
 
     @contextmanager
     def bounded(self, memory: str) -> Iterator[None]:
@@ -324,25 +324,6 @@ class Warehouse:
         self.engine.disconnect()
 
 
-class Memory:
-    """An engine of its own for a few rows at a time, with nothing on disk; of one thread."""
-
-    def __init__(self) -> None:
-        self._engine: SQLBackend = ibis.duckdb.connect(threads=1)  # noqa: TID251 - this is the door
-
-    def keep(self, name: str, rows: pa.Table) -> Table:
-        """Return Arrow rows as a table of the engine, in place of those that had the *name* before."""
-        return self._engine.create_table(name, rows, temp=True, overwrite=True)
-
-    def rows(self, wanted: Table) -> pa.Table:
-        """Return the rows of an expression over kept tables."""
-        return self._engine.to_pyarrow(wanted)
-
-    def close(self) -> None:
-        """Give back the memory."""
-        self._engine.disconnect()
-
-
 def _stored(table: TableSchema) -> pa.Schema:
     return pa.schema([*table.columns, *(pa.field(name, kind) for name, kind in VERSION_COLUMNS)])
 
@@ -378,12 +359,6 @@ def open_warehouse(engine: str, directory: Path) -> Warehouse:
     """
     directory.mkdir(parents=True, exist_ok=True)
     return Warehouse(_open_file(directory / FILE) if engine == "duckdb" else _open_url(engine))
-
-
-def open_memory() -> DuckDB:
-    """Return an engine in memory with one thread, for a few rows at a time."""
-    opened: DuckDB = ibis.duckdb.connect(threads=1)  # noqa: TID251 - this is the door
-    return opened
 
 
 def _open_url(url: str) -> SQLBackend:

@@ -37,8 +37,8 @@ def offsets(contacts: Table, default: str, until: datetime) -> pa.Table:
     Returns:
         Columns ``spelt``, ``since`` and ``until`` (epoch seconds), ``ahead`` (seconds before UTC).
     """
-    told = zones(contacts).to_pyarrow()
-    rows = offset_rows(told["time_zone"].to_pylist(), default, until)
+    table = zones(contacts).to_pyarrow()
+    rows = offset_rows(table["time_zone"].to_pylist(), default, until)
     columns = [pa.array(column, kind.type) for column, kind in zip(zip(*rows, strict=True), OFFSETS, strict=True)]
     return pa.table(columns, schema=OFFSETS)
 
@@ -53,7 +53,7 @@ def offset_rows(spelt: Iterable[str | None], default: str, until: datetime) -> l
     last = until.year + 1
     return [
         (text, *span)
-        for text in sorted({one or "" for one in spelt} | {""})
+        for text in sorted({spelling or "" for spelling in spelt} | {""})
         for span in spans(iana(text) or default, last)
     ]
 

@@ -112,9 +112,9 @@ class Reception:
         )
         event = hubspot_action(body, connection)
         await self._keep([event])
-        told = await self._answer_to(event)
+        answer = await self._answer_to(event)
         fields = {
-            name: "" if told.get(name) is None else str(told[name]) for name in ("persona", "segment", "confidence")
+            name: "" if answer.get(name) is None else str(answer[name]) for name in ("persona", "segment", "confidence")
         }
         return JSONResponse({"outputFields": {**fields, "hs_execution_state": "SUCCESS"}})
 
@@ -122,9 +122,9 @@ class Reception:
         try:
             async with asyncio.timeout(ACTION_SECONDS):
                 while True:
-                    found = await asyncio.to_thread(self._service.control.inbox.answer, event.key)
-                    if found is not None and found[0] != "waiting":
-                        return dict(found[1] or {})
+                    entry = await asyncio.to_thread(self._service.control.inbox.answer, event.key)
+                    if entry is not None and entry[0] != "waiting":
+                        return dict(entry[1] or {})
                     await asyncio.sleep(LOOK_SECONDS)
         except TimeoutError:
             raise RefusedError(429, "no assignment yet", {"Retry-After": str(ACTION_AGAIN_MS)}) from None

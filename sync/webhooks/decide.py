@@ -31,7 +31,7 @@ from sync.fields.pushed_segments import in_focus, shown_instead
 from sync.online.compiled import PreparedTraits
 from sync.online.handoff import as_assignment
 from sync.online.snapshot import with_base
-from sync.warehouse.store import Memory
+from sync.warehouse.memory import Memory
 from sync.webhooks.fetch import ContactRow
 from sync.webhooks.service import Service
 
@@ -114,8 +114,8 @@ class Decider:
         workspace = self._service.workspace
         named = named_persons(workspace, self._service.control)
         return [
-            replace(one, excluded=exclusion_reason(workspace, named, one.person_id, row))
-            for one, row in zip(decisions, rows, strict=True)
+            replace(decision, excluded=exclusion_reason(workspace, named, decision.person_id, row))
+            for decision, row in zip(decisions, rows, strict=True)
         ]
 
     def _assigned(
@@ -141,11 +141,11 @@ class Decider:
 
     def _measured(self, contacts: Sequence[ContactRow], person_of: Mapping[str, str], as_of: datetime) -> pa.Table:
         links = [{"contact_key": key, "person_id": person} for key, person in person_of.items()]
-        told = {
+        tables = {
             "contacts": pa.Table.from_pylist(list(contacts), schema=CONTACTS.columns),
             "links": pa.Table.from_pylist(links, schema=LINKS),
         }
-        return self._prepared.traits(told, as_of)
+        return self._prepared.traits(tables, as_of)
 
     def _known(self, rows: Sequence[ContactRow], published: Mapping[str, Published]) -> Table:
         """What fields show of these people themselves, and whether it is creepy; `assign` published suggestions."""
@@ -158,7 +158,7 @@ class Decider:
                 *((name, pa.string() if name in NEXT else KINDS[traits[name].type]) for name in names),
             ]
         )
-        told = [
+        people = [
             {
                 "person_id": row["person_id"],
                 "consent": row["consent"],
@@ -173,7 +173,7 @@ class Decider:
             for row in rows
         ]
         return creepiness.with_privacy_reasons(
-            self._service, self._memory.keep("known", pa.Table.from_pylist(told, schema=schema))
+            self._service, self._memory.keep("known", pa.Table.from_pylist(people, schema=schema))
         )
 
     def _wanted(
@@ -196,7 +196,7 @@ class Decider:
         copies = self._memory.keep("copies", pa.Table.from_pylist(copied, schema=COPIES)) if copied else None
         for row in self._memory.rows(fields_wanted(self._service, table, copies, known, self.platform)).to_pylist():
             values.setdefault(row["person_id"], {})[row["connection"], row["name"]] = row["value"] or ""
-        within = {name: (name, *one.ancestors) for name, one in self._service.workspace.steps.by_name().items()}
+        within = {name: (name, *step.ancestors) for name, step in self._service.workspace.steps.by_name().items()}
         return [
             Decision(
                 row["person_id"],

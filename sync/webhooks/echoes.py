@@ -18,13 +18,13 @@ TELLS_VALUES = ("contact.propertyChange", "profile")  # anything else is about m
 def echoes(service: Service, claimed: Sequence[Claimed]) -> set[str]:
     """Return the keys of those events of *claimed* that say nothing new."""
     asked = [claimed for claimed in claimed if any(event.kind in TELLS_VALUES for event in claimed.events)]
-    seen = service.control.people.seen([one.contact for one in asked])
+    seen = service.control.people.seen([claim.contact for claim in asked])
     wrote = _written(service, asked, seen)
     return {
         event.key
-        for one in asked
-        for event in one.events
-        if event.kind in TELLS_VALUES and _known(service, event, seen.get(one.contact, {}), wrote)
+        for claim in asked
+        for event in claim.events
+        if event.kind in TELLS_VALUES and _known(service, event, seen.get(claim.contact, {}), wrote)
     }
 
 
@@ -41,12 +41,12 @@ def _written(
     for claimed in asked:
         connection, platform_id = _id_of(claimed.contact, seen)
         by_connection.setdefault(connection, {})[platform_id] = claimed.contact
-    found: dict[tuple[str, str], str] = {}
+    values: dict[tuple[str, str], str] = {}
     for connection, contacts in by_connection.items():
         for (key, kind, name), noted in service.control.ledger.newest_of(connection, contacts).items():
             if kind == "field":
-                found[contacts[key], name] = noted.outcome.change.after or ""
-    return found
+                values[contacts[key], name] = noted.outcome.change.after or ""
+    return values
 
 
 def _known(service: Service, event: Event, seen: Mapping[str, object], wrote: Mapping[tuple[str, str], str]) -> bool:

@@ -85,7 +85,7 @@ def _contact_ids(row: Mapping[str, Any], kind: str) -> list[str]:
         named = [row.get("newObjectId"), row.get("primaryObjectId"), row.get("objectId"), *others]
     elif kind == "contact.associationChange":
         named = [row.get("objectId"), row.get("fromObjectId")]
-    ids = [str(one) for one in named if isinstance(one, int | str) and RECORD_ID.fullmatch(str(one))]
+    ids = [str(record) for record in named if isinstance(record, int | str) and RECORD_ID.fullmatch(str(record))]
     if not ids:
         raise MalformedError("an event has no contact")
     return list(dict.fromkeys(ids))
@@ -141,8 +141,8 @@ def mailchimp_events(body: bytes, connections: Mapping[str, str]) -> list[Event]
     ]
     if not addresses:
         raise MalformedError("the event has no contact")
-    told = form.get("data.id") or form.get("data.new_id") or addresses[0]
-    parts = [kind, told, form.get("data.old_id"), *addresses, form.get("fired_at"), form.get("data.action")]
+    identity = form.get("data.id") or form.get("data.new_id") or addresses[0]
+    parts = [kind, identity, form.get("data.old_id"), *addresses, form.get("fired_at"), form.get("data.action")]
     shows = {
         name.removeprefix("data.merges."): _short(v) for name, v in form.items() if name.startswith("data.merges.")
     }
@@ -176,8 +176,8 @@ def _json(body: bytes) -> Any:
 
 
 def _key(platform: str, connection: str, parts: Sequence[Any]) -> str:
-    told = json.dumps(parts, default=str, ensure_ascii=False)
-    return f"{platform}:{connection}:{hashlib.sha256(told.encode('utf-8', 'surrogatepass')).hexdigest()[:40]}"
+    text = json.dumps(parts, default=str, ensure_ascii=False)
+    return f"{platform}:{connection}:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:40]}"
 
 
 def _short(value: Any) -> str:

@@ -74,7 +74,7 @@ def gather_contacts(
 
 
 def _links(service: Service, reader: _Reader) -> dict[str, str]:
-    named = {key for one in reader.known() for key in (*one.records, *one.addresses)}
+    named = {key for contact in reader.known() for key in (*contact.records, *contact.addresses)}
     return service.control.links.of_persons(set(service.control.links.of_keys(named).values()))
 
 
@@ -102,17 +102,17 @@ class _Reader:
 
     def keep_refusals(self) -> None:
         """Let the refusal of a record that is gone count on; note those that records in use show now."""
-        found, noted = self.found.rows, self.service.control.opt_outs
-        live = {key: row for key, row in found.items() if row["state"] == "active"}
+        rows, noted = self.found.rows, self.service.control.opt_outs
+        live = {key: row for key, row in rows.items() if row["state"] == "active"}
         refusals = {key: row["consent"] for key, row in live.items() if row["consent"] in OUTLIVES}
         noted.note(refusals, live.keys() - refusals.keys())
-        seen = noted.of(found.keys() - live.keys())
+        seen = noted.of(rows.keys() - live.keys())
         for key, row in self._gone.items():
-            found.setdefault(key, row)
+            rows.setdefault(key, row)
             seen.setdefault(key, row["consent"])
         for key, consent in seen.items():
-            if key not in live and found[key]["consent"] not in OUTLIVES:
-                found[key]["consent"] = consent
+            if key not in live and rows[key]["consent"] not in OUTLIVES:
+                rows[key]["consent"] = consent
 
     def _fetch(self, ids: set[str], addresses: set[tuple[str, str]]) -> None:
         wanted: dict[str, tuple[list[str], list[str]]] = {name: ([], []) for name in self.service.live}
@@ -136,22 +136,22 @@ class _Reader:
 
     def _named(self) -> tuple[set[str], set[tuple[str, str]]]:
         """Return records and addresses that belong to the same persons and were not looked for yet."""
-        control, found = self.service.control, self.found
-        named = {key for one in self.known() for key in (*one.records, *one.addresses)}
+        control, gathered = self.service.control, self.found
+        named = {key for contact in self.known() for key in (*contact.records, *contact.addresses)}
         persons = set(control.links.of_keys(named).values())
         linked = control.links.of_persons(persons)
         for row in self._published_contacts(persons):
-            place = found.rows if row["state"] == "active" else self._gone
+            place = gathered.rows if row["state"] == "active" else self._gone
             place.setdefault(platform_key(row["connection"], row["platform_id"]), row)
         ids = {key for key in {*linked, *named} if not key.startswith(ADDRESS)}
-        shown = {(row["connection"], address) for row in found.rows.values() for address in _shown_by(row)}
+        shown = {(row["connection"], address) for row in gathered.rows.values() for address in _shown_by(row)}
         known = {key.removeprefix(ADDRESS) for key in named if key.startswith(ADDRESS)}
         return ids, {(name, address) for name in self.service.live for address in known} - shown
 
     def _published_contacts(self, persons: set[str]) -> Iterable[ContactRow]:
         """Contacts of connections that can't be asked, and those that are gone."""
-        for one in self.service.control.people.published(persons).values():
-            for row in one.base.get("contacts", ()):
+        for person in self.service.control.people.published(persons).values():
+            for row in person.base.get("contacts", ()):
                 yield as_contact(row)
 
 

@@ -31,7 +31,7 @@ def held_back(service: Service, changes: Sequence[Change], now: datetime) -> dic
         return {}
     contacts = service.control.cursors.get(*PUBLISHED)
     done = _today(service.control, now)
-    found: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for (kind, connection), persons in moving.items():
         most = max(round(limits[kind] * int(contacts.get(f"contacts {connection}", 0))), FEW)
         count = done[f"{kind} {connection}"] + len(persons)
@@ -40,8 +40,8 @@ def held_back(service: Service, changes: Sequence[Change], now: datetime) -> dic
                 f"guardrail max_{kind}: {count} contacts of {connection} would be {kind} within a day, "
                 f"the limit is {most}; check `personasync plan`, then run `personasync inbox --retry`"
             )
-            found |= dict.fromkeys(persons, reason)
-    return found
+            reasons |= dict.fromkeys(persons, reason)
+    return reasons
 
 
 def moves(changes: Sequence[Change], explaining: Collection[str]) -> dict[tuple[str, str], set[str]]:
@@ -51,13 +51,13 @@ def moves(changes: Sequence[Change], explaining: Collection[str]) -> dict[tuple[
         changes: What would be written.
         explaining: The fields that only tell why and how sure.
     """
-    found: dict[tuple[str, str], set[str]] = {}
+    persons: dict[tuple[str, str], set[str]] = {}
     for change in changes:
         if replaces(change, explaining):
-            found.setdefault(("changed", change.connection), set()).add(change.person_id)
+            persons.setdefault(("changed", change.connection), set()).add(change.person_id)
         elif change.kind == "group" and change.after is None:
-            found.setdefault(("removed", change.connection), set()).add(change.person_id)
-    return found
+            persons.setdefault(("removed", change.connection), set()).add(change.person_id)
+    return persons
 
 
 def counted_moves(changes: Sequence[Change], explaining: Collection[str]) -> dict[str, int]:

@@ -72,11 +72,11 @@ class Handler:
         handled = Handled()
         known = echoes(self._service, claimed)
         work = []
-        for one in claimed:
-            if all(event.key in known for event in one.events):
-                handled.settled.append(Settled(one, {event.key: "echo" for event in one.events}))
+        for claim in claimed:
+            if all(event.key in known for event in claim.events):
+                handled.settled.append(Settled(claim, {event.key: "echo" for event in claim.events}))
             else:
-                work.append(one)
+                work.append(claim)
         if work:
             self._work(work, known, handled)
         return handled
@@ -117,16 +117,20 @@ class Handler:
             decided = self._decider.decide(everybody, gathered.person_of, published, now)
             ledger = self._ledger(everybody)
             self._settle_lost(ledger, everybody, shown)
-            changes = [one for who in decided for one in self._changes(who, contacts[who.person_id], shown, ledger)]
+            changes = [
+                decision for who in decided for decision in self._changes(who, contacts[who.person_id], shown, ledger)
+            ]
             held = guarding.held_back(service, changes, now)
-            free = [one for one in decided if one.person_id not in held]
-            service.control.people.hand_over([_published(one, published, now) for one in free if one.new], now)
+            free = [decision for decision in decided if decision.person_id not in held]
+            service.control.people.hand_over(
+                [_published(decision, published, now) for decision in free if decision.new], now
+            )
         for contact, of in persons_of.items():
             if reason := next((held[person] for person in of if person in held), None):
                 handled.set_aside[contact] = reason
         self._write([change for change in changes if change.person_id not in held], persons_of, handled)
         self._see(everybody)
-        return {one.person_id: one for one in free}
+        return {decision.person_id: decision for decision in free}
 
     def _caps(self) -> AbstractContextManager[None]:
         """One worker at a time gives away the places of segments with a cap."""
@@ -137,13 +141,13 @@ class Handler:
     def _known(self, persons: Collection[str], merged: Mapping[str, str]) -> dict[str, Published]:
         """Return what was published of *persons*, and of those who turned out to be one of them."""
         into = {old: new for old, new in merged.items() if new in persons}
-        found = self._service.control.people.published({*persons, *into})
+        published = self._service.control.people.published({*persons, *into})
         for old, new in into.items():
-            if (other := found.pop(old, None)) is not None:
-                one = found.get(new, replace(other, person_id=new))
-                found[new] = replace(one, base={**other.base, **one.base})
+            if (other := published.pop(old, None)) is not None:
+                person = published.get(new, replace(other, person_id=new))
+                published[new] = replace(person, base={**other.base, **person.base})
         self._service.control.people.withdraw(merged)
-        return found
+        return published
 
     def _changes(
         self,
@@ -173,12 +177,12 @@ class Handler:
         return list(changes)
 
     def _ledger(self, contacts: Sequence[ContactRow]) -> _Entries:
-        found: _Entries = {}
+        entries: _Entries = {}
         for name in self._service.live:
             ids = [row["platform_id"] for row in contacts if row["connection"] == name]
             newest = self._service.control.ledger.newest_of(name, ids) if ids else {}
-            found |= {(name, *key): noted for key, noted in newest.items()}
-        return found
+            entries |= {(name, *key): noted for key, noted in newest.items()}
+        return entries
 
     def _settle_lost(
         self, ledger: _Entries, contacts: Sequence[ContactRow], groups: Collection[tuple[str, str, str]]
@@ -237,13 +241,13 @@ class Handler:
     def _erase(self, work: Sequence[Claimed], gathered: Gathered) -> None:
         """Forget contacts that their platform forgot, and persons of whom nothing is left."""
         ended = [claimed for claimed in work if any(event.kind in ENDS for event in claimed.events)]
-        gone = [one.contact for one in ended if gathered.rows.get(one.contact, {}).get("state") != "active"]
+        gone = [claim.contact for claim in ended if gathered.rows.get(claim.contact, {}).get("state") != "active"]
         if not gone:
             return
         alive = {gathered.person_of.get(key) for key, row in gathered.rows.items() if row["state"] == "active"}
         persons = {gathered.person_of[key] for key in gone if key in gathered.person_of} - alive
         self._service.control.people.erase(gone, persons)
-        erased = {one.contact for one in ended if any(event.kind == ERASED for event in one.events)} & set(gone)
+        erased = {claim.contact for claim in ended if any(event.kind == ERASED for event in claim.events)} & set(gone)
         if erased:
             self._drop(erased, persons)
 
@@ -281,7 +285,11 @@ def targets_of(service: Service, platform: PersonaValues) -> dict[str, Target]:
     return {
         name: Target(
             name,
-            tuple(one for one in workspace.owned(name, service.manifest) if one not in unknown.get(name, ())),
+            tuple(
+                field_name
+                for field_name in workspace.owned(name, service.manifest)
+                if field_name not in unknown.get(name, ())
+            ),
             groups,
             frozenset(workspace.consent.push),
             needs_email=service.manifest.connectors[workspace.connections[name].connector].kind == "email",
@@ -321,11 +329,11 @@ def _settled(claimed: Claimed, known: Collection[str], decisions: Sequence[Decis
     if not decisions:
         return Settled(claimed, states, {"persona": None, "segment": None})
     assignment = decisions[0].shown
-    told: dict[str, Any] = {name: assignment[name] for name in ("persona", "segment", "reasons")}
-    told["confidence"] = probability_one(assignment)
+    answer: dict[str, Any] = {name: assignment[name] for name in ("persona", "segment", "reasons")}
+    answer["confidence"] = probability_one(assignment)
     if decisions[0].excluded:
-        told = {**dict.fromkeys(told), "reasons": decisions[0].excluded}
-    return Settled(claimed, states, told)
+        answer = {**dict.fromkeys(answer), "reasons": decisions[0].excluded}
+    return Settled(claimed, states, answer)
 
 
 def _published(decision: Decision, published: Mapping[str, Published], now: datetime) -> Published:

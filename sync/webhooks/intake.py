@@ -72,12 +72,12 @@ class Intake:
         group = [first]
         while len(group) < self._together:
             try:
-                one = self._queue.get_nowait()
+                delivery = self._queue.get_nowait()
             except queue.Empty:
                 break
-            if one is None:
+            if delivery is None:
                 return group, True
-            group.append(one)
+            group.append(delivery)
         return group, False
 
     def _write(self, group: Sequence[_Waiting]) -> None:

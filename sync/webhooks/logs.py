@@ -15,8 +15,8 @@ PLAIN = re.compile(r"[^\s\"=]+")
 
 def tell(event: str, *, level: int = logging.INFO, **values: Any) -> None:
     """Write one line: the event, then its values in the order in which they are given."""
-    told = " ".join(f"{name}={_shown(value)}" for name, value in values.items() if value is not None)
-    LOGGER.log(level, "%s", f"event={event} {told}".rstrip())
+    text = " ".join(f"{name}={_shown(value)}" for name, value in values.items() if value is not None)
+    LOGGER.log(level, "%s", f"event={event} {text}".rstrip())
 
 
 def without_addresses(text: str) -> str:

@@ -62,8 +62,8 @@ class Metrics:
         self._dead_letters.set(backlog.dead_letters)
         self._oldest.set((now - backlog.oldest_at).total_seconds() if backlog.oldest_at else 0)
 
-    def _budgets(self, told: Mapping[str, str]) -> None:
-        for name, text in told.items():
-            if found := IN_USE.match(text):
-                self._used.labels(name).set(int(found.group(1)))
-                self._limit.labels(name).set(int(found.group(2)))
+    def _budgets(self, budgets: Mapping[str, str]) -> None:
+        for name, text in budgets.items():
+            if match := IN_USE.match(text):
+                self._used.labels(name).set(int(match.group(1)))
+                self._limit.labels(name).set(int(match.group(2)))

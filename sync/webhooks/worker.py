@@ -12,7 +12,7 @@ from datetime import timedelta
 from connectors.errors import FixSettingsError, TryLaterError
 from sync.control.inbox import GROUPS, Claimed
 from sync.control.leases import has_gone, new_holder
-from sync.warehouse.store import Memory
+from sync.warehouse.memory import Memory
 from sync.webhooks import guardrails as guarding
 from sync.webhooks.decide import Decider
 from sync.webhooks.handler import Handled, Handler
@@ -115,15 +115,15 @@ class Worker:
             self._be_in_trouble(reason)
             return False
         self.trouble = None
-        found = False
+        busy = False
         for group in GROUPS:
             claimed = self._service.control.inbox.claim(self.name, seconds=LEASE_SECONDS, group=group)
             if claimed:
-                found = True
+                busy = True
                 began, sent = time.monotonic(), self._requests()
                 self._try(handler, self._without_deadly(claimed))
                 self._pace(began, sent)
-        return found
+        return busy
 
     def _not_in_force(self) -> str | None:
         """Return why nobody may be classified; definitions that changed are read anew first."""
@@ -163,8 +163,8 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - whatever a contact can cause, it is that contact's matter
             if len(claimed) > 1:
                 tell("group_split", level=logging.WARNING, contacts=len(claimed), error=type(error).__name__)
-                for one in claimed:
-                    self._try(handler, [one])
+                for claim in claimed:
+                    self._try(handler, [claim])
             else:
                 self._failed(claimed[0], error)
         else:
@@ -178,11 +178,11 @@ class Worker:
             self._postpone(mine, reason, seconds=LATER.total_seconds())
         for contact, reason in handled.set_aside.items():
             self._set_aside([contact], reason)
-        for one in handled.settled:
-            for state in one.states.values():
+        for outcome in handled.settled:
+            for state in outcome.states.values():
                 self._metrics.settled.labels(state).inc()
-            if one.claimed.contact in handled.pushed:
-                self._metrics.pushed.observe((now - one.claimed.first_at).total_seconds())
+            if outcome.claimed.contact in handled.pushed:
+                self._metrics.pushed.observe((now - outcome.claimed.first_at).total_seconds())
         for (name, state), changes in handled.sent.states.items():
             self._metrics.changes.labels(name, state).inc(changes)
         tell(
@@ -217,14 +217,14 @@ class Worker:
 
     # -- pace and housekeeping -----------------------------------------------------------------------------
     def _requests(self) -> dict[str, int]:
-        return {name: sum(one.traffic.requests.values()) for name, one in self._service.opened.items()}
+        return {name: sum(connector.traffic.requests.values()) for name, connector in self._service.opened.items()}
 
     def _pace(self, began: float, sent: dict[str, int]) -> None:
         """Let groups follow each other as slowly as the budgets ask: fewer and larger groups need fewer requests."""
         pause = 0.0
         for name, connector in self._service.opened.items():
-            facts = self._service.manifest.connectors[self._service.workspace.connections[name].connector]
-            limit, seconds = IN_USE.match(connector.traffic.budget), facts.limits.get("burst_seconds")
+            spec = self._service.manifest.connectors[self._service.workspace.connections[name].connector]
+            limit, seconds = IN_USE.match(connector.traffic.budget), spec.limits.get("burst_seconds")
             if limit and seconds:
                 used = self._requests()[name] - sent.get(name, 0)
                 pause = max(pause, used * seconds / (int(limit.group(2)) * CALM))

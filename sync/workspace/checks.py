@@ -7,7 +7,7 @@ from pathlib import Path
 from connectors.errors import FixSettingsError
 from connectors.limits import MERGE_TAG_LENGTH
 from connectors.secret import userinfo_of
-from sync.workspace.manifest import ConnectorFacts, Manifest, roles_in
+from sync.workspace.manifest import ConnectorSpec, Manifest, roles_in
 from sync.workspace.personas_file import FieldPart, PersonasFile
 from sync.workspace.schema import ConnectionPart, MainFile
 from sync.workspace.secrets import check_reference
@@ -22,12 +22,12 @@ def check_connections(path: Path, main: MainFile, manifest: Manifest) -> None:
     """
     for name, part in main.connections.items():
         place = ("connections", name)
-        facts = manifest.connectors.get(part.connector)
-        if facts is None:
+        spec = manifest.connectors.get(part.connector)
+        if spec is None:
             listed = ", ".join(sorted(manifest.connectors))
             message = f"unknown connector {part.connector!r}; known: {listed}."
             raise _wrong(path, (*place, "connector"), message)
-        _check_keys(path, place, part, facts)
+        _check_keys(path, place, part, spec)
     for name, trait in main.traits.items():
         if trait.connection is not None and trait.connection not in main.connections:
             listed = ", ".join(main.connections) or "none"
@@ -40,29 +40,31 @@ def check_connections(path: Path, main: MainFile, manifest: Manifest) -> None:
             raise _wrong(path, ("precedence", "connections"), message)
 
 
-def _check_keys(path: Path, place: Place, part: ConnectionPart, facts: ConnectorFacts) -> None:
+def _check_keys(path: Path, place: Place, part: ConnectionPart, spec: ConnectorSpec) -> None:
     for key, value in part.extra().items():
-        if key not in facts.settings:
-            raise _wrong(path, (*place, key), unknown_key(key, ["connector", *facts.settings]))
+        if key not in spec.settings:
+            raise _wrong(path, (*place, key), unknown_key(key, ["connector", *spec.settings]))
         if not isinstance(value, str):
             raise _wrong(path, (*place, key), f"{key!r} must be text in quotes.")
         if "://" in value and (what := credentials_in(value)):
-            told = f"the URL in {key!r} contains {what}; put the secret where {facts.secret or 'a reference'!r} points."
-            raise _wrong(path, (*place, key), told)
-        if key in facts.choices and value not in facts.choices[key]:
-            raise _wrong(path, (*place, key), f"{value!r} is not one of {', '.join(facts.choices[key])}.")
-    if "extra_fields" in facts.settings:
-        _check_extra(path, place, part.settings().get("extra_fields", ""), facts)
-    if facts.secret:
-        at = at_line(path.name, read_text(path), (*place, facts.secret))
-        check_reference(part.settings().get(facts.secret, ""), where=f"{at}: {facts.secret!r}")
+            message = (
+                f"the URL in {key!r} contains {what}; put the secret where {spec.secret or 'a reference'!r} points."
+            )
+            raise _wrong(path, (*place, key), message)
+        if key in spec.choices and value not in spec.choices[key]:
+            raise _wrong(path, (*place, key), f"{value!r} is not one of {', '.join(spec.choices[key])}.")
+    if "extra_fields" in spec.settings:
+        _check_extra(path, place, part.settings().get("extra_fields", ""), spec)
+    if spec.secret:
+        at = at_line(path.name, read_text(path), (*place, spec.secret))
+        check_reference(part.settings().get(spec.secret, ""), where=f"{at}: {spec.secret!r}")
 
 
-def _check_extra(path: Path, place: Place, extra: str, facts: ConnectorFacts) -> None:
+def _check_extra(path: Path, place: Place, extra: str, spec: ConnectorSpec) -> None:
     for role in roles_in(extra):
-        if role not in facts.optional_roles:
-            listed = ", ".join(facts.optional_roles)
-            message = f"{role!r} is no extra field of {facts.title}; known: {listed} (several: one text, with commas)."
+        if role not in spec.optional_roles:
+            listed = ", ".join(spec.optional_roles)
+            message = f"{role!r} is no extra field of {spec.title}; known: {listed} (several: one text, with commas)."
             raise _wrong(path, (*place, "extra_fields"), message)
 
 
@@ -90,20 +92,18 @@ def check_targets(path: Path, personas: PersonasFile, main: MainFile, manifest: 
             place = ("fields", name, connection)
             if connection not in main.connections:
                 raise _wrong(path, place, unknown_key(connection, [*FieldPart.model_fields, *main.connections]))
-            facts = manifest.connectors[main.connections[connection].connector]
-            problem = _bad_target(target, facts) or _taken(taken, connection, str(target))
+            spec = manifest.connectors[main.connections[connection].connector]
+            problem = _bad_target(target, spec) or _taken(taken, connection, str(target))
             if problem:
                 raise _wrong(path, place, problem)
             taken[connection, str(target)] = f"the field {name!r}"
 
 
-def _bad_target(target: object, facts: ConnectorFacts) -> str:
+def _bad_target(target: object, spec: ConnectorSpec) -> str:
     if not isinstance(target, str) or not target:
-        return f"the name of a {facts.title} field must be text in quotes."
-    if "merge_fields" in facts.limits and len(target) > MERGE_TAG_LENGTH:
-        return (
-            f"{target!r} has {len(target)} characters; a {facts.title} merge tag can have at most {MERGE_TAG_LENGTH}."
-        )
+        return f"the name of a {spec.title} field must be text in quotes."
+    if "merge_fields" in spec.limits and len(target) > MERGE_TAG_LENGTH:
+        return f"{target!r} has {len(target)} characters; a {spec.title} merge tag can have at most {MERGE_TAG_LENGTH}."
     return ""
 
 

@@ -74,17 +74,17 @@ def load_experiments(
     if not path.exists():
         return {}
     file = read_toml(path, ExperimentsFile)
-    found = {name: _experiment(name, part) for name, part in file.experiments.items()}
+    experiments = {name: _experiment(name, part) for name, part in file.experiments.items()}
     taken = {segment.name for segment in segments} | {HOLDOUT}
-    for name, one in found.items():
+    for name, experiment in experiments.items():
         try:
-            check_experiment(one)
-            _check_names(one, personas, taken)
+            check_experiment(experiment)
+            _check_names(experiment, personas, taken)
         except DefinitionError as error:
             at = at_line(path.name, read_text(path), ("experiments", name))
             raise FixSettingsError(f"{at}: {error}") from error
-        taken |= set(one.groups.values())
-    return found
+        taken |= set(experiment.groups.values())
+    return experiments
 
 
 def _check_names(experiment: Experiment, personas: Collection[str], taken: Collection[str]) -> None:

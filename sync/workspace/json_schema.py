@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sync.workspace.experiments import ExperimentsFile
-from sync.workspace.manifest import ConnectorFacts, Manifest, load_manifest
+from sync.workspace.manifest import ConnectorSpec, Manifest, load_manifest
 from sync.workspace.personas_file import PersonasFile
 from sync.workspace.schema import MainFile, SegmentsFile
 
@@ -39,17 +39,17 @@ def _titled(schema: dict[str, Any], file: str) -> dict[str, Any]:
 
 def _connection(part: dict[str, Any], manifest: Manifest) -> dict[str, Any]:
     """One shape a connector, told apart by the key `connector`."""
-    shapes = [_shape(name, facts) for name, facts in manifest.connectors.items()]
+    shapes = [_shape(name, spec) for name, spec in manifest.connectors.items()]
     return {"title": part["title"], "description": part["description"], "oneOf": shapes}
 
 
-def _shape(name: str, facts: ConnectorFacts) -> dict[str, Any]:
+def _shape(name: str, spec: ConnectorSpec) -> dict[str, Any]:
     keys: dict[str, Any] = {"connector": {"const": name}}
-    for key in facts.settings:
-        keys[key] = {"type": "string", "pattern": REFERENCE} if key == facts.secret else {"type": "string"}
-    required = ["connector", facts.secret] if facts.secret else ["connector"]
+    for key in spec.settings:
+        keys[key] = {"type": "string", "pattern": REFERENCE} if key == spec.secret else {"type": "string"}
+    required = ["connector", spec.secret] if spec.secret else ["connector"]
     return {
-        "title": facts.title,
+        "title": spec.title,
         "type": "object",
         "properties": keys,
         "required": required,

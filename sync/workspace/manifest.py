@@ -15,13 +15,13 @@ from pydantic import BaseModel, ConfigDict
 from connectors.records import FieldType
 
 
-class PluginFacts(BaseModel):
+class PluginSpec(BaseModel):
     """Section of plugin.toml; unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Plugin(PluginFacts):
+class Plugin(PluginSpec):
     """[plugin]."""
 
     name: str
@@ -29,14 +29,14 @@ class Plugin(PluginFacts):
     description: str
 
 
-class Scope(PluginFacts):
+class Scope(PluginSpec):
     """An API scope that the plugin needs, with the reason."""
 
     name: str
     why: str
 
 
-class DeclaredField(PluginFacts):
+class DeclaredField(PluginSpec):
     """A field of the assignment that the plugin writes."""
 
     name: str
@@ -46,14 +46,14 @@ class DeclaredField(PluginFacts):
     optional: bool = False  # only where the connection's `extra_fields` names the role
 
 
-class WebhookFacts(PluginFacts):
+class WebhookSpec(PluginSpec):
     """A webhook subscription."""
 
     type: str
     property: str = ""
 
 
-class ActionFacts(PluginFacts):
+class ActionSpec(PluginSpec):
     """The custom workflow action of HubSpot."""
 
     uid: str
@@ -62,7 +62,7 @@ class ActionFacts(PluginFacts):
     outputs: tuple[str, ...]
 
 
-class ConnectorFacts(PluginFacts):
+class ConnectorSpec(PluginSpec):
     """[connectors.NAME]."""
 
     title: str
@@ -85,9 +85,9 @@ class ConnectorFacts(PluginFacts):
     scopes: tuple[Scope, ...] = ()
     fields: tuple[DeclaredField, ...] = ()
     properties: tuple[str, ...] = ()  # that every contact has beside the fields that the platform lists
-    webhooks: tuple[WebhookFacts, ...] = ()
+    webhooks: tuple[WebhookSpec, ...] = ()
     webhook_sources: tuple[str, ...] = ()
-    action: ActionFacts | None = None
+    action: ActionSpec | None = None
     limits: Mapping[str, int] = {}
 
     @property
@@ -100,11 +100,11 @@ class ConnectorFacts(PluginFacts):
         return self.model_dump()
 
 
-class Manifest(PluginFacts):
+class Manifest(PluginSpec):
     """plugin.toml."""
 
     plugin: Plugin
-    connectors: Mapping[str, ConnectorFacts]
+    connectors: Mapping[str, ConnectorSpec]
 
     @property
     def explaining(self) -> frozenset[str]:

@@ -133,7 +133,7 @@ def load(directory: Path, name: str) -> ProposalFile:
     """
     path = path_of(directory, name)
     if not path.is_file():
-        known = ", ".join(sorted(one.stem for one in path.parent.glob("*.toml"))) or "none"
+        known = ", ".join(sorted(sibling.stem for sibling in path.parent.glob("*.toml"))) or "none"
         raise FixSettingsError(f"Proposal {name!r} not found.", fix=f"{FOLDER} has: {known}.")
     return read_toml(path, ProposalFile)
 
@@ -144,11 +144,11 @@ def accepted_proposals(directory: Path) -> list[ProposalFile]:
     Returns:
         By name.
     """
-    found = []
+    proposals = []
     for path in sorted((directory / FOLDER).glob(f"*{ACCEPTED}")):
         with suppress(FixSettingsError):
-            found.append(load(directory, path.name.removesuffix(ACCEPTED)))
-    return found
+            proposals.append(load(directory, path.name.removesuffix(ACCEPTED)))
+    return proposals
 
 
 def labels(directory: Path, name: str) -> dict[str, int]:
@@ -284,5 +284,5 @@ def _value(value: Any) -> str:
     if isinstance(value, str):
         return toml_string(value)
     if isinstance(value, Sequence):
-        return "[" + ", ".join(_value(one) for one in value) + "]"
+        return "[" + ", ".join(_value(part) for part in value) + "]"
     return json.dumps(value)

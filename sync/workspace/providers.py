@@ -36,13 +36,13 @@ def provided(connections: Mapping[str, ConnectionPart], manifest: Manifest) -> s
         connections: By name.
         manifest: plugin.toml.
     """
-    found: set[str] = set()
+    provisions: set[str] = set()
     for part in connections.values():
         settings = part.settings()
         for key, data in manifest.connectors[part.connector].provides.items():
             if key == ALWAYS or settings.get(key):
-                found.update(data)
-    return found
+                provisions.update(data)
+    return provisions
 
 
 def check_rules(
@@ -59,10 +59,11 @@ def check_rules(
 
 def check_tools(
     tools: Mapping[str, Rule], catalogue: Catalogue, connections: Mapping[str, ConnectionPart], manifest: Manifest
-) -> None:
-    """Refuse typing tools whose condition asks for what no connection provides. Raises as `check_rules`."""
+) -> Mapping[str, Rule]:
+    """Return the same tools; refuse one that asks for what no connection provides. Raises as `check_rules`."""
     for name, rule in tools.items():
         _check(rule.names, catalogue, connections, manifest, where=f"tool {name!r}")
+    return tools
 
 
 def check_shown(
@@ -93,15 +94,15 @@ def _check(
         if needs and known.isdisjoint(needs):
             shown = catalogue.counted[name].text if name in catalogue.counted else name
             what = " or ".join(CALLED.get(need, need) for need in needs)
-            told = f"nothing fills {shown}: no connection provides {what}. {_providers(needs, manifest)}"
-            raise DefinitionError(told, where=where, line=1)
+            message = f"nothing fills {shown}: no connection provides {what}. {_providers(needs, manifest)}"
+            raise DefinitionError(message, where=where, line=1)
 
 
 def _providers(needs: Iterable[str], manifest: Manifest) -> str:
     """Who would provide it, in a sentence."""
-    wanted, found = set(needs), []
+    wanted, suggestions = set(needs), []
     for name, facts in manifest.connectors.items():
         for key, data in facts.provides.items():
             if wanted & set(data):
-                found.append(name if key == ALWAYS else f'{name} with {key} = "FILE"')
-    return f"Add a connection that does ({', '.join(dict.fromkeys(found))}), or take it out"
+                suggestions.append(name if key == ALWAYS else f'{name} with {key} = "FILE"')
+    return f"Add a connection that does ({', '.join(dict.fromkeys(suggestions))}), or take it out"

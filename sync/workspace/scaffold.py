@@ -68,12 +68,12 @@ def _rendered(template: str, answers: Answers) -> str:
     )
     environment.filters["toml"] = _toml
     connectors = load_manifest().connectors
-    secrets = {name: facts.secret for name, facts in connectors.items()}
+    secrets = {name: spec.secret for name, spec in connectors.items()}
     return environment.get_template(template).render(
         name=answers.name,
         connections=answers.connections,
         secrets=secrets,
-        newest={name: list(facts.api_versions)[-1] for name, facts in connectors.items() if facts.api_versions},
+        newest={name: list(spec.api_versions)[-1] for name, spec in connectors.items() if spec.api_versions},
         targets=HEADLINES,
         guardrails=GuardrailsPart(),
         consent=ConsentPart(),
@@ -87,10 +87,10 @@ def _provided(answers: Answers) -> set[str]:
     """The data that the connections bring; all kinds where none is named yet."""
     connectors = load_manifest().connectors
     parts = {
-        one.name: ConnectionPart.model_validate({"connector": one.connector, **one.settings})
-        for one in answers.connections
+        connection.name: ConnectionPart.model_validate({"connector": connection.connector, **connection.settings})
+        for connection in answers.connections
     }
-    every = {data for facts in connectors.values() for group in facts.provides.values() for data in group}
+    every = {data for spec in connectors.values() for group in spec.provides.values() for data in group}
     return provided(parts, load_manifest()) if parts else every
 
 

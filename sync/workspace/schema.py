@@ -77,8 +77,8 @@ class TraitPart(FilePart):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        told = {name for name in ("connection", "property", "survey", "item") if getattr(self, name)}
-        if told not in ({"connection", "property"}, {"survey", "item"}):
+        keys = {name for name in ("connection", "property", "survey", "item") if getattr(self, name)}
+        if keys not in ({"connection", "property"}, {"survey", "item"}):
             message = "a trait needs either connection and property, or survey and item"
             raise ValueError(message)
         if self.words and self.type != "number":

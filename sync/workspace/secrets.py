@@ -61,12 +61,12 @@ def resolve_secret(
     check_reference(reference, where=where)
     kind, _, name = reference.partition(":")
     if kind == "env":
-        found, reason = environment.get(name), f"the environment variable {_shown(kind, name)} is not set"
+        content, reason = environment.get(name), f"the environment variable {_shown(kind, name)} is not set"
     elif kind == "keyring":
-        found, reason = _from_keyring(name, where), f"the keyring has no entry {name!r} for the service {SERVICE!r}"
+        content, reason = _from_keyring(name, where), f"the keyring has no entry {name!r} for the service {SERVICE!r}"
     else:
-        found, reason = _from_file(directory / name, where), f"the file {name} is missing or empty"
-    value = (found or "").strip().removeprefix(BOM).strip()
+        content, reason = _from_file(directory / name, where), f"the file {name} is missing or empty"
+    value = (content or "").strip().removeprefix(BOM).strip()
     if not value:
         raise CredentialError(f"{where}: {reason}.", fix="Set it, then run `personasync doctor`.")
     secret = Secret(value)

@@ -32,7 +32,7 @@ from segmenter.traits.counts import CountedTrait
 from segmenter.traits.next_best_offer import NEXT
 from sync.workspace.checks import check_connections, check_targets
 from sync.workspace.experiments import load_experiments
-from sync.workspace.manifest import ConnectorFacts, DeclaredField, Manifest, load_manifest, roles_in
+from sync.workspace.manifest import ConnectorSpec, DeclaredField, Manifest, load_manifest, roles_in
 from sync.workspace.personas_file import PersonasFile
 from sync.workspace.providers import check_rules, check_shown, check_tools
 from sync.workspace.schema import (
@@ -149,19 +149,19 @@ class Workspace:
             known = ", ".join(self.connections) or "none"
             raise FixSettingsError(f"There is no connection {name!r}.", fix=f"{MAIN} has: {known}.")
         part = self.connections[name]
-        facts = manifest.connectors[part.connector]
+        spec = manifest.connectors[part.connector]
         settings = part.settings()
         secret = NO_SECRET
-        if facts.secret:
-            where = f"{MAIN}, [connections.{name}] {facts.secret}"
-            reference = settings.pop(facts.secret, "")
+        if spec.secret:
+            where = f"{MAIN}, [connections.{name}] {spec.secret}"
+            reference = settings.pop(spec.secret, "")
             secret = resolve_secret(reference, where=where, environment=environment, directory=self.directory)
         # what people write is meant from their workspace, wherever the command runs
-        settings |= {key: str(self.directory / settings[key]) for key in facts.paths if key in settings}
+        settings |= {key: str(self.directory / settings[key]) for key in spec.paths if key in settings}
         return Connection(
             name=name,
             settings=settings,
-            manifest=facts.as_mapping(),
+            manifest=spec.as_mapping(),
             secret=secret,
             mapped=tuple(t.property for t in self.traits.values() if t.property and t.connection == name),
             types={
@@ -172,13 +172,13 @@ class Workspace:
             groups=self.groups,
             owned=self.owned(name, manifest),
             budgets=budget_folder(environment),
-            kinds=self._kinds(name, facts),
+            kinds=self._kinds(name, spec),
         )
 
-    def _kinds(self, name: str, facts: ConnectorFacts) -> dict[str, str]:
+    def _kinds(self, name: str, spec: ConnectorSpec) -> dict[str, str]:
         """Return the types of the fields that we own through connection *name*."""
         mine = {field.targets[name]: field.type for field in self.fields.values() if name in field.targets}
-        return {**{field.name: field.type for field in facts.fields}, **mine}
+        return {**{field.name: field.type for field in spec.fields}, **mine}
 
     def owned(self, name: str, manifest: Manifest) -> tuple[str, ...]:
         """Return the platform's names of every field that we own through connection *name*.
@@ -316,16 +316,16 @@ def _allowed(steps: Waterfall, known: Catalogue, purpose: Purpose) -> Waterfall:
 
 
 def _counted_by(segments: Sequence[Segment]) -> list[CountedTrait]:
-    return [trait for one in segments for trait in counted_in(one.rule, where=f"segment {one.name!r}")]
+    return [trait for segment in segments for trait in counted_in(segment.rule, where=f"segment {segment.name!r}")]
 
 
 def _remarks(path: Path, personas: Mapping[str, Persona], fields: Mapping[str, TemplateField]) -> tuple[str, ...]:
-    found = []
+    remarks = []
     for remark in lint(personas, fields):
         inside: Place = ("personas", remark.persona) if remark.persona else ()
         at = at_line(path.name, read_text(path), (*inside, *remark.part.split(".")))
-        found.append(f"{at}: {remark.sentence()}.")
-    return tuple(found)
+        remarks.append(f"{at}: {remark.sentence()}.")
+    return tuple(remarks)
 
 
 def _state_url(state_dir: Path, state: str) -> SecretUrl:
@@ -348,14 +348,14 @@ def _digest(
 ) -> str:
     decide = (main.classify, main.holdout, main.consent, main.exclude, main.personalize)
     files = (*decide, segments, personas, *main.tools.values())
-    told = (
+    text = (
         "".join(file.model_dump_json() for file in files)
         + main.workspace.time_zone
         + steps.version
         + repr(main.value.focus)
         + repr(sorted(experiments.items()))
     )
-    return hashlib.sha256(told.encode()).hexdigest()
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 Made = TypeVar("Made")

@@ -55,8 +55,8 @@ def personas_of(file: PersonasFile) -> dict[str, Persona]:
 def _persona(slug: str, part: PersonaPart) -> Persona:
     everywhere = {name: copy for name, copy in part.fields.items() if isinstance(copy, str)}
     on = {name: copy for name, copy in part.fields.items() if isinstance(copy, dict)}
-    told = (part.name, part.segments, part.story, everywhere, on, part.hs_persona, part.quote, part.picture)
-    return Persona(slug, *told)
+    values = (part.name, part.segments, part.story, everywhere, on, part.hs_persona, part.quote, part.picture)
+    return Persona(slug, *values)
 
 
 def fields_of(file: PersonasFile, personas: Mapping[str, Persona]) -> dict[str, TemplateField]:
@@ -66,7 +66,11 @@ def fields_of(file: PersonasFile, personas: Mapping[str, Persona]) -> dict[str, 
         for name, _, text in persona.texts():
             texts.setdefault(name, []).append(text)
     return {
-        name: _field(name, part, tuple(dict.fromkeys(one.trait for text in texts[name] for one in placeholders(text))))
+        name: _field(
+            name,
+            part,
+            tuple(dict.fromkeys(placeholder.trait for text in texts[name] for placeholder in placeholders(text))),
+        )
         for name, part in file.fields.items()
     }
 
@@ -105,9 +109,9 @@ def exclusion_of(main: MainFile, known: Catalogue, steps: Waterfall) -> Exclusio
 
 def tools_of(main: MainFile, known: Catalogue, purpose: Purpose, steps: Waterfall) -> dict[str, Rule]:
     """Return the rule of each typing tool that says whom to ask."""
-    found, segments = {}, steps.rules()
+    rules, segments = {}, steps.rules()
     for name, part in main.tools.items():
         where = f"tool {name!r}"
-        found[name] = parse_rule(part.who, known, where=where, segments=segments)
-        refuse_sensitive(found[name].names, known, purpose, where=where)
-    return found
+        rules[name] = parse_rule(part.who, known, where=where, segments=segments)
+        refuse_sensitive(rules[name].names, known, purpose, where=where)
+    return rules

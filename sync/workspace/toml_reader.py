@@ -31,8 +31,8 @@ def read_toml(path: Path, shape: type[Shape]) -> Shape:
             f"{path.name} is not valid TOML: {error}.", fix="Check that line and the one above."
         ) from error
     except ValidationError as error:
-        told = [_sentence(path.name, text, shape, dict(error)) for error in error.errors(include_input=False)]
-        raise FixSettingsError(" ".join(told)) from error
+        sentences = [_sentence(path.name, text, shape, dict(error)) for error in error.errors(include_input=False)]
+        raise FixSettingsError(" ".join(sentences)) from error
 
 
 def read_text(path: Path) -> str:
@@ -118,19 +118,19 @@ def unknown_key(key: str, known: Sequence[str]) -> str:
     return f"unknown key {key!r}. Valid keys: {', '.join(known)}." if known else f"unknown key {key!r}."
 
 
-def _sentence(file: str, text: str, shape: type[BaseModel], found: Mapping[str, Any]) -> str:
-    place = tuple(part for part in found["loc"] if part != "[key]")
+def _sentence(file: str, text: str, shape: type[BaseModel], problem: Mapping[str, Any]) -> str:
+    place = tuple(part for part in problem["loc"] if part != "[key]")
     at = at_line(file, text, place)
-    if found["type"] == "extra_forbidden":
+    if problem["type"] == "extra_forbidden":
         return f"{at}: {unknown_key(str(place[-1]), _keys_at(shape, place[:-1]))}"
     key = ".".join(str(part) for part in place)
-    if found["type"] == "missing":
+    if problem["type"] == "missing":
         return f"{at}: the key {key!r} is missing."
-    if found["type"] == "string_pattern_mismatch" and "https?" in found["ctx"]["pattern"]:
+    if problem["type"] == "string_pattern_mismatch" and "https?" in problem["ctx"]["pattern"]:
         return f"{at}: {key!r} must be a URL such as https://hooks.shop.example, without user, password or query."
-    if found["type"] == "string_pattern_mismatch":
+    if problem["type"] == "string_pattern_mismatch":
         return f"{at}: {key!r} must be lower-case letters, digits and _, starting with a letter, at most 40 characters."
-    message = found["msg"].removeprefix("Value error, ")
+    message = problem["msg"].removeprefix("Value error, ")
     return f"{at}: {key!r}: {message[:1].lower()}{message[1:]}."
 
 

@@ -111,7 +111,7 @@ def scorers(workspace: Workspace, thresholds: Thresholds) -> tuple[Scorer, ...]:
     Raises:
         FixSettingsError: A file is damaged, or a tool asks for a sensitive trait without a purpose.
     """
-    found = []
+    results = []
     for tool in load_tools(workspace):
         if not tool.lacking:
             file = tool.file
@@ -119,8 +119,8 @@ def scorers(workspace: Workspace, thresholds: Thresholds) -> tuple[Scorer, ...]:
             known = 1.0 if file.complete else thresholds.known
             limits = Thresholds(thresholds.confidence, thresholds.margin, known)
             who = workspace.tools.get(file.name)
-            found.append(Scorer(file.linear(), file.version, limits, means=file.means, who=who, speech=_speech(file)))
-    return tuple(found)
+            results.append(Scorer(file.linear(), file.version, limits, means=file.means, who=who, speech=_speech(file)))
+    return tuple(results)
 
 
 def _speech(file: ToolFile) -> dict[str, Spoken]:
@@ -142,10 +142,10 @@ def _lacking(file: ToolFile, workspace: Workspace) -> str:
     traits = [q.trait for q in file.questions if q.trait not in workspace.catalogue.traits]
     segments = [name for name in file.segments if name not in {segment.name for segment in workspace.segments}]
     wanted = workspace.classify.tools
-    told = ["not listed in [classify] tools"] if wanted is not None and file.name not in wanted else []
-    told += [f"personasync.toml lacks [traits.{traits[0]}]"] if traits else []
-    told += [f"segments.toml lacks {segments[0]!r}"] if segments else []
-    return "; ".join(told)
+    reasons = ["not listed in [classify] tools"] if wanted is not None and file.name not in wanted else []
+    reasons += [f"personasync.toml lacks [traits.{traits[0]}]"] if traits else []
+    reasons += [f"segments.toml lacks {segments[0]!r}"] if segments else []
+    return "; ".join(reasons)
 
 
 def _files(state_dir: Path) -> list[Path]:

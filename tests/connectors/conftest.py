@@ -46,7 +46,7 @@ def open_hubspot(sandbox: Sandbox) -> Iterator[Callable[..., HubSpot]]:
     opened: list[HubSpot] = []
 
     def connect(*, limits: dict[str, int] | None = None, **settings: str) -> HubSpot:
-        manifest = facts("hubspot", limits)
+        manifest = spec("hubspot", limits)
         given = {"access_token": sandbox.access["hubspot_token"], "base_url": sandbox.hubspot_url, **settings}
         secret = Secret(given.pop("access_token"))
         connection = Connection(
@@ -71,7 +71,7 @@ def open_mailchimp(sandbox: Sandbox) -> Iterator[Callable[..., Mailchimp]]:
         given |= settings
         secret = Secret(given.pop("api_key"))
         connection = Connection(
-            "email", given, facts("mailchimp", limits), secret, (), ("champions",), OWNED["mailchimp"]
+            "email", given, spec("mailchimp", limits), secret, (), ("champions",), OWNED["mailchimp"]
         )
         opened.append(mailchimp.connect(connection))
         return opened[-1]
@@ -102,7 +102,7 @@ def kinds(manifest: dict[str, Any]) -> dict[str, str]:
     return {field["name"]: field["type"] for field in manifest["fields"]}
 
 
-def facts(name: str, limits: dict[str, int] | None = None) -> dict[str, Any]:
+def spec(name: str, limits: dict[str, int] | None = None) -> dict[str, Any]:
     manifest = load_manifest().connectors[name].as_mapping()
     return {**manifest, "limits": {**manifest["limits"], **(limits or {})}}
 

@@ -121,12 +121,15 @@ def keys_of(value: Any, where: str = "") -> Iterator[str]:
 
 def templates() -> list[tuple[str, re.Pattern[str], str]]:
     """Return method, pattern of the path, and operation, of everything that connectors ask."""
-    found = [
-        (one.method, pattern(one.path(version)), f"{one.method} {one.numbered}")
-        for one in EVERY
+    operations = [
+        (operation.method, pattern(operation.path(version)), f"{operation.method} {operation.numbered}")
+        for operation in EVERY
         for version in ("v3", "2026-03", "2026-09")
     ]
-    return found + [(one.method, pattern(one.template, "(/3.0)?"), f"{one.method} {one.template}") for one in ENDPOINTS]
+    return operations + [
+        (endpoint.method, pattern(endpoint.template, "(/3.0)?"), f"{endpoint.method} {endpoint.template}")
+        for endpoint in ENDPOINTS
+    ]
 
 
 def pattern(template: str, before: str = "") -> re.Pattern[str]:

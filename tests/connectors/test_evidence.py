@@ -47,30 +47,32 @@ NEWER = {  # keys that the descriptions of 2026 have and the types of hubspot-ap
 
 
 def called() -> set[str]:
-    return {f"{one.method} {one.numbered}" for one in EVERY} | {f"{one.method} {one.template}" for one in ENDPOINTS}
+    return {f"{operation.method} {operation.numbered}" for operation in EVERY} | {
+        f"{endpoint.method} {endpoint.template}" for endpoint in ENDPOINTS
+    }
 
 
 def test_every_key_has_one_evidence_and_every_evidence_is_known() -> None:
     seen: set[tuple[str, str, str]] = set()
-    for one in EVIDENCE.keys:
-        place = (one.operation, one.use, one.key)
+    for key in EVIDENCE.keys:
+        place = (key.operation, key.use, key.key)
         assert place not in seen, place
         seen.add(place)
-        assert (one.platform, one.evidence) in KINDS or IDS[one.evidence].platform == one.platform, place
-    assert {one.operation for one in EVIDENCE.keys if one.use in {"reads", "sends"}} >= called() - {"GET /ping"}
+        assert (key.platform, key.evidence) in KINDS or IDS[key.evidence].platform == key.platform, place
+    assert {entry.operation for entry in EVIDENCE.keys if entry.use in {"reads", "sends"}} >= called() - {"GET /ping"}
 
 
 def test_assumptions_are_few_numbered_and_say_what_is_done_in_each_case() -> None:
     assert list(IDS) == [f"A{number}" for number in range(1, len(IDS) + 1)]
     assert len(IDS) <= MOST_ASSUMPTIONS
-    for one in IDS.values():
-        assert one.operation in called() | {"refusals"}, one.id
-        assert one.probe in {"read", "write", "none"}
-        assert set(one.blocks) <= {"pull", "apply"}
-        for sentence in (one.says, one.why, one.how, one.held, one.broken):
-            assert sentence.endswith("."), (one.id, sentence)
+    for assumption in IDS.values():
+        assert assumption.operation in called() | {"refusals"}, assumption.id
+        assert assumption.probe in {"read", "write", "none"}
+        assert set(assumption.blocks) <= {"pull", "apply"}
+        for sentence in (assumption.says, assumption.why, assumption.how, assumption.held, assumption.broken):
+            assert sentence.endswith("."), (assumption.id, sentence)
     used = {key.evidence for key in EVIDENCE.keys if key.evidence in IDS}
-    assert {one.id for one in IDS.values() if "key" in one.says} <= used | {"A9"}
+    assert {entry.id for entry in IDS.values() if "key" in entry.says} <= used | {"A9"}
 
 
 @pytest.mark.parametrize("assumption", EVIDENCE.assumptions, ids=lambda assumption: assumption.id)
@@ -114,20 +116,20 @@ def test_what_both_connectors_read_and_send_is_what_the_ledger_says(
 
 # ---------------------------------------------------------------------------------------------- is it true?
 def of_kind(platform: str, kind: str, *uses: str) -> Iterator[KnownKey]:
-    chosen = (one for one in EVIDENCE.keys if (one.platform, one.evidence) == (platform, kind))
-    yield from (one for one in chosen if not uses or one.use in uses)
+    chosen = (key for key in EVIDENCE.keys if (key.platform, key.evidence) == (platform, kind))
+    yield from (key for key in chosen if not uses or key.use in uses)
 
 
 def test_mailchimps_description_names_the_keys_that_rest_on_it(shared: Path) -> None:
     with gzip.open(shared / "recorded" / "mailchimp_answer_keys.json.gz", "rt", encoding="utf-8") as file:
         described: dict[str, dict[str, str]] = json.load(file)
     checked = 0
-    for one in of_kind("mailchimp", "description", "reads", "shows"):
-        keys = described.get(one.operation)
-        if keys is None or ("total_items" in keys and SINGLE.search(one.operation)):
+    for key in of_kind("mailchimp", "description", "reads", "shows"):
+        keys = described.get(key.operation)
+        if keys is None or ("total_items" in keys and SINGLE.search(key.operation)):
             continue
-        open_place = any(keys.get(prefix) in {"object", "array"} for prefix in _prefixes(one.key))
-        assert one.key in keys or open_place, (one.operation, one.key)
+        open_place = any(keys.get(prefix) in {"object", "array"} for prefix in _prefixes(key.key))
+        assert key.key in keys or open_place, (key.operation, key.key)
         checked += 1
     assert checked > 900
 
@@ -142,21 +144,21 @@ def _prefixes(key: str) -> Iterator[str]:
 def test_recorded_properties_of_contacts_exist(shared: Path) -> None:
     names = {
         row["name"]
-        for one in recorded(shared, "hubspot")
-        if one["path"] == "/properties/v1/contacts/properties" and isinstance(one["response_body"], list)
-        for row in one["response_body"]
+        for exchange in recorded(shared, "hubspot")
+        if exchange["path"] == "/properties/v1/contacts/properties" and isinstance(exchange["response_body"], list)
+        for row in exchange["response_body"]
     }
-    asked = {one.key.rpartition(".")[2] for one in of_kind("hubspot", "recording") if ".properties." in one.key}
+    asked = {key.key.rpartition(".")[2] for key in of_kind("hubspot", "recording") if ".properties." in key.key}
 
     assert len(asked) > 15
     assert asked <= names
 
 
 def test_recorded_lists_have_the_properties_by_which_a_change_is_seen(shared: Path) -> None:
-    asked = {one.key for one in of_kind("hubspot", "recording", "reads") if "additionalProperties." in one.key}
+    asked = {key.key for key in of_kind("hubspot", "recording", "reads") if "additionalProperties." in key.key}
     shown: set[str] = set()
-    for one in recorded(shared, "hubspot_lists_2026"):
-        body = one["response_body"]
+    for exchange in recorded(shared, "hubspot_lists_2026"):
+        body = exchange["response_body"]
         shown |= set(key_notes.keys_of(json.loads(body) if isinstance(body, str) and body else body))
 
     assert asked
@@ -169,7 +171,7 @@ def test_mailchimps_sdk_takes_the_queries_that_are_sent() -> None:
         methods += inspect.getsource(import_module(f"mailchimp_marketing.api.{name}_api"))
     known = set(re.findall(r"'(\w+)'", methods))
 
-    sent = {one.key[1:] for one in of_kind("mailchimp", "description", "sends") if one.key.startswith("?")}
+    sent = {key.key[1:] for key in of_kind("mailchimp", "description", "sends") if key.key.startswith("?")}
     assert mailchimp_marketing is not None
     assert sent - known == set()
 
@@ -178,8 +180,8 @@ def test_mailchimps_sdk_takes_the_queries_that_are_sent() -> None:
 def attributes(package: str) -> frozenset[str]:
     """Return every key that a model of the SDK's *package* has, whatever the model."""
     models = import_module(f"hubspot.{package}.models")
-    found = (getattr(value, "attribute_map", {}) for value in vars(models).values() if inspect.isclass(value))
-    return frozenset(key for mapping in found for key in mapping.values())
+    mappings = (getattr(value, "attribute_map", {}) for value in vars(models).values() if inspect.isclass(value))
+    return frozenset(key for mapping in mappings for key in mapping.values())
 
 
 PACKAGES = {
@@ -196,12 +198,12 @@ PACKAGES = {
 def test_the_official_sdk_has_the_keys_that_the_descriptions_have() -> None:
     """Two official sources of different years agree, but for what the SDK is too old for."""
     checked, missing = 0, set()
-    for one in of_kind("hubspot", "description", "reads", "sends"):
-        path = one.operation.split()[1]
+    for key in of_kind("hubspot", "description", "reads", "sends"):
+        path = key.operation.split()[1]
         package = next((package for begin, package in PACKAGES.items() if path.startswith(begin)), "")
-        if not package or one.key.startswith("?"):
+        if not package or key.key.startswith("?"):
             continue
-        names = [part.removesuffix("[]") for part in one.key.split(".")]
+        names = [part.removesuffix("[]") for part in key.key.split(".")]
         maps = {"properties", "additionalProperties", "context", "counters", "associations"}
         for before, name in zip(["", *names], names, strict=False):
             if before not in maps and name not in attributes(package):
@@ -213,7 +215,7 @@ def test_the_official_sdk_has_the_keys_that_the_descriptions_have() -> None:
 
 def test_counts_are_as_the_page_shows_them() -> None:
     page = (ROOT / "docs" / "platforms.md").read_text("utf-8")
-    read: list[Any] = [one for one in EVIDENCE.keys if one.use == "reads"]
+    read: list[Any] = [key for key in EVIDENCE.keys if key.use == "reads"]
 
     assert f"{len(read)} keys that are read" in page
     assert f"{len(IDS)} assumptions" in page

@@ -128,14 +128,14 @@ def test_every_endpoint_of_mailchimp_is_walked(
     with listener() as url:
         mailchimp.add_webhook(Webhook(url, ("subscribe",), ("user",)))
     assert [webhook.url for webhook in mailchimp.webhooks()] == [url]
-    found = walk(mailchimp) | walk(open_mailchimp(limits={"batches_from": 1}))
+    calls = walk(mailchimp) | walk(open_mailchimp(limits={"batches_from": 1}))
     state = MailchimpState.of(sandbox.world)
     for member in list(state.members(AUDIENCE).values())[:5]:  # they have more tags than an answer shows
         crowd(state, member)
     for singly in (len(state.members(AUDIENCE)), 0):  # each of them is asked for its tags; each tag for its members
         monkeypatch.setattr(tags, "SINGLY", singly)
-        found |= walk(open_mailchimp())
+        calls |= walk(open_mailchimp())
 
-    assert found - {"GET batch results"} == {f"{one.method} {one.name}" for one in ENDPOINTS}
+    assert calls - {"GET batch results"} == {f"{endpoint.method} {endpoint.name}" for endpoint in ENDPOINTS}
     assert version("mailchimp-marketing") == "3.0.80"
     assert unknown_keys(key_ledger) == []

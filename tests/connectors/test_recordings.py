@@ -39,10 +39,10 @@ def recorded(shared: Path, name: str) -> Iterator[dict[str, Any]]:
         yield from map(json.loads, lines)
 
 
-def replay(one: dict[str, Any], translate: Any) -> tuple[str, Any]:
+def replay(recording: dict[str, Any], translate: Any) -> tuple[str, Any]:
     """Put a recorded answer through our transport; return "ok" and its document, or the error's class and the error."""
-    host = one["host"].removeprefix("https://")
-    url = f"https://{host}{one['path']}"
+    host = recording["host"].removeprefix("https://")
+    url = f"https://{host}{recording['path']}"
     transport = Transport(
         base_url=f"https://{host}",
         hosts=HOSTS,
@@ -53,17 +53,17 @@ def replay(one: dict[str, Any], translate: Any) -> tuple[str, Any]:
         connections=1,
         wait=lambda _seconds: None,
     )
-    body = one["response_body"]
+    body = recording["response_body"]
     content = body if isinstance(body, str) else "" if body is None else json.dumps(body)
     headers = {
         key: value
-        for key, value in one.get("response_headers") or ()
+        for key, value in recording.get("response_headers") or ()
         if key.lower() not in {"content-length", "content-encoding", "transfer-encoding", "content-type"}
     }
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mocked:
-        mocked.add(one["method"], url, body=content, status=one["status"], headers=headers)
+        mocked.add(recording["method"], url, body=content, status=recording["status"], headers=headers)
         try:
-            return "ok", transport.json(Call(one["method"], url, "recorded"))
+            return "ok", transport.json(Call(recording["method"], url, "recorded"))
         except PersonasyncError as error:
             return type(error).__name__, error
         finally:
@@ -72,15 +72,15 @@ def replay(one: dict[str, Any], translate: Any) -> tuple[str, Any]:
 
 def test_every_recorded_answer_of_hubspot_is_classified(shared: Path) -> None:
     seen: Counter[tuple[int, str]] = Counter()
-    for one in recorded(shared, "hubspot"):
-        if one["method"] == "DELETE" or not ASKED.match(one["path"]):
+    for recording in recorded(shared, "hubspot"):
+        if recording["method"] == "DELETE" or not ASKED.match(recording["path"]):
             continue
-        kind, found = replay(one, hubspot_refusals.translate)
-        seen[one["status"], kind] += 1
-        wanted = WANTED.get(one["status"])
-        assert kind == ("ok" if wanted is None else wanted.__name__), (one["path"], found)
-        if kind == "ok" and "CONTACT" in one["path"] and found.get("results"):
-            assert contacts.contact_rows("crm", found["results"], contacts.READ).num_rows >= len(found["results"])
+        kind, outcome = replay(recording, hubspot_refusals.translate)
+        seen[recording["status"], kind] += 1
+        wanted = WANTED.get(recording["status"])
+        assert kind == ("ok" if wanted is None else wanted.__name__), (recording["path"], outcome)
+        if kind == "ok" and "CONTACT" in recording["path"] and outcome.get("results"):
+            assert contacts.contact_rows("crm", outcome["results"], contacts.READ).num_rows >= len(outcome["results"])
 
     assert sum(count for (status, _), count in seen.items() if status == 429) > 90
     assert seen[200, "ok"] > 1_000
@@ -88,8 +88,8 @@ def test_every_recorded_answer_of_hubspot_is_classified(shared: Path) -> None:
 
 def test_a_refusal_for_too_many_requests_names_its_wait_or_none(shared: Path) -> None:
     """None of 140 recorded ones has a Retry-After; search words its refusal in its own way."""
-    refused = [one for one in recorded(shared, "hubspot") if one["status"] == 429]
-    errors = [replay(one, hubspot_refusals.translate)[1] for one in refused]
+    refused = [recording for recording in recorded(shared, "hubspot") if recording["status"] == 429]
+    errors = [replay(recording, hubspot_refusals.translate)[1] for recording in refused]
 
     assert len(refused) > 90
     assert all(isinstance(error, RateLimitError) and not error.daily for error in errors)
@@ -97,17 +97,17 @@ def test_a_refusal_for_too_many_requests_names_its_wait_or_none(shared: Path) ->
 
 def test_every_recorded_answer_of_mailchimp_is_classified(shared: Path) -> None:
     seen: Counter[tuple[int, str]] = Counter()
-    for one in recorded(shared, "mailchimp"):
-        path = one["path"].removeprefix("/3.0")
-        asked = any(end.method == one["method"] and end.pattern.match(path) for end in ENDPOINTS)
-        if not asked and one["method"] != "PUT":  # PUT answers what PATCH does, in the same words
+    for recording in recorded(shared, "mailchimp"):
+        path = recording["path"].removeprefix("/3.0")
+        asked = any(end.method == recording["method"] and end.pattern.match(path) for end in ENDPOINTS)
+        if not asked and recording["method"] != "PUT":  # PUT answers what PATCH does, in the same words
             continue
-        kind, found = replay(one, mailchimp_refusals.translate)
-        seen[one["status"], kind] += 1
-        wanted = WANTED.get(one["status"])
-        assert kind == ("ok" if wanted is None else wanted.__name__), (one["path"], found)
-        if kind == "ok" and "/members" in path and "email_address" in found:
-            assert members.member_rows("email", [found], ["FNAME"]).num_rows == 1
+        kind, outcome = replay(recording, mailchimp_refusals.translate)
+        seen[recording["status"], kind] += 1
+        wanted = WANTED.get(recording["status"])
+        assert kind == ("ok" if wanted is None else wanted.__name__), (recording["path"], outcome)
+        if kind == "ok" and "/members" in path and "email_address" in outcome:
+            assert members.member_rows("email", [outcome], ["FNAME"]).num_rows == 1
 
     assert seen[404, "NotFoundError"] > 100
     assert seen[400, "RejectedError"] > 20
@@ -115,7 +115,7 @@ def test_every_recorded_answer_of_mailchimp_is_classified(shared: Path) -> None:
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 521, 523, 524])
 def test_a_broken_platform_is_tried_again(status: int) -> None:
-    one = {"method": "GET", "host": "api.hubapi.com", "path": "/crm/v3/objects/contacts", "status": status}
-    kind, error = replay({**one, "response_body": "<html>"}, hubspot_refusals.translate)
+    recording = {"method": "GET", "host": "api.hubapi.com", "path": "/crm/v3/objects/contacts", "status": status}
+    kind, error = replay({**recording, "response_body": "<html>"}, hubspot_refusals.translate)
 
     assert (kind, isinstance(error, PlatformDownError)) == ("PlatformDownError", True)

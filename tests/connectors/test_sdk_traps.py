@@ -92,10 +92,10 @@ def test_s7_every_request_has_a_time_limit(open_hubspot: OpenHubSpot) -> None:
     "text", ["2026-11-20T10:15:00.000Z", "2026-11-20T11:15:00+01:00", "2026-11-20T10:15:00", "1795169700000"]
 )
 def test_s9_moments_are_always_utc(text: str) -> None:
-    found = hubspot_moment(text)
+    moment = hubspot_moment(text)
 
-    assert found is not None
-    assert (found.tzinfo, found.hour, found.minute) == (UTC, 10, 15)
+    assert moment is not None
+    assert (moment.tzinfo, moment.hour, moment.minute) == (UTC, 10, 15)
 
 
 def test_s10_the_sdk_never_holds_the_token(sandbox: Sandbox, open_hubspot: OpenHubSpot) -> None:
@@ -125,11 +125,11 @@ def test_h11_one_client_serves_every_call(open_hubspot: OpenHubSpot) -> None:
 
 
 def test_m2_m12_nothing_adds_members_or_reads_the_feed_that_ends_at_fifty() -> None:
-    names = {f"{one.method} {one.name}" for one in ENDPOINTS}
+    names = {f"{endpoint.method} {endpoint.name}" for endpoint in ENDPOINTS}
 
     assert not {name for name in names if "activity" in name and "email-activity" not in name}
     assert "POST members" not in names
-    assert all(one.method in {"GET", "POST", "PATCH"} for one in ENDPOINTS)
+    assert all(endpoint.method in {"GET", "POST", "PATCH"} for endpoint in ENDPOINTS)
 
 
 def test_only_what_the_sdk_lacks_goes_around_it() -> None:

@@ -116,8 +116,8 @@ def published(shared: Path) -> list[Message]:
     """Every vector that the platforms, their SDKs or their documentation give."""
     vectors = json.loads((shared / "recorded" / "signature_vectors.json").read_text("utf-8"))
     mailchimp = [
-        signed_by_mailchimp(one["v1"], one["t"], one["raw_body"].encode(), one["signing_secret"])
-        for one in vectors["mailchimp"]
+        signed_by_mailchimp(vector["v1"], vector["t"], vector["raw_body"].encode(), vector["signing_secret"])
+        for vector in vectors["mailchimp"]
     ]
     return [*map(of_vector, vectors["hubspot"]), OF_NODE, *mailchimp, OF_MAILCHIMP]
 

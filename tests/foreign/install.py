@@ -57,7 +57,7 @@ def _of_npm(package: ClientPackage, folder: Path) -> list[list[str]]:
     if shutil.which("npm") is None or shutil.which("node") is None:
         raise InstallError("needs node and npm (on Debian: apt-get install nodejs npm)")
     (folder / "package.json").write_text('{"private": true}')
-    options = ["--no-audit", "--no-fund", "--ignore-scripts", "--no-package-lock", "--loglevel=error"]
+    options = ["--no-audit", "--no-fund", "--ignore-scripts", "--no-package-lock", "--loglevel=error", "--logs-max=0"]
     return [["npm", "install", *options, *package.pins]]
 
 

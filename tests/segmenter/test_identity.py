@@ -158,10 +158,10 @@ people = st.lists(contacts, max_size=8, unique_by=lambda contact: (contact.conne
 
 
 def partition(links: Mapping[str, str]) -> set[frozenset[str]]:
-    found: dict[str, set[str]] = {}
+    groups: dict[str, set[str]] = {}
     for key, person in links.items():
-        found.setdefault(person, set()).add(key)
-    return {frozenset(keys) for keys in found.values()}
+        groups.setdefault(person, set()).add(key)
+    return {frozenset(keys) for keys in groups.values()}
 
 
 @given(people, st.randoms(use_true_random=False))

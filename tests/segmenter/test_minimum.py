@@ -29,16 +29,16 @@ FORM = re.compile(r"needs ([\d,]+) [a-z ]+, you have ([\d,]+)")
 def of_the_value_model() -> str:
     orders = ibis.memtable(ORDERS.columns.empty_table())
     links = ibis.memtable([("a", "b")], schema={"contact_key": "string", "person_id": "string"})
-    found = fit_value_model(purchase_history(orders, links, NOW), NOW, np.random.default_rng(0))
-    assert isinstance(found, TooLittle)
-    return found.sentence
+    refusal = fit_value_model(purchase_history(orders, links, NOW), NOW, np.random.default_rng(0))
+    assert isinstance(refusal, TooLittle)
+    return refusal.sentence
 
 
 def of_a_model() -> str:
     sample = Sample(("a", "b"), np.zeros((12, 2)), np.array(["x"] * 6 + ["y"] * 6))
-    told = missing_for_fit(sample)
-    assert len(told) == 3
-    return " ".join(told)
+    sentences = missing_for_fit(sample)
+    assert len(sentences) == 3
+    return " ".join(sentences)
 
 
 def of_discover() -> str:

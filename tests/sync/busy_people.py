@@ -134,9 +134,9 @@ class BusyPeople:
             self.email.remove_member(AUDIENCE, member)
 
     def merge(self, number: int) -> None:
-        one, other = self._contact(number), self._contact(number + 1)
-        if one is not None and other is not None and one["id"] != other["id"]:
-            join(self.crm, one, other)
+        first, other = self._contact(number), self._contact(number + 1)
+        if first is not None and other is not None and first["id"] != other["id"]:
+            join(self.crm, first, other)
 
     def change_address(self, number: int) -> None:
         member = self._member(number)
@@ -150,7 +150,10 @@ class BusyPeople:
         self._list(number, joining=False)
 
     def _list(self, number: int, *, joining: bool) -> None:
-        row, lists = self._contact(number), [one for one in self.crm.lists.values() if one["deletedAt"] is None]
+        row, lists = (
+            self._contact(number),
+            [contact_list for contact_list in self.crm.lists.values() if contact_list["deletedAt"] is None],
+        )
         if row is None or not lists:
             return
         chosen = lists[number % len(lists)]

@@ -100,9 +100,9 @@ def moment_after(step: Callable[[Session], str], folder: Path, *, world: World, 
     with Sandbox(world) as sandbox:
         platforms = connected(sandbox, folder / "workspace", before)
         with open_session(platforms.folder, now=now, environment=platforms.environment) as session:
-            told = step(session)
+            outcome = step(session)
         tables = tables_of(world)
-    return Moment(tables, platforms.folder / ".personasync", told)
+    return Moment(tables, platforms.folder / ".personasync", outcome)
 
 
 def tables_of(world: World) -> bytes:
@@ -184,8 +184,8 @@ def say(platforms: Platforms, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     def command(*arguments: str) -> tuple[int, str, str]:
         capsys.readouterr()
         status = run([*arguments, "--workspace", str(platforms.folder)])
-        told = capsys.readouterr()
-        return status, told.out, told.err
+        output = capsys.readouterr()
+        return status, output.out, output.err
 
     return command
 

@@ -125,7 +125,7 @@ class Platforms(RuleBasedStateMachine):
         assert self.theirs() == before
         assert applied.failed == {}
         applied_now = self.session.control.ledger.outcomes(applied.run_id, state="applied")
-        self.applied_is_shown([one.change for one in applied_now])
+        self.applied_is_shown([outcome.change for outcome in applied_now])
 
     def applied_is_shown(self, changes: Sequence[Change]) -> None:
         """What was applied is there; of contacts that were merged meanwhile, what was written to one of them."""
@@ -175,7 +175,9 @@ class Platforms(RuleBasedStateMachine):
         """What a platform shows where *change* was made."""
         if change.connection == "crm":
             if change.kind == "group":
-                lists = {one["name"]: one["listId"] for one in self.people.crm.lists.values()}
+                lists = {
+                    contact_list["name"]: contact_list["listId"] for contact_list in self.people.crm.lists.values()
+                }
                 members = self.people.crm.members.get(lists[f"personasync: {change.name}"], {})
                 return "member" if self.now_called(change) in members else None
             row = self.people.crm.contact_records.table[self.now_called(change)]

@@ -54,16 +54,16 @@ def main() -> int:
             check=True,
         )
         workers = [start(number, library, Path(folder), sys.argv[1:]) for number in range(options.workers)]
-        found: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         status = 0
         for worker in workers:
             lines = worker.communicate()[0].splitlines()
             status = status or worker.returncode
             for line in lines:
-                found.update(json.loads(line))
-    document = {name: found[name] for name in (*RESULTS, "planted_bugs", "planted_bugs_caught")}
+                counts.update(json.loads(line))
+    document = {name: counts[name] for name in (*RESULTS, "planted_bugs", "planted_bugs_caught")}
     print(json.dumps(document))
-    bad = any(found[name] for name in RESULTS[3:]) or found["planted_bugs_caught"] < found["planted_bugs"]
+    bad = any(counts[name] for name in RESULTS[3:]) or counts["planted_bugs_caught"] < counts["planted_bugs"]
     return status or int(bad)
 
 

@@ -54,9 +54,9 @@ def platform(tables: Mapping[str, Mapping[str, Any]]) -> Found:
 
 def _timeless(value: Any) -> Any:
     if isinstance(value, dict):
-        kept = {key: _timeless(one) for key, one in sorted(value.items()) if key not in TIMES}
+        kept = {key: _timeless(part) for key, part in sorted(value.items()) if key not in TIMES}
         return {**kept, "tags": sorted(kept["tags"])} if isinstance(kept.get("tags"), dict) else kept
-    return [_timeless(one) for one in value] if isinstance(value, list) else value
+    return [_timeless(part) for part in value] if isinstance(value, list) else value
 
 
 def consents(tables: Mapping[str, Mapping[str, Any]]) -> Found:
@@ -105,8 +105,8 @@ def _facts(session: Session) -> list[list[str]]:
     if mark is None:
         return []
     rows = kept.aggregates.to_pyarrow().to_pylist()
-    told = sorted([f"{name}: {value}" for name, value in row.items() if name not in NOT_COMPARED] for row in rows)
-    return [[str(mark.as_of)], *told]
+    facts = sorted([f"{name}: {value}" for name, value in row.items() if name not in NOT_COMPARED] for row in rows)
+    return [[str(mark.as_of)], *facts]
 
 
 def _versions(session: Session, name: str) -> int:
@@ -135,15 +135,15 @@ def _ledger(session: Session) -> list[list[str]]:
 def _twice(session: Session) -> list[list[str]]:
     """Changes that the ledger says were applied more than once to the same value in a row, and open ones."""
     seen: dict[tuple[str, ...], str | None] = {}
-    found = [["open", str(change)] for changes in session.control.ledger.unsettled().values() for change in changes]
+    repeats = [["open", str(change)] for changes in session.control.ledger.unsettled().values() for change in changes]
     for run in reversed(session.control.runs.newest(10_000)):
         for outcome in session.control.ledger.outcomes(run.run_id, state="applied"):
             change = outcome.change
             key = (change.connection, change.platform_id, change.kind, change.name)
             if key in seen and seen[key] == change.after:
-                found.append(["twice", *key, str(change.after)])
+                repeats.append(["twice", *key, str(change.after)])
             seen[key] = change.after
-    return found
+    return repeats
 
 
 def _plan(session: Session) -> list[list[str]]:
@@ -154,18 +154,18 @@ def _plan(session: Session) -> list[list[str]]:
     return sorted([c.connection, c.platform_id, c.kind, c.name, str(c.before), str(c.after)] for c in plan.changes)
 
 
-def differences(expected: Found, found: Found) -> dict[str, list[str]]:
+def differences(expected: Found, actual: Found) -> dict[str, list[str]]:
     """Return what is missing, too much, or different, in words, by kind: lost, duplicated."""
-    told: dict[str, list[str]] = {"lost": [], "duplicated": []}
-    for name in sorted({*expected, *found}):
-        before, after = expected.get(name), found.get(name)
+    faults: dict[str, list[str]] = {"lost": [], "duplicated": []}
+    for name in sorted({*expected, *actual}):
+        before, after = expected.get(name), actual.get(name)
         if before == after:
             continue
         more = _size(after) > _size(before)
-        told["duplicated" if more or name in {"twice", "versions"} else "lost"].append(
+        faults["duplicated" if more or name in {"twice", "versions"} else "lost"].append(
             f"{name}: {_shown(before, after)}"
         )
-    return told
+    return faults
 
 
 def _size(value: Any) -> int:

@@ -59,8 +59,8 @@ class Found:
 
     def document(self, days: int) -> dict[str, int]:
         """Return the figures."""
-        told = {name: value if isinstance(value, int) else len(value) for name, value in asdict(self).items()}
-        return {"days": days, **told}
+        counts = {name: value if isinstance(value, int) else len(value) for name, value in asdict(self).items()}
+        return {"days": days, **counts}
 
     @property
     def clean(self) -> bool:
@@ -150,7 +150,7 @@ class Days:
 
     def live(self, days: int, hours: float) -> None:
         """Let so many days pass, each of so many hours."""
-        self.people.there = [address for one in self.shown().values() for address in sorted(one.addresses)]
+        self.people.there = [address for record in self.shown().values() for address in sorted(record.addresses)]
         for day in range(1, days + 1):
             self.stage.pass_time(timedelta(hours=hours))
             whole = day % WHOLE_EVERY == 0 or day == days
@@ -191,7 +191,7 @@ class Days:
         status = self.stage.command(list(command), at=at)
         self.found.commands += 1
         self.found.kills += status == KILLED
-        self.said.append(f"{' '.join(one for one in command[:2] if 'override' not in one)}: {status}")
+        self.said.append(f"{' '.join(word for word in command[:2] if 'override' not in word)}: {status}")
         if status not in {*WELL, *REFUSED, KILLED} and name not in NEED_OTHERS:
             self.found.failed.append(f"{' '.join(command)} ended with {status}: {self.stage.said[-300:]}")
         if status in WELL:
@@ -202,7 +202,7 @@ class Days:
             self.assigned = self.assigned or name == "assign"
         if name in WRITES:
             wrote = reader.written_to(before, self.shown(), self.gone)
-            self.found.written_without_consent += [f"{name}: {one}" for one in wrote]
+            self.found.written_without_consent += [f"{name}: {line}" for line in wrote]
         return status
 
     def whole_loop(self, when: str) -> None:
@@ -212,13 +212,13 @@ class Days:
             if status not in WELL and not (status in REFUSED and command[0] == "plan"):
                 self.found.failed.append(f"{when}: {command[0]} ended with {status}: {self.stage.said[-300:]}")
         shown = self.shown()
-        told = reader.stale(shown, self.known(), self.gone)
-        self.found.stale_fields += [f"{when}: {one}" for one in told]
+        notes = reader.stale(shown, self.known(), self.gone)
+        self.found.stale_fields += [f"{when}: {note}" for note in notes]
 
     def look(self, when: str) -> None:
         """Compare both platforms' people with ours."""
-        told = reader.lost(self.pulled, self.shown(), self.known(), assigned=self.assigned)
-        self.found.people_lost += [f"{when}: {one}" for one in told]
+        notes = reader.lost(self.pulled, self.shown(), self.known(), assigned=self.assigned)
+        self.found.people_lost += [f"{when}: {note}" for note in notes]
         self.tell(when)
 
     def tell(self, when: str) -> None:
@@ -247,7 +247,9 @@ class Days:
         self.stage.fork(tell)
         links, assigned, copy = json.loads(self.stage.said)
         linked = {(connection, key): person for connection, key, person in links}
-        return reader.Ours(linked, {person: (one[0], one[1]) for person, one in assigned.items()}, copy)
+        return reader.Ours(
+            linked, {person: (assignment[0], assignment[1]) for person, assignment in assigned.items()}, copy
+        )
 
 
 def live(options: argparse.Namespace) -> int:
@@ -261,9 +263,9 @@ def live(options: argparse.Namespace) -> int:
         with stage.at("new"):
             days = Days(stage, options.seed)
             days.live(options.days, options.hours)
-    found = days.found
-    print(json.dumps({**found.document(options.days), "seconds": round(time.monotonic() - began, 1)}))
-    return int(not found.clean)
+    result = days.found
+    print(json.dumps({**result.document(options.days), "seconds": round(time.monotonic() - began, 1)}))
+    return int(not result.clean)
 
 
 def main() -> int:

@@ -148,8 +148,8 @@ def _undisturbed(stage: Stage, scene: FaultScene) -> tuple[dict[str, Any], list[
         for entry in stage.log()[before:]:
             key = _pattern(entry["path"]), entry["method"]
             counted[key] = counted.get(key, 0) + 1
-        found = {**checks.platform(stage.tables()), **_known(stage, scene), "consents": consents}
-    return found, [(path, method, count) for (path, method), count in sorted(counted.items())]
+        state = {**checks.platform(stage.tables()), **_known(stage, scene), "consents": consents}
+    return state, [(path, method, count) for (path, method), count in sorted(counted.items())]
 
 
 def _pattern(path: str) -> str:
@@ -182,14 +182,14 @@ def _under_fault(
         tables = stage.tables()
         if checks.consents(tables) != expected["consents"]:
             verdict.consent_changed.append(where)
-        found = {**checks.platform(tables), **_known(stage, scene), "consents": expected["consents"]}
+        state = {**checks.platform(tables), **_known(stage, scene), "consents": expected["consents"]}
         wanted = dict(expected)
         if fault.kind == "move":  # a record that moves has changed: who reads it before and after has two versions
             wanted.pop("versions", None)
-            found.pop("versions", None)
-        differing = checks.differences(wanted, found)
-        verdict.lost += [f"{where}: {one}" for one in differing["lost"]]
-        verdict.duplicated += [f"{where}: {one}" for one in differing["duplicated"]]
+            state.pop("versions", None)
+        differing = checks.differences(wanted, state)
+        verdict.lost += [f"{where}: {difference}" for difference in differing["lost"]]
+        verdict.duplicated += [f"{where}: {difference}" for difference in differing["duplicated"]]
 
 
 def _set_faults(stage: Stage, faults: list[dict[str, Any]]) -> None:

@@ -142,8 +142,8 @@ def _known(stage: Stage, scene: Looked) -> checks.Found:
     status = stage.fork(tell)
     if status != 0:
         return {"unreadable": stage.said[-500:]}
-    found = json.loads(stage.said)
-    return {name: found[name] for name in scene.looks}
+    facts = json.loads(stage.said)
+    return {name: facts[name] for name in scene.looks}
 
 
 def points(expected: Expected, share: float, offset: int) -> Iterator[int]:
@@ -183,10 +183,10 @@ def _recovered(stage: Stage, scene: Scene, expected: Expected, where: str, verdi
     tables = stage.tables()
     if checks.consents(tables) != expected.consents:
         verdict.consent_changed.append(where)
-    found = {**checks.platform(tables), **_known(stage, scene)}
-    told = checks.differences({**expected.platform, **expected.workspace}, found)
-    verdict.lost += [f"{where}: {one}" for one in told["lost"]]
-    verdict.duplicated += [f"{where}: {one}" for one in told["duplicated"]]
+    state = {**checks.platform(tables), **_known(stage, scene)}
+    differences = checks.differences({**expected.platform, **expected.workspace}, state)
+    verdict.lost += [f"{where}: {difference}" for difference in differences["lost"]]
+    verdict.duplicated += [f"{where}: {difference}" for difference in differences["duplicated"]]
 
 
 def _done_already(said: str) -> bool:

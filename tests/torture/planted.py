@@ -60,7 +60,7 @@ def _outcome_first(
     del progress
     settled = [Outcome(change, "applied") for change in changes]
     session.control.ledger.settle(run.run_id, settled)
-    outcomes.update({sending.key(one.change): one for one in settled})
+    outcomes.update({sending.key(outcome.change): outcome for outcome in settled})
     for _ in connector.push(changes):
         pass
 
@@ -97,9 +97,9 @@ def _versions_twice(self: Any, schema: Any, incoming: Any) -> Any:
     return incoming
 
 
-def _blind_undo(session: Any, name: str, changes: Sequence[Change], found: Any) -> list[Change]:
+def _blind_undo(session: Any, name: str, changes: Sequence[Change], intent: Any) -> list[Change]:
     """Put back what was there before, whatever is there now."""
-    del session, name, found
+    del session, name, intent
     return [
         Change(c.connection, c.platform_id, c.person_id, c.email, c.kind, c.name, c.after, c.before) for c in changes
     ]
@@ -161,8 +161,8 @@ def caught(stage: Stage, bug: Bug) -> str:
             verdict = Verdict()
             killed(stage, bug.scene, expected, at, 0, verdict)
             if not verdict.clean:
-                found = verdict.lost + verdict.duplicated + verdict.stuck + verdict.consent_changed
-                return found[0][:200]
+                faults = verdict.lost + verdict.duplicated + verdict.stuck + verdict.consent_changed
+                return faults[0][:200]
             if turn > MOST_POINTS:
                 return ""
     return ""

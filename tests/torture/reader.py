@@ -55,7 +55,10 @@ def records(tables: Mapping[str, Mapping[str, Any]]) -> dict[Key, Record]:
 
 
 def _contacts(tables: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[Key, Record]]:
-    lists = {one["listId"]: one["name"].removeprefix("personasync: ") for one in tables["hubspot.lists"].values()}
+    lists = {
+        contact_list["listId"]: contact_list["name"].removeprefix("personasync: ")
+        for contact_list in tables["hubspot.lists"].values()
+    }
     within: dict[str, set[str]] = {}
     for pair in tables["hubspot.memberships"]:
         number, contact = pair.split("/")
@@ -100,9 +103,12 @@ def ours(folder: Path) -> Ours:
     return Ours(links, assigned, _copy(tomllib.loads((folder / "personas.toml").read_text("utf-8"))))
 
 
-def _copy(told: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    fallback = {name: one["fallback"] for name, one in told["fields"].items()}
-    return {"": fallback, **{slug: {**fallback, **one.get("fields", {})} for slug, one in told["personas"].items()}}
+def _copy(document: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    fallback = {name: entry["fallback"] for name, entry in document["fields"].items()}
+    return {
+        "": fallback,
+        **{slug: {**fallback, **persona.get("fields", {})} for slug, persona in document["personas"].items()},
+    }
 
 
 def lost(then: Mapping[Key, Record], now: Mapping[Key, Record], known: Ours, *, assigned: bool) -> list[str]:
@@ -114,25 +120,25 @@ def lost(then: Mapping[Key, Record], now: Mapping[Key, Record], known: Ours, *, 
         known: What the workspace knows.
         assigned: Whether everybody was assigned since.
     """
-    found, owners = [], dict[str, str]()
+    losses, owners = [], dict[str, str]()
     for key, record in then.items():
         person = known.links.get(key)
         if key not in now:
             continue
         if person is None:
-            found.append(f"{key} {set(record.addresses)} belongs to nobody")
+            losses.append(f"{key} {set(record.addresses)} belongs to nobody")
         elif assigned and person not in known.assigned:
-            found.append(f"{key} has no assignment")
+            losses.append(f"{key} has no assignment")
         elif any(owners.setdefault(address, person) != person for address in record.addresses):
-            found.append(f"{key} {set(record.addresses)} is twice there")
-    return found
+            losses.append(f"{key} {set(record.addresses)} is twice there")
+    return losses
 
 
 def said_no(shown: Mapping[Key, Record], remembered: Collection[Key]) -> set[Key]:
     """Return connection and address of everybody who said no there, and was not seen there with a yes since."""
     now = {(key[0], address): record.out for key, record in shown.items() for address in sorted(record.addresses)}
     kept = {key for key in remembered if now.get(key, True)}
-    return kept | {one for one, out in now.items() if out}
+    return kept | {key for key, out in now.items() if out}
 
 
 def written_to(before: Mapping[Key, Record], after: Mapping[Key, Record], gone: Collection[Key]) -> list[str]:
@@ -153,21 +159,21 @@ def stale(shown: Mapping[Key, Record], known: Ours, gone: Collection[Key]) -> li
     refused = {known.links.get(key) for key, record in shown.items() if record.out or record.addresses & left}
     # who said no by a record that is gone may have another address now
     refused |= {person for (kind, address), person in known.links.items() if kind == "mailto" and address in left}
-    found = []
+    complaints = []
     for key, record in shown.items():
         person = known.links.get(key)
         if person in refused or person not in known.assigned or (key[0] == "email" and not record.addresses):
             continue
         segment, persona = known.assigned[person or ""]
         wanted = _wanted(key[0], segment, persona, known.copy[persona])
-        found += [
+        complaints += [
             f"{key} {name}: {record.fields.get(name, '')!r}, not {value!r}"
             for name, value in wanted.items()
             if record.fields.get(name, "") != value
         ]
         if segment and segment not in record.groups:
-            found.append(f"{key} is not in {segment}")
-    return found
+            complaints.append(f"{key} is not in {segment}")
+    return complaints
 
 
 def _wanted(connection: str, segment: str, persona: str, copy: Mapping[str, str]) -> dict[str, str]:

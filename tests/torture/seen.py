@@ -44,8 +44,8 @@ def unseen(stage: Stage, control: Control, snapshot: str, command: tuple[str, ..
     environment = {**os.environ, "PERSONASYNC_BUDGETS": str(stage.folder / "budgets.strace")}
     with stage.at(snapshot):
         subprocess.run(strace, check=True, env=environment, capture_output=True)
-    found = counted(trace)
-    return abs(found.total() - control.calls), f"{found.total()} seen by strace, {control.calls} counted; {dict(found)}"
+    calls = counted(trace)
+    return abs(calls.total() - control.calls), f"{calls.total()} seen by strace, {control.calls} counted; {dict(calls)}"
 
 
 def counted(trace: Path) -> Counter[str]:

@@ -181,14 +181,14 @@ class Stage:
             _work(work, writing)
         os.close(writing)
         status = _ended(pid)
-        with os.fdopen(reading) as told:
-            self.said = told.read()
+        with os.fdopen(reading) as pipe:
+            self.said = pipe.read()
         return status
 
     def tables(self) -> dict[str, dict[str, Any]]:
         """Return everything that both platforms hold."""
-        found: dict[str, dict[str, Any]] = self._side_door("tables")
-        return found
+        tables: dict[str, dict[str, Any]] = self._side_door("tables")
+        return tables
 
     def log(self) -> list[dict[str, Any]]:
         """Return every request that both platforms saw."""

@@ -21,9 +21,9 @@ def found(project: Path) -> dict[str, int]:
         pytest.fail("There is no gcc, so no command can be killed at a chosen write.")
     command = [sys.executable, "-m", "tests.torture.days", "--days", DAYS, "--people", PEOPLE, "--seed", SEED]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
-    told: dict[str, int] = json.loads(done.stdout.splitlines()[-1])
+    counts: dict[str, int] = json.loads(done.stdout.splitlines()[-1])
     sys.stderr.write(done.stderr)
-    return told
+    return counts
 
 
 def test_nobody_is_lost_and_nothing_is_stale_from_one_process_to_the_next(found: dict[str, int]) -> None:

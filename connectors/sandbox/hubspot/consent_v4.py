@@ -47,10 +47,10 @@ def opt_out(call: HubSpotCall) -> Answer:
 
 def read_many(call: HubSpotCall) -> Answer:
     """Answer ``POST …/statuses/batch/read``."""
-    found = [
+    statuses = [
         {"subscriberIdString": address, "statuses": _statuses(call.state, address)} for address in _addresses(call)
     ]
-    return envelope(call.state, found, 200, [])
+    return envelope(call.state, statuses, 200, [])
 
 
 def write_many(call: HubSpotCall) -> Answer:
@@ -68,10 +68,10 @@ def write_many(call: HubSpotCall) -> Answer:
 
 def read_opt_outs(call: HubSpotCall) -> Answer:
     """Answer ``POST …/statuses/batch/unsubscribe-all/read``."""
-    found = [
+    statuses = [
         {"subscriberIdString": address, "wideStatuses": _opt_outs(call.state, address)} for address in _addresses(call)
     ]
-    return envelope(call.state, found, 200, [])
+    return envelope(call.state, statuses, 200, [])
 
 
 def opt_out_many(call: HubSpotCall) -> Answer:

@@ -26,11 +26,11 @@ def list_page(call: HubSpotCall) -> Answer:
     limit = call.limit(USUAL_PAGE, PAGE)
     first, last = _time(call, "startTimestamp", 0), _time(call, "endTimestamp", 1 << 62)
     before = _place(call.one("offset"))
-    found = list(islice(_matching(call, first, last, before), limit + 1))
-    page = found[:limit]
+    matches = list(islice(_matching(call, first, last, before), limit + 1))
+    page = matches[:limit]
     offset = _token(page[-1]) if page else call.one("offset")
     events = [_show(call.state, key) for _, key in page]
-    return ok({"hasMore": len(found) > limit, "offset": offset, "events": events})
+    return ok({"hasMore": len(matches) > limit, "offset": offset, "events": events})
 
 
 def _matching(call: HubSpotCall, first: int, last: int, before: EventPosition | None) -> Iterator[EventPosition]:

@@ -165,8 +165,8 @@ def _write(call: HubSpotCall, joining: list[str], leaving: list[str]) -> Answer:
         state.lists[list_id] = {**row, "updatedAt": iso(state.now_ms())}
     missing = [key for key in (*joining, *leaving) if key not in known]
     # the first key really has that spelling; what is empty is left out
-    told = {"recordsIdsAdded": added, "recordIdsRemoved": removed, "recordIdsMissing": missing}
-    return ok({name: ids for name, ids in told.items() if ids})
+    outcomes = {"recordsIdsAdded": added, "recordIdsRemoved": removed, "recordIdsMissing": missing}
+    return ok({name: ids for name, ids in outcomes.items() if ids})
 
 
 def _writable(call: HubSpotCall) -> Row:

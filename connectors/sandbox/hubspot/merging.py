@@ -75,9 +75,9 @@ def join(state: HubSpotState, primary: Row, other: Row) -> Row:
     state.contact_records.change(merged, {}, at_ms=at_ms)
     state.index_contact(merged)
     _hand_over(state, merged, lists, deals, iso(at_ms))
-    told = {"primaryObjectId": int(primary["id"]), "mergedObjectIds": [int(other["id"])], "newObjectId": number}
+    details = {"primaryObjectId": int(primary["id"]), "mergedObjectIds": [int(other["id"])], "newObjectId": number}
     moved = sum(primary["properties"].get(name) != value for name, value in properties.items())
-    state.webhooks.tell("merge", str(number), at_ms, **told, numberOfPropertiesMoved=moved)
+    state.webhooks.tell("merge", str(number), at_ms, **details, numberOfPropertiesMoved=moved)
     return merged
 
 

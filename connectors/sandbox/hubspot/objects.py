@@ -34,13 +34,13 @@ def find_record(state: HubSpotState, kind: str, key: str, id_property: str = "")
     if id_property in {"", "hs_object_id"}:
         return state.contact(key)
     if id_property == "email":
-        found = state.by_email.get(key.strip().lower())
+        number = state.by_email.get(key.strip().lower())
     elif id_property in state.unique:
-        found = state.unique[id_property].get(key)
+        number = state.unique[id_property].get(key)
     else:
         message = f"Property '{id_property}' is not a unique identifier property"
         raise invalid_request(message)
-    return None if found is None else state.contact(found)
+    return None if number is None else state.contact(number)
 
 
 def list_page(call: HubSpotCall) -> Answer:
@@ -68,16 +68,16 @@ def batch_read(call: HubSpotCall) -> Answer:
     """Answer ``POST /crm/v3/objects/{type}/batch/read``; the order of the answer is not that of the inputs."""
     body = call.json_object()
     ids = [str(entry.get("id", "")) for entry in inputs(body)]
-    found: dict[str, Row] = {}
+    rows: dict[str, Row] = {}
     missing: list[str] = []
     for key in dict.fromkeys(ids):
         row = find_record(call.state, call.kind, key, str(body.get("idProperty") or ""))
         if row is None:
             missing.append(key)
         else:
-            found[row["id"]] = row
+            rows[row["id"]] = row
     view = View(call.state, call.kind, body.get("properties") or (), history=body.get("propertiesWithHistory") or ())
-    results = [view.show(found[key]) for key in sorted(found, key=int)]
+    results = [view.show(rows[key]) for key in sorted(rows, key=int)]
     return envelope(call.state, results, 200, missing_errors(missing))
 
 

@@ -90,9 +90,9 @@ def batch_read(call: HubSpotCall) -> Answer:
     """Answer ``batch/read``: 200, or 207 when some are not there."""
     body = call.json_object()
     names = [str(entry.get("name", "")) for entry in inputs(body)]
-    found = [call.state.properties.get(f"{call.kind}/{name}") for name in names]
+    rows = [call.state.properties.get(f"{call.kind}/{name}") for name in names]
     archived = bool(body.get("archived", False))
-    results = [row for row in found if row is not None and row["archived"] == archived]
+    results = [row for row in rows if row is not None and row["archived"] == archived]
     missing = sorted(set(names) - {row["name"] for row in results})
     message = "Some properties do not exist"
     errors = [batch_error("OBJECT_NOT_FOUND", message, {"name": missing})] if missing else []

@@ -32,13 +32,13 @@ def search(call: HubSpotCall) -> Answer:
     records = call.state.records(call.kind)
     groups = _groups(call.state, call.kind, body)
     stale = _shown_before(call.state, records)
-    found = _matching(call.state, records, groups, _by_query(body), stale)
+    matches = _matching(call.state, records, groups, _by_query(body), stale)
     shown = _Index(records, stale)
-    found = _sorted(found, shown, body.get("sorts"), _types(call.state, call.kind))
+    matches = _sorted(matches, shown, body.get("sorts"), _types(call.state, call.kind))
     view = View(call.state, call.kind, body.get("properties") or ())
-    page = [view.show(shown.row(number)) for number in found[after : after + limit]]
-    answer: Row = {"total": len(found), "results": page}
-    if after + limit < len(found):
+    page = [view.show(shown.row(number)) for number in matches[after : after + limit]]
+    answer: Row = {"total": len(matches), "results": page}
+    if after + limit < len(matches):
         answer["paging"] = {"next": {"after": str(after + limit)}}
     return ok(answer)
 
@@ -116,7 +116,7 @@ def _matching(
     """Return the ids of what is found, ascending."""
     alternatives = groups or [[]]
     rows = records.table.rows
-    found: set[int] = set()
+    matches: set[int] = set()
     for group in alternatives:
         tests = [test.holds for test in group if not test.by_index]
         if by_query is not None:
@@ -126,13 +126,13 @@ def _matching(
             numbers = [number for number in numbers if all(test(rows[str(number)]) for test in tests)]
         if len(alternatives) == 1 and not stale:
             return numbers
-        found.update(numbers)
-    found -= stale.keys()
+        matches.update(numbers)
+    matches -= stale.keys()
     for number, before in stale.items():
         held = before is not None and any(all(test.holds(before) for test in group) for group in alternatives)
         if before is not None and held and (by_query is None or by_query(before)):
-            found.add(number)
-    return sorted(found)
+            matches.add(number)
+    return sorted(matches)
 
 
 def _candidates(state: HubSpotState, records: Records, group: list[SearchCondition]) -> Sequence[int]:
@@ -177,10 +177,10 @@ def _shown_before(state: HubSpotState, records: Records) -> dict[int, Row | None
     return shown
 
 
-def _sorted(found: Sequence[int], shown: _Index, sorts: Any, types: Mapping[str, str]) -> Sequence[int]:
+def _sorted(numbers: Sequence[int], shown: _Index, sorts: Any, types: Mapping[str, str]) -> Sequence[int]:
     """Return *found*, which comes in order of id, by the one sort that search takes."""
     if not sorts:
-        return found
+        return numbers
     if not isinstance(sorts, list) or len(sorts) > 1:
         message = "Only one sort is allowed"
         raise invalid_request(message)
@@ -190,11 +190,13 @@ def _sorted(found: Sequence[int], shown: _Index, sorts: Any, types: Mapping[str,
     if name.startswith("-"):
         name, falling = name[1:], True
     if name == "hs_object_id":
-        return found[::-1] if falling else found
+        return numbers[::-1] if falling else numbers
     if name == shown.records.modified_name:
-        return sorted(found, key=shown.modified, reverse=falling)
+        return sorted(numbers, key=shown.modified, reverse=falling)
     read = parse_ms if types.get(name) in {"date", "datetime"} else _number
-    return sorted(found, key=lambda number: _sort_key(shown.row(number)["properties"].get(name), read), reverse=falling)
+    return sorted(
+        numbers, key=lambda number: _sort_key(shown.row(number)["properties"].get(name), read), reverse=falling
+    )
 
 
 def _sort_key(value: str | None, read: Callable[[str], float | None]) -> tuple[int, float, str]:

@@ -219,8 +219,8 @@ class HubSpotState:
 def addresses(row: Row) -> list[str]:
     """Return the addresses of a contact, the primary one first."""
     properties = row["properties"]
-    found = [properties["email"]] if properties.get("email") else []
-    return found + [address for address in properties.get("hs_additional_emails", "").split(";") if address]
+    emails = [properties["email"]] if properties.get("email") else []
+    return emails + [address for address in properties.get("hs_additional_emails", "").split(";") if address]
 
 
 def _with_derived(properties: dict[str, str], number: int) -> dict[str, str]:

@@ -33,7 +33,7 @@ class Directory:
 
     list_id: str
     members: DocumentTable
-    told: Deliveries
+    deliveries: Deliveries
     by_hash: dict[str, str] = field(default_factory=dict)
     tagged: dict[str, dict[str, None]] = field(default_factory=dict)
     version: int = 0
@@ -50,7 +50,7 @@ class Directory:
         """Keep a member that changed."""
         self.members[member["contact_id"]] = member
         self.version += 1
-        self.told.look(self.list_id, member)
+        self.deliveries.look(self.list_id, member)
 
     def find(self, reference: str) -> Document | None:
         """Return the member by hash, contact id or address."""

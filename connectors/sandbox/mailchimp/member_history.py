@@ -5,7 +5,7 @@ from __future__ import annotations
 from connectors.sandbox.mailchimp import problems
 from connectors.sandbox.mailchimp.call import MailchimpCall, Routes, read_moment
 from connectors.sandbox.mailchimp.links import collection_links
-from connectors.sandbox.mailchimp.members import MEMBER, found
+from connectors.sandbox.mailchimp.members import MEMBER, member_of
 from connectors.sandbox.mailchimp.values import Document
 
 ROUTES = Routes()
@@ -97,7 +97,7 @@ def event_entries(call: MailchimpCall, member: Document) -> list[Document]:
 @ROUTES.on("GET", MEMBER + "/activity-feed", "Lists/Members/ActivityFeed/Collection")
 def activity_feed(call: MailchimpCall) -> Document:
     """Page through a member's activity; there is no `total_items`."""
-    member = found(call, by_hash_only=True)
+    member = member_of(call, by_hash_only=True)
     wanted = [name for name in call.query.get("activity_filters", "").split(",") if name]
     unknown = [name for name in wanted if name not in FILTERS]
     if unknown:
@@ -114,7 +114,7 @@ def activity_feed(call: MailchimpCall) -> Document:
 @ROUTES.on("GET", MEMBER + "/activity", "Lists/Members/Activity/Collection")
 def recent_activity(call: MailchimpCall) -> Document:
     """Return a member's last 50 actions."""
-    member = found(call)
+    member = member_of(call)
     wanted = [name for name in call.query.get("action", "").split(",") if name]
     actions = []
     for entry in history(call, member):
@@ -144,7 +144,7 @@ def recent_activity(call: MailchimpCall) -> Document:
 @ROUTES.on("GET", MEMBER + "/events", "Lists/Members/Events/Collection")
 def list_events(call: MailchimpCall) -> Document:
     """Page through a member's custom events."""
-    member = found(call)
+    member = member_of(call)
     events = [
         {"occurred_at": event["occurred_at"], "name": event["name"], "properties": event["properties"]}
         for event in call.state.events(call.names["list_id"]).values()
@@ -158,7 +158,7 @@ def list_events(call: MailchimpCall) -> Document:
 @ROUTES.on("POST", MEMBER + "/events")
 def add_event(call: MailchimpCall) -> None:
     """Keep a custom event of a member."""
-    member, body = found(call), call.json
+    member, body = member_of(call), call.json
     kinds: dict[str, type] = {"name": str, "properties": dict, "occurred_at": str, "is_syncing": bool}
     problems.expect_types(body, kinds)
     if len(body.get("name", "")) not in NAME_LENGTH:

@@ -19,7 +19,7 @@ MEMBER = "/lists/{list_id}/members/{member}"
 UNREMOVABLE = "This list member cannot be removed. Can not archive a contact that is bounced, pending or archived"
 
 
-def found(call: MailchimpCall, *, by_hash_only: bool = False) -> Document:
+def member_of(call: MailchimpCall, *, by_hash_only: bool = False) -> Document:
     """Return the member that the path names, by hash, and mostly also by address or contact id."""
     directory = call.state.directory(audience(call)["id"])
     reference = call.names["member"].replace("%40", "@")
@@ -61,7 +61,7 @@ def list_members(call: MailchimpCall) -> Document:
 @ROUTES.on("GET", MEMBER, INSTANCE)
 def get_member(call: MailchimpCall) -> Document:
     """Return one member."""
-    return show(call, found(call))
+    return show(call, member_of(call))
 
 
 @ROUTES.on("POST", MEMBERS, INSTANCE)
@@ -108,13 +108,13 @@ def put_member(call: MailchimpCall) -> Document:
 @ROUTES.on("PATCH", MEMBER, INSTANCE)
 def patch_member(call: MailchimpCall) -> Document:
     """Change a member."""
-    return show(call, writer(call).update(found(call), call.json, statuses=PATCH_STATUSES))
+    return show(call, writer(call).update(member_of(call), call.json, statuses=PATCH_STATUSES))
 
 
 @ROUTES.on("DELETE", MEMBER)
 def archive_member(call: MailchimpCall) -> None:
     """Archive a member."""
-    member = found(call)
+    member = member_of(call)
     if member["status"] in {"cleaned", "pending", "archived"}:
         raise problems.not_allowed(UNREMOVABLE, "GET, PUT")
     member["status"], member["last_changed"] = "archived", call.state.now()
@@ -124,7 +124,7 @@ def archive_member(call: MailchimpCall) -> None:
 @ROUTES.on("POST", MEMBER + "/actions/delete-permanent")
 def erase_member(call: MailchimpCall) -> None:
     """Erase a member; the address cannot come back by the API."""
-    member = found(call, by_hash_only=True)
+    member = member_of(call, by_hash_only=True)
     call.state.blocked[f"{call.names['list_id']}/{member['id']}"] = {"at": call.state.now()}
     call.state.remove_member(call.names["list_id"], member)
 

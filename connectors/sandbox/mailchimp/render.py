@@ -88,10 +88,10 @@ class MailTemplate:
 
 def condition_of(token: str) -> RenderCondition | None:
     """Read an IF, IFNOT or ELSEIF."""
-    found = CONDITION.fullmatch(token.strip())
-    if found is None:
+    match = CONDITION.fullmatch(token.strip())
+    if match is None:
         return None
-    word, tag, sign, wanted = found.groups()
+    word, tag, sign, wanted = match.groups()
     return RenderCondition(tag, wanted if sign else None, (sign == "!=") != (word == "IFNOT"))
 
 

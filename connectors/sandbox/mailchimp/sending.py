@@ -91,7 +91,9 @@ def send_rest(state: MailchimpState, effect: Document) -> None:
     if row is None:
         return
     variants, criteria = row["variate_settings"], row["variate_settings"]["winner_criteria"]
-    best = max(variants["combinations"], key=lambda one: variant_score(state, state.campaigns[one["id"]], criteria))
+    best = max(
+        variants["combinations"], key=lambda variant: variant_score(state, state.campaigns[variant["id"]], criteria)
+    )
     members = state.members(row["recipients"]["list_id"])
     rest = reachable([members[key] for key in effect["contacts"] if key in members])
     child = add_child(state, row, best)

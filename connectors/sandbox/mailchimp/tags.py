@@ -6,7 +6,7 @@ from connectors.sandbox.mailchimp import problems
 from connectors.sandbox.mailchimp.audiences import audience
 from connectors.sandbox.mailchimp.call import MailchimpCall, Routes
 from connectors.sandbox.mailchimp.links import collection_links
-from connectors.sandbox.mailchimp.members import found
+from connectors.sandbox.mailchimp.members import member_of
 from connectors.sandbox.mailchimp.values import Document
 
 ROUTES = Routes()
@@ -16,7 +16,7 @@ TAGS = "/lists/{list_id}/members/{member}/tags"
 @ROUTES.on("GET", TAGS, "Lists/Members/Tags/Collection")
 def list_tags(call: MailchimpCall) -> Document:
     """Page through all tags of a member; its body shows 50 at most."""
-    member = found(call)
+    member = member_of(call)
     segments = call.state.segments(call.names["list_id"])
     tags = [
         {"id": int(key), "name": segments[key]["name"], "date_added": added}
@@ -34,7 +34,7 @@ def write_tags(call: MailchimpCall) -> None:
 
     Recorded answers show: a change of tags here moves `last_changed`. Of a segment batch nobody has shown that.
     """
-    member, body = found(call, by_hash_only=True), call.json
+    member, body = member_of(call, by_hash_only=True), call.json
     problems.expect(body.get("tags"), list, "tags")
     for place, tag in enumerate(body["tags"]):
         problems.expect(tag, dict, f"tags.item:{place}")

@@ -60,9 +60,9 @@ def open_files(tmp_path: Path) -> Open:
 
 def test_contacts_are_read_under_usual_names_and_what_is_wrong_is_told(open_files: Open) -> None:
     shop = open_files(contacts=CONTACTS)
-    found = rows(shop.read("contacts", {}), "contacts")
+    contacts = rows(shop.read("contacts", {}), "contacts")
 
-    assert [(row["email"], row["consent"]) for row in found] == [
+    assert [(row["email"], row["consent"]) for row in contacts] == [
         ("ada@people.test", "subscribed"),
         ("bob@people.test", "unsubscribed"),
     ]
@@ -73,29 +73,29 @@ def test_contacts_are_read_under_usual_names_and_what_is_wrong_is_told(open_file
 
 def test_orders_are_read_and_bad_rows_leave_only_themselves_out(open_files: Open) -> None:
     shop = open_files(orders=ORDERS)
-    found = {row["order_id"]: row for row in rows(shop.read("orders", {}), "orders")}
+    orders = {row["order_id"]: row for row in rows(shop.read("orders", {}), "orders")}
 
-    assert set(found) == {"1", "2", "5"}
-    assert (found["1"]["amount"], found["1"]["currency"]) == (12.5, "USD")
-    assert found["1"]["at"] == datetime(2026, 11, 1, 10, tzinfo=UTC)
-    assert found["2"]["contact_key"] == "mailto:ada@people.test"
-    assert found["5"]["state"] == "cancelled"
+    assert set(orders) == {"1", "2", "5"}
+    assert (orders["1"]["amount"], orders["1"]["currency"]) == (12.5, "USD")
+    assert orders["1"]["at"] == datetime(2026, 11, 1, 10, tzinfo=UTC)
+    assert orders["2"]["contact_key"] == "mailto:ada@people.test"
+    assert orders["5"]["state"] == "cancelled"
     assert len(shop.rejects) == 2
     assert any("yesterday" in line for line in shop.rejects)
     assert any("seven" in line for line in shop.rejects)
 
 
 def test_whoever_ordered_is_a_contact_where_there_is_no_file_of_contacts(open_files: Open) -> None:
-    found = rows(open_files(orders=ORDERS).read("contacts", {}), "contacts")
+    contacts = rows(open_files(orders=ORDERS).read("contacts", {}), "contacts")
 
-    assert [(row["email"], row["consent"]) for row in found] == [("ada@people.test", None)]
-    assert found[0]["created_at"] == datetime(2026, 11, 1, 10, tzinfo=UTC)
+    assert [(row["email"], row["consent"]) for row in contacts] == [("ada@people.test", None)]
+    assert contacts[0]["created_at"] == datetime(2026, 11, 1, 10, tzinfo=UTC)
 
 
 def test_answers_are_read(open_files: Open) -> None:
-    found = rows(open_files(answers=ANSWERS).read("survey_answers", {}), "survey_answers")
+    answers = rows(open_files(answers=ANSWERS).read("survey_answers", {}), "survey_answers")
 
-    assert ("q1", "4") in {(row["item"], row["value"]) for row in found}
+    assert ("q1", "4") in {(row["item"], row["value"]) for row in answers}
 
 
 def test_a_file_that_did_not_change_is_not_read_again(open_files: Open, tmp_path: Path) -> None:
@@ -154,9 +154,9 @@ def test_parquet_is_read_with_its_types(tmp_path: Path) -> None:
     manifest = load_manifest().connectors["files"].as_mapping()
     shop = files.connect(Connection("shop", {"orders": str(tmp_path / "o.parquet")}, manifest))
 
-    found = rows(shop.read("orders", {}), "orders")[0]
+    order = rows(shop.read("orders", {}), "orders")[0]
 
-    assert (found["order_id"], found["amount"], found["at"]) == ("1", 5.5, datetime(2026, 11, 1, tzinfo=UTC))
+    assert (order["order_id"], order["amount"], order["at"]) == ("1", 5.5, datetime(2026, 11, 1, tzinfo=UTC))
 
 
 def history_in(path: Path) -> tuple[set[str], list[dict[str, Any]]]:
@@ -180,10 +180,10 @@ def test_invoice_lines_are_read_as_shops_export_them(tmp_path: Path) -> None:
     }
     pq.write_table(pa.table(lines), tmp_path / "orders.parquet")
 
-    tables, found = history_in(tmp_path / "orders.parquet")
+    tables, orders = history_in(tmp_path / "orders.parquet")
 
     assert tables == {"orders", "order_lines"}
-    assert {(row["order_id"], row["contact_key"], row["state"], row["amount"]) for row in found} == {
+    assert {(row["order_id"], row["contact_key"], row["state"], row["amount"]) for row in orders} == {
         ("536365", "shop:17850", "placed", 21.0),
         ("C536379", "shop:17850", "cancelled", -2.5),
         ("536401", "shop:13047", "placed", 38.25),
@@ -192,10 +192,12 @@ def test_invoice_lines_are_read_as_shops_export_them(tmp_path: Path) -> None:
 
 @pytest.mark.proof
 def test_a_real_history_is_read_as_it_is(shared: Path) -> None:
-    tables, found = history_in(shared / "data" / "online_retail" / "online_retail.parquet")
+    tables, orders = history_in(shared / "data" / "online_retail" / "online_retail.parquet")
 
     assert tables == {"orders", "order_lines"}
-    assert len({row["contact_key"] for row in found if row["state"] == "placed" and row["amount"] > 0} - {None}) > 4_000
+    assert (
+        len({row["contact_key"] for row in orders if row["state"] == "placed" and row["amount"] > 0} - {None}) > 4_000
+    )
 
 
 def test_files_are_only_read(open_files: Open) -> None:

@@ -61,9 +61,9 @@ def read_orders(shop: Files) -> list[dict[str, Any]]:
 def test_the_order_of_day_and_month_is_told_by_the_whole_column(
     open_files: Open, dates: list[str], told: list[str]
 ) -> None:
-    found = read_orders(open_files(orders=orders_with(dates)))
+    orders = read_orders(open_files(orders=orders_with(dates)))
 
-    assert [f"{row['at']:%Y-%m-%d}" for row in found] == told
+    assert [f"{row['at']:%Y-%m-%d}" for row in orders] == told
 
 
 def test_a_column_that_could_be_either_names_the_setting(open_files: Open) -> None:
@@ -92,10 +92,10 @@ def test_a_column_that_could_be_either_names_the_setting(open_files: Open) -> No
     ],
 )
 def test_decimal_commas_and_currency_signs_are_read(open_files: Open, amounts: list[str], told: list[float]) -> None:
-    found = read_orders(open_files(orders=orders_with(["2026-11-01"] * len(amounts), amounts)))
+    orders = read_orders(open_files(orders=orders_with(["2026-11-01"] * len(amounts), amounts)))
 
-    assert [row["amount"] for row in found] == told
-    assert [row["currency"] for row in found][:1] == (["EUR"] if "EUR" in amounts[0] else [None])
+    assert [row["amount"] for row in orders] == told
+    assert [row["currency"] for row in orders][:1] == (["EUR"] if "EUR" in amounts[0] else [None])
 
 
 def test_a_mark_that_could_be_decimal_or_of_thousands_names_the_setting(open_files: Open) -> None:
@@ -112,9 +112,9 @@ def test_a_mark_that_could_be_decimal_or_of_thousands_names_the_setting(open_fil
 def test_text_of_any_program_is_read(open_files: Open, encoding: str, separator: str) -> None:
     lines = ["E-Mail", "City"], ["ada@people.test", "Zürich"], ["bob@people.test", '"a, b; c"']
     text = "\r\n".join(separator.join(line) for line in lines)
-    found = rows(open_files(contacts=text.encode(encoding)).read("contacts", {}), "contacts")
+    contacts = rows(open_files(contacts=text.encode(encoding)).read("contacts", {}), "contacts")
 
-    assert [json.loads(row["properties"])["City"] for row in found] == ["Zürich", "a, b; c"]
+    assert [json.loads(row["properties"])["City"] for row in contacts] == ["Zürich", "a, b; c"]
 
 
 def test_a_line_for_excel_and_empty_lines_above_the_header_are_passed_over(open_files: Open) -> None:
@@ -166,10 +166,14 @@ Cancelled at,Id
 
 def test_orders_of_shopify_are_read_as_exported(open_files: Open) -> None:
     shop = open_files(orders=SHOPIFY)
-    found = {row["order_id"]: row for row in read_orders(shop)}
+    orders = {row["order_id"]: row for row in read_orders(shop)}
     lines = rows(shop.read("orders", {}), "order_lines")
 
-    assert (found["#1001"]["amount"], found["#1001"]["state"], found["#1002"]["state"]) == (75.5, "placed", "cancelled")
+    assert (orders["#1001"]["amount"], orders["#1001"]["state"], orders["#1002"]["state"]) == (
+        75.5,
+        "placed",
+        "cancelled",
+    )
     assert [(line["order_id"], line["title"]) for line in lines][:2] == [("#1001", "Tea"), ("#1001", "Cup")]
     assert "read as Shopify orders" in shop.check()[0].message
 
@@ -257,9 +261,9 @@ def test_events_are_read_and_an_opt_out_is_no_event(open_files: Open) -> None:
         "ada@people.test,unsubscribe,2026-11-02,,,\n",
         settings={"events_at": "when"},
     )
-    found = rows(shop.read("events", {}), "engagements")
+    events = rows(shop.read("events", {}), "engagements")
 
-    assert [(row["kind"], row["url"], row["product"], row["value"]) for row in found] == [
+    assert [(row["kind"], row["url"], row["product"], row["value"]) for row in events] == [
         ("visit", "https://shop.test/tea", "T-1", None),
         ("visit", "https://shop.test/tea", "T-1", None),
         ("webinar", None, None, 2.5),

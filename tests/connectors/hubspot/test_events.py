@@ -10,8 +10,8 @@ KNOWN = {"555": "7001"}
 
 
 def event(kind: str | None, number: int, **more: Any) -> dict[str, Any]:
-    told = {"id": f"ev-{number}", "created": 1_794_474_000_000 + number, "type": kind}
-    shown = {key: value for key, value in told.items() if value is not None}
+    fields = {"id": f"ev-{number}", "created": 1_794_474_000_000 + number, "type": kind}
+    shown = {key: value for key, value in fields.items() if value is not None}
     return {**shown, "recipient": f"p{number}@people.test", "emailCampaignId": 555, **more}
 
 
@@ -32,7 +32,7 @@ def test_leaving_one_type_of_email_is_an_unsubscription() -> None:
 
 
 def test_events_that_nobody_knows_are_counted_and_skipped() -> None:
-    found = [
+    events = [
         event("OPEN", 1),
         event("TELEPATHY", 2),
         event("TELEPATHY", 3),
@@ -41,7 +41,7 @@ def test_events_that_nobody_knows_are_counted_and_skipped() -> None:
         event("DEFERRED", 6),
     ]
 
-    delivered, engaged, unknown = activity("crm", found, KNOWN)
+    delivered, engaged, unknown = activity("crm", events, KNOWN)
 
     assert (delivered.num_rows, [row["kind"] for row in engaged.to_pylist()]) == (0, ["open"])
     assert unknown == {"TELEPATHY": 2, "no type": 1, "CLICK": 1}

@@ -112,10 +112,12 @@ def test_doctor_looks_for_the_scope_where_exports_are_on(
         {"crm.objects.contacts.read", "crm.objects.deals.read", "content", "crm.lists.read"}
     )
 
-    told = {path: [one.message for one in open_hubspot(full_pull=path).check()] for path in ("auto", "export")}
+    messages = {
+        path: [finding.message for finding in open_hubspot(full_pull=path).check()] for path in ("auto", "export")
+    }
 
-    assert not any("crm.export" in message for message in told["auto"])
-    assert any("crm.export" in message for message in told["export"])
+    assert not any("crm.export" in message for message in messages["auto"])
+    assert any("crm.export" in message for message in messages["export"])
 
 
 @pytest.mark.parametrize("header", ["Record ID", "hs_object_id", '"Record ID"', "\ufeffRecord ID"])

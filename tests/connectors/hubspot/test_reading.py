@@ -38,10 +38,10 @@ def call(sandbox: Sandbox, method: str, path: str, body: Any = None) -> requests
 def test_every_contact_is_read_in_either_version(sandbox: Sandbox, open_hubspot: Open, version: str) -> None:
     ids = {add(sandbox, f"p{number}@people.test") for number in range(330)}
 
-    found, _ = ends(open_hubspot(api_version=version), "contacts")
+    contacts, _ = ends(open_hubspot(api_version=version), "contacts")
 
-    assert {row["platform_id"] for row in found} == ids
-    assert found[0]["created_at"] == NOON
+    assert {row["platform_id"] for row in contacts} == ids
+    assert contacts[0]["created_at"] == NOON
 
 
 def test_addresses_consent_and_properties_become_ours(sandbox: Sandbox, open_hubspot: Open) -> None:
@@ -50,12 +50,12 @@ def test_addresses_consent_and_properties_become_ours(sandbox: Sandbox, open_hub
     add(sandbox, "eve@people.test", hs_email_hard_bounce_reason_enum="UNKNOWN_USER")
     add(sandbox, None, firstname="Visitor")
 
-    found, _ = ends(open_hubspot(), "contacts")
+    contacts, _ = ends(open_hubspot(), "contacts")
 
-    assert [row["email"] for row in found] == ["ada@people.test", "bob@people.test", "eve@people.test", None]
-    assert found[0]["additional_emails"] == ["ada@home.test", "ada@work.test"]
-    assert found[0]["properties"] == '{"country": "GB"}'
-    assert [row["consent"] for row in found] == ["unknown", "unsubscribed", "cleaned", "unknown"]
+    assert [row["email"] for row in contacts] == ["ada@people.test", "bob@people.test", "eve@people.test", None]
+    assert contacts[0]["additional_emails"] == ["ada@home.test", "ada@work.test"]
+    assert contacts[0]["properties"] == '{"country": "GB"}'
+    assert [row["consent"] for row in contacts] == ["unknown", "unsubscribed", "cleaned", "unknown"]
 
 
 def test_only_what_changed_is_read_again(sandbox: Sandbox, open_hubspot: Open) -> None:
@@ -64,9 +64,9 @@ def test_only_what_changed_is_read_again(sandbox: Sandbox, open_hubspot: Open) -
     _, cursor = ends(hubspot, "contacts")
     call(sandbox, "PATCH", f"{CONTACTS}/{ids[7]}", {"properties": {"country": "DE"}})
     before = hubspot.traffic.requests.copy()
-    found, _ = ends(hubspot, "contacts", cursor)
+    contacts, _ = ends(hubspot, "contacts", cursor)
 
-    assert [row["platform_id"] for row in found] == [ids[7]]
+    assert [row["platform_id"] for row in contacts] == [ids[7]]
     assert sum(hubspot.traffic.requests.values()) - sum(before.values()) == 1
 
 
@@ -79,9 +79,9 @@ def test_more_contacts_than_a_search_shows_that_changed_in_one_moment_are_all_re
     ends(hubspot, "contacts")
     first = len(sandbox.journal.entries)
 
-    found, _ = ends(hubspot, "contacts", {"since": "0"})
+    contacts, _ = ends(hubspot, "contacts", {"since": "0"})
 
-    assert {row["platform_id"] for row in found} == ids
+    assert {row["platform_id"] for row in contacts} == ids
     assert len(sandbox.journal.entries) - first <= 6  # the rows of one page may come twice
     searches = [entry for entry in sandbox.journal.entries if entry.path.endswith("/search")]
     assert {search.status for search in searches} == {200}
@@ -94,9 +94,9 @@ def test_the_real_cap_of_ten_thousand_is_crossed(sandbox: Sandbox, open_hubspot:
     sandbox.world.settings.enforce_limits = False
     hubspot = open_hubspot(limits={"search_per_second": 100_000})
 
-    found, _ = ends(hubspot, "contacts", {"since": "0"})
+    contacts, _ = ends(hubspot, "contacts", {"since": "0"})
 
-    assert len({row["platform_id"] for row in found}) == count
+    assert len({row["platform_id"] for row in contacts}) == count
 
 
 def test_what_the_search_index_does_not_show_yet_is_read_the_next_time(sandbox: Sandbox, open_hubspot: Open) -> None:
@@ -129,16 +129,16 @@ def test_our_own_write_comes_back_once_and_then_stays_the_same(sandbox: Sandbox,
 @pytest.mark.parametrize("keeps_id", [False, True])
 def test_a_merge_names_both_ids(sandbox: Sandbox, open_hubspot: Open, *, keeps_id: bool) -> None:
     sandbox.world.settings.merge_keeps_primary_id = keeps_id
-    one, two = add(sandbox, "one@people.test"), add(sandbox, "two@people.test")
+    first, two = add(sandbox, "one@people.test"), add(sandbox, "two@people.test")
     hubspot = open_hubspot()
     _, cursor = ends(hubspot, "contacts")
-    call(sandbox, "POST", f"{CONTACTS}/merge", {"primaryObjectId": one, "objectIdToMerge": two})
-    found, _ = ends(hubspot, "contacts", cursor)
-    states = {row["platform_id"]: row["state"] for row in found}
-    alive = next(row for row in found if row["state"] == "active")
+    call(sandbox, "POST", f"{CONTACTS}/merge", {"primaryObjectId": first, "objectIdToMerge": two})
+    contacts, _ = ends(hubspot, "contacts", cursor)
+    states = {row["platform_id"]: row["state"] for row in contacts}
+    alive = next(row for row in contacts if row["state"] == "active")
 
     assert states[two] == "merged"
-    assert {two, one} - {alive["platform_id"]} <= set(alive["merged_ids"])
+    assert {two, first} - {alive["platform_id"]} <= set(alive["merged_ids"])
     assert "two@people.test" in alive["additional_emails"]
 
 
@@ -147,9 +147,9 @@ def test_an_archived_contact_is_known_as_archived(sandbox: Sandbox, open_hubspot
     hubspot = open_hubspot()
     _, cursor = ends(hubspot, "contacts")
     call(sandbox, "DELETE", f"{CONTACTS}/{contact}")
-    found, _ = ends(hubspot, "contacts", cursor)
+    contacts, _ = ends(hubspot, "contacts", cursor)
 
-    assert [(row["platform_id"], row["state"]) for row in found] == [(contact, "archived")]
+    assert [(row["platform_id"], row["state"]) for row in contacts] == [(contact, "archived")]
 
 
 @pytest.mark.parametrize("since", [None, {"since": "0", "currency": "USD"}])
@@ -163,12 +163,12 @@ def test_won_deals_are_orders_of_their_contact(
     lost = state.add_deal({"amount": "9", "hs_is_closed_won": "false"}, contact_id=contact, at=NOON)
     nobodys = state.add_deal({"amount": "1"}, contact_id=None, at=NOON)
 
-    found = {row["order_id"]: row for row in ends(open_hubspot(api_version=version), "orders", since)[0]}
+    orders = {row["order_id"]: row for row in ends(open_hubspot(api_version=version), "orders", since)[0]}
 
-    assert (found[won]["amount"], found[won]["currency"], found[won]["at"]) == (12.5, "EUR", NOON)
-    assert found[won]["contact_key"] == platform_key("crm", contact)
-    assert (found[won]["state"], found[lost]["state"]) == ("placed", "cancelled")
-    assert (found[nobodys]["contact_key"], found[nobodys]["currency"]) == (None, "USD")
+    assert (orders[won]["amount"], orders[won]["currency"], orders[won]["at"]) == (12.5, "EUR", NOON)
+    assert orders[won]["contact_key"] == platform_key("crm", contact)
+    assert (orders[won]["state"], orders[lost]["state"]) == ("placed", "cancelled")
+    assert (orders[nobodys]["contact_key"], orders[nobodys]["currency"]) == (None, "USD")
 
 
 def test_emails_and_their_events_become_campaigns_deliveries_and_engagements(

@@ -94,14 +94,14 @@ def test_doctor_names_one_scope_and_the_rest_works(sandbox: Sandbox, open_hubspo
     sandbox.world.settings.scopes = frozenset(declared - {"content"})
     hubspot = open_hubspot(api_version="2026-09")
 
-    found = hubspot.check()
+    findings = hubspot.check()
 
-    scopes = [finding for finding in found if finding.check == "scopes"]
-    assert {finding.state for finding in found} == {"ok", "warn"}
+    scopes = [finding for finding in findings if finding.check == "scopes"]
+    assert {finding.state for finding in findings} == {"ok", "warn"}
     assert [finding.message.split(" can't")[0] for finding in scopes] == ["emails", "email events"]
     assert all("Missing scopes: content (to read" in finding.message for finding in scopes)
     assert all("The rest works." in finding.message for finding in scopes)
-    assert any("Account information can't be read" in finding.message for finding in found)
+    assert any("Account information can't be read" in finding.message for finding in findings)
     assert [page.table for page in hubspot.read("orders", {})] == ["orders"]
     with pytest.raises(MissingScopeError, match=r"the token lacks the scope content\."):
         list(hubspot.read("campaigns", {}))
@@ -114,7 +114,7 @@ def cuts(value: Any) -> st.SearchStrategy[Any]:
         fields = {key: st.one_of(cuts(inner), others) for key, inner in value.items()}
         return st.one_of(st.fixed_dictionaries({}, optional=fields), others)
     if isinstance(value, list) and value:
-        return st.one_of(st.lists(st.one_of(*(cuts(one) for one in value), others), max_size=3), others)
+        return st.one_of(st.lists(st.one_of(*(cuts(element) for element in value), others), max_size=3), others)
     return st.one_of(st.just(value), others)
 
 

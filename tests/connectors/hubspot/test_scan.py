@@ -37,8 +37,8 @@ def add(state: HubSpotState, count: int, start: int = 0) -> list[str]:
 
 def active(rows: list[dict[str, Any]]) -> dict[str, str]:
     """The last word about each contact that is in use."""
-    found = {row["platform_id"]: row for row in rows}
-    return {key: row["email"] for key, row in found.items() if row["state"] == "active"}
+    contacts = {row["platform_id"]: row for row in rows}
+    return {key: row["email"] for key, row in contacts.items() if row["state"] == "active"}
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -114,7 +114,7 @@ def test_where_somebody_is_erased_every_day_while_others_change_that_is_noticed(
     hubspot = open_hubspot(limits=SMALL)
     _, cursor = ends(hubspot, "contacts")
     _, cursor = ends(hubspot, "contacts", cursor)
-    known, erased, told = set(ids), [], set()
+    known, erased, deletions = set(ids), [], set()
     for day in range(4):
         sandbox.world.clock.advance(timedelta(days=1))
         for key in ids[3 * day : 3 * day + 1 + day % 2]:
@@ -123,10 +123,10 @@ def test_where_somebody_is_erased_every_day_while_others_change_that_is_noticed(
         state.touch_contact(state.contact_records.table[ids[-1 - day]], {"country": "DE"})
         pages = list(hubspot.read("contacts", cursor, lambda _states: pa.array(sorted(known), pa.string())))  # noqa: B023
         rows, cursor = [row for page in pages for row in page.rows.to_pylist()], pages[-1].cursor
-        told |= {row["platform_id"] for row in rows if row["state"] == "deleted"}
-        known -= told
+        deletions |= {row["platform_id"] for row in rows if row["state"] == "deleted"}
+        known -= deletions
 
-    assert told == set(erased)
+    assert deletions == set(erased)
 
 
 def test_a_contact_that_was_restored_is_found_though_nothing_says_that_it_changed(

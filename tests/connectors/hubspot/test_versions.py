@@ -12,7 +12,7 @@ from connectors.hubspot.connector import HubSpot
 from connectors.hubspot.operations import EVERY
 from connectors.records import Change, FieldDefinition
 from connectors.sandbox.server import Sandbox
-from tests.connectors.conftest import facts
+from tests.connectors.conftest import spec
 from tests.connectors.hubspot.test_reading import add
 
 Open = Callable[..., HubSpot]
@@ -21,8 +21,8 @@ NUMBER = FieldDefinition("personasync_confidence", "Confidence", "number")
 
 
 def told(version: str, today: date = TODAY) -> list[tuple[str, str, str]]:
-    found = health.version_findings(version, facts("hubspot"), "crm", today)
-    return [(finding.state, finding.message, finding.fix) for finding in found]
+    findings = health.version_findings(version, spec("hubspot"), "crm", today)
+    return [(finding.state, finding.message, finding.fix) for finding in findings]
 
 
 def test_the_numbered_version_ends_and_its_associations_end_before(open_hubspot: Open) -> None:
@@ -31,7 +31,9 @@ def test_the_numbered_version_ends_and_its_associations_end_before(open_hubspot:
     assert (state, events[0]) == ("warn", "ok")
     assert message == "HubSpot supports v3 until 2027-09-30. HubSpot supports /crm/v4/ until 2027-03-30."
     assert fix == 'Set api_version = "2026-09" in [connections.crm]. 2026-09 is supported until 2028-03-08.'
-    assert any(one.check == "API version" and one.state == "warn" for one in open_hubspot(api_version="v3").check())
+    assert any(
+        finding.check == "API version" and finding.state == "warn" for finding in open_hubspot(api_version="v3").check()
+    )
 
 
 def test_after_the_switch_only_what_has_no_dated_path_ends_early() -> None:
@@ -57,7 +59,7 @@ def test_every_operation_but_events_has_a_path_in_each_dated_version() -> None:
     undated = {operation.endpoint for operation in EVERY if "2026-09" not in operation.path("2026-09")}
 
     assert undated == {"email events"}
-    assert facts("hubspot")["choices"]["api_version"] == tuple(facts("hubspot")["api_versions"])
+    assert spec("hubspot")["choices"]["api_version"] == tuple(spec("hubspot")["api_versions"])
     assert all("{version}" not in operation.path(version) for operation in EVERY for version in ("v3", "2026-03"))
 
 
@@ -75,6 +77,6 @@ def test_a_property_that_the_account_requires_refuses_one_record(
     outcomes = [outcome for batch in hubspot.push(changes) for outcome in batch]
 
     lost = [outcome for outcome in outcomes if outcome.state != "applied"]
-    assert [(one.state, one.code, one.change.platform_id) for one in lost] == [
+    assert [(outcome.state, outcome.code, outcome.change.platform_id) for outcome in lost] == [
         ("rejected", "MISSING_REQUIRED_PROPERTY", ids[-1])
     ] * refused

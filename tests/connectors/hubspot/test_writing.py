@@ -148,7 +148,7 @@ def test_options_that_people_added_are_kept(sandbox: Sandbox, hubspot: HubSpot) 
         hubspot.create(step)
 
     assert [(step.action, step.detail) for step in steps] == [("extend_field", "options c")]
-    values = [one["value"] for one in state.properties["contacts/personasync_persona"]["options"]]
+    values = [choice["value"] for choice in state.properties["contacts/personasync_persona"]["options"]]
     assert values == ["a", "b", "own", "c"]
     assert hubspot.missing([wider], ["champions"]) == []
 
@@ -179,9 +179,9 @@ def test_a_person_behind_two_addresses_is_one_record(sandbox: Sandbox, hubspot: 
 
 def test_no_operation_can_delete_archive_merge_subscribe_or_send() -> None:
     known = [var for var in vars(operations).values() if isinstance(var, Operation)]
-    paths = " ".join(path for one in known for path in (one.numbered, one.dated))
+    paths = " ".join(path for operation in known for path in (operation.numbered, operation.dated))
 
-    assert {one.method for one in known} == {"GET", "POST", "PATCH", "PUT"}
+    assert {operation.method for operation in known} == {"GET", "POST", "PATCH", "PUT"}
     for word in ("archive", "merge", "gdpr", "subscri", "publish", "communication", "send", "batch/create", "upsert"):
         assert word not in paths
 

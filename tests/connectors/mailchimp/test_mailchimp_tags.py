@@ -136,13 +136,13 @@ def test_of_a_member_with_more_tags_than_it_shows_the_others_are_asked_for(
     for member in audience[3:6]:  # the middle one has our tag
         crowd(state, member)
     mailchimp = open_mailchimp()
-    found = holders(list(mailchimp.read("memberships", {})))
+    member_ids = holders(list(mailchimp.read("memberships", {})))
     fetched = mailchimp.fetch([member["contact_id"] for member in audience[3:6]], [])
     changes = [membership(member) for member in audience[3:6]]
     seen = mailchimp.read_back(changes)
 
     sent = mailchimp.traffic.requests
-    assert found == ids(audience[::4])
+    assert member_ids == ids(audience[::4])
     assert fetched.groups == {(audience[4]["contact_id"], "champions")}
     assert [seen[change.platform_id, "group", "champions"] for change in changes] == [None, "member", None]
     assert ("GET members/tags" in sent, "GET segments/members" in sent) == (singly > 0, singly == 0)

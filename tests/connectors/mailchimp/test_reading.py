@@ -99,9 +99,9 @@ def test_more_members_than_a_page_in_one_second_are_all_read(
     for number in range(7):
         state.add_member(AUDIENCE, f"later{number}@people.test", at=at + timedelta(seconds=1 + number))
 
-    found, cursor = contacts(open_mailchimp(limits={"page": 10}))
+    members, cursor = contacts(open_mailchimp(limits={"page": 10}))
 
-    assert len({row["email"] for row in found}) == 71
+    assert len({row["email"] for row in members}) == 71
     assert contacts(open_mailchimp(), cursor)[0] == []
 
 
@@ -115,10 +115,10 @@ def test_a_member_that_was_deleted_for_good_is_known_as_deleted(
     gone = state.directory(AUDIENCE).find(keys[3])
     assert gone is not None
     state.remove_member(AUDIENCE, gone)
-    found, cursor = contacts(mailchimp, cursor)
+    members, cursor = contacts(mailchimp, cursor)
     quiet, _ = contacts(mailchimp, cursor)
 
-    deleted = [(row["platform_id"], row["email"], row["properties"]) for row in found if row["state"] == "deleted"]
+    deleted = [(row["platform_id"], row["email"], row["properties"]) for row in members if row["state"] == "deleted"]
     assert deleted == [(gone["contact_id"], None, "{}")]
     assert [row for row in quiet if row["state"] == "deleted"] == []
 
@@ -131,7 +131,7 @@ def test_where_members_are_deleted_every_day_while_others_join_that_is_noticed(
     mailchimp = open_mailchimp(limits={"page": 7})
     _, cursor = contacts(mailchimp)
     _, cursor = contacts(mailchimp, cursor)
-    gone, told = set(), set()
+    gone, deletions = set(), set()
     for day in range(4):
         sandbox.world.clock.advance(timedelta(days=1))
         for key in keys[3 * day : 3 * day + 1 + day % 2]:
@@ -140,10 +140,10 @@ def test_where_members_are_deleted_every_day_while_others_join_that_is_noticed(
             state.remove_member(AUDIENCE, member)
             gone.add(member["contact_id"])
         state.add_member(AUDIENCE, f"joined{day}@people.test")
-        found, cursor = contacts(mailchimp, cursor)
-        told |= {row["platform_id"] for row in found if row["state"] == "deleted"}
+        members, cursor = contacts(mailchimp, cursor)
+        deletions |= {row["platform_id"] for row in members if row["state"] == "deleted"}
 
-    assert told == gone
+    assert deletions == gone
 
 
 def test_a_changed_address_keeps_its_id(state: MailchimpState, open_mailchimp: Open) -> None:
@@ -194,12 +194,17 @@ def test_variants_stand_under_their_campaign_with_their_names(sandbox: Sandbox, 
     fill(sandbox.world, 200)
     campaign = send(sandbox, generic="<p>x</p>", personal="<p>sale</p>")
     mailchimp = open_mailchimp()
-    found = {row["variant"]: row for row in rows(mailchimp.read("campaigns", {}), "campaigns")}
+    campaigns = {row["variant"]: row for row in rows(mailchimp.read("campaigns", {}), "campaigns")}
     delivered = rows(mailchimp.read("activity", {}), "deliveries")
 
-    assert set(found) == {None, "generic", "personal"}
-    assert found[None]["campaign_id"] == found["generic"]["parent_id"] == found["personal"]["parent_id"] == campaign
-    assert len(delivered) == found[None]["sent"] == found["generic"]["sent"] + found["personal"]["sent"]
+    assert set(campaigns) == {None, "generic", "personal"}
+    assert (
+        campaigns[None]["campaign_id"]
+        == campaigns["generic"]["parent_id"]
+        == campaigns["personal"]["parent_id"]
+        == campaign
+    )
+    assert len(delivered) == campaigns[None]["sent"] == campaigns["generic"]["sent"] + campaigns["personal"]["sent"]
     assert {row["variant"] for row in delivered} == {"generic", "personal"}
 
 
@@ -285,7 +290,9 @@ def test_recorded_answers_are_understood(shared: Path) -> None:
     with gzip.open(shared / "recorded" / "mailchimp.jsonl.gz", "rt", encoding="utf-8") as file:
         recorded = [json.loads(line) for line in file]
     bodies = [
-        one["response_body"] for one in recorded if one["status"] == 200 and isinstance(one["response_body"], dict)
+        recording["response_body"]
+        for recording in recorded
+        if recording["status"] == 200 and isinstance(recording["response_body"], dict)
     ]
     whole = {"id", "status", "email_address", "merge_fields", "last_changed"}
     members = [m for body in bodies for m in body.get("members", ()) if whole <= set(m)]

@@ -45,8 +45,8 @@ def mailchimp(open_mailchimp: Open) -> Mailchimp:
 
 
 def people(mailchimp: Mailchimp) -> list[dict[str, Any]]:
-    found = (row for page in mailchimp.read("contacts", {}) for row in page.rows.to_pylist())
-    return list({row["platform_id"]: row for row in found}.values())
+    contacts = (row for page in mailchimp.read("contacts", {}) for row in page.rows.to_pylist())
+    return list({row["platform_id"]: row for row in contacts}.values())
 
 
 def field(row: dict[str, Any], value: str | None, name: str = "PERSONA") -> Change:
@@ -101,7 +101,7 @@ def test_the_requests_are_those_that_were_told_before(
     assert {name: count for name, count in sent.items() if name != "GET batches/{batch}"} == {
         name: count for name, count in wanted.items() if name != "GET batches/{batch}"
     }
-    assert {one.status for one in seen} == {200}  # ten connections at most: no 429
+    assert {request.status for request in seen} == {200}  # ten connections at most: no 429
 
 
 def test_somebody_elses_required_field_does_not_block_ours(state: MailchimpState, mailchimp: Mailchimp) -> None:
@@ -179,8 +179,8 @@ def test_a_tag_that_exists_is_never_emptied_and_others_stay(
     assert [outcome.state for outcome in outcomes] == ["unchanged", "applied"]
     names = {state.segments(AUDIENCE)[key]["name"] for key in member["tags"]}
     assert names == {"vip", "ps:champions"}
-    found = [row["platform_id"] for page in again.read("memberships", {}) for row in page.rows.to_pylist()]
-    assert found == [ada["platform_id"]]
+    member_ids = [row["platform_id"] for page in again.read("memberships", {}) for row in page.rows.to_pylist()]
+    assert member_ids == [ada["platform_id"]]
     assert "PATCH" not in {entry.method for entry in sandbox.journal.entries if "segments" in entry.path}
 
 

@@ -19,18 +19,22 @@ Shape = tuple[str, re.Pattern[str], str]
 @cache
 def shapes(platform: str) -> list[Shape]:
     """Return method, pattern of the path, and operation, the particular ones before those with more placeholders."""
-    found: list[Shape] = []
+    operations: list[Shape] = []
     if platform == "hubspot":
-        found = [(one.method, pattern(path), f"{one.method} {one.paths[0]}") for one in ENDPOINTS for path in one.paths]
+        operations = [
+            (endpoint.method, pattern(path), f"{endpoint.method} {endpoint.paths[0]}")
+            for endpoint in ENDPOINTS
+            for path in endpoint.paths
+        ]
     else:
-        names = {one.operation for one in load_evidence().keys if one.platform == platform and " /" in one.operation}
-        found = [(name.split()[0], pattern(name.split()[1]), name) for name in names]
-    return sorted(found, key=lambda shape: shape[2].count("{"))
+        names = {key.operation for key in load_evidence().keys if key.platform == platform and " /" in key.operation}
+        operations = [(name.split()[0], pattern(name.split()[1]), name) for name in names]
+    return sorted(operations, key=lambda shape: shape[2].count("{"))
 
 
 def pattern(template: str) -> re.Pattern[str]:
     """Return what a path of *template* looks like."""
-    return re.compile(re.sub(r"\{\w+(:path)?\}", lambda found: ".+" if found[1] else "[^/]+", template) + "/?$")
+    return re.compile(re.sub(r"\{\w+(:path)?\}", lambda match: ".+" if match[1] else "[^/]+", template) + "/?$")
 
 
 def known_only(platform: str, answer: requests.Response) -> requests.Response:

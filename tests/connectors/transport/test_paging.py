@@ -18,8 +18,8 @@ Answer = tuple[list[int], int | None]
 
 
 def read(answers: Callable[[int | None], Answer]) -> list[int]:
-    found = pages(answers, lambda answer, _: answer[1], entries=lambda answer: answer[0], what="things")
-    return [entry for answer in found for entry in answer[0]]
+    stream = pages(answers, lambda answer, _: answer[1], entries=lambda answer: answer[0], what="things")
+    return [entry for answer in stream for entry in answer[0]]
 
 
 def test_pages_follow_one_another_to_the_last() -> None:
@@ -71,9 +71,9 @@ def test_the_members_of_a_list_are_read_beyond_the_first_page(
     ids = {add(sandbox, f"p{number}@people.test") for number in range(8)}
     call(sandbox, "PUT", "/crm/v3/lists/1/memberships/add", sorted(ids))
 
-    found = [row["platform_id"] for page in hubspot.read("memberships", {}) for row in page.rows.to_pylist()]
+    members = [row["platform_id"] for page in hubspot.read("memberships", {}) for row in page.rows.to_pylist()]
 
-    assert sorted(found) == sorted(ids)
+    assert sorted(members) == sorted(ids)
 
 
 @pytest.mark.parametrize(("match", "stream"), [("/objects/contacts", "contacts"), ("/memberships", "memberships")])

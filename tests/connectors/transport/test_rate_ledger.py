@@ -85,9 +85,9 @@ def test_a_running_service_keeps_its_share(tmp_path: Path) -> None:
 
 
 def test_connections_are_shared_too(tmp_path: Path) -> None:
-    one, other = (Slots(2, book=FileBook(tmp_path / "m.book")) for _ in "ab")
-    with one.turn(), other.turn():
-        assert one.in_use() == "1 of 2 connections"
+    first, other = (Slots(2, book=FileBook(tmp_path / "m.book")) for _ in "ab")
+    with first.turn(), other.turn():
+        assert first.in_use() == "1 of 2 connections"
         assert other.in_use() == "2 of 2 connections"
         waiting = threading.Event()
 

@@ -30,8 +30,8 @@ meanings = st.sampled_from([{}, {"buyers": "campers"}, {"hikers": None}])
 
 def asked(source: Source, limits: Thresholds, *, from_rules: bool, means: dict[str, str | None]) -> Definitions:
     scorer = Scorer(model(0.7), "m", limits, from_rules, means)
-    tools, one = ((scorer,), None) if source == "survey" else ((), scorer)
-    return made(order=(source,), declared=None, tools=tools, model=one)
+    tools, classifier = ((scorer,), None) if source == "survey" else ((), scorer)
+    return made(order=(source,), declared=None, tools=tools, model=classifier)
 
 
 @examples(300)
@@ -55,14 +55,14 @@ def test_no_model_and_no_tool_answers_below_any_threshold(
     meant = meant_one(score.probabilities, scorer.meaning)
     sure = meant.confidence >= limits.confidence and meant.confidence - meant.second >= limits.margin
 
-    told = decide(traits, definitions, None, NOON)
+    decision = decide(traits, definitions, None, NOON)
 
     if score.known < limits.known or not sure or meant.segment is None:
-        assert (told["segment"], told["confidence"], told["source"]) == (None, None, None)
+        assert (decision["segment"], decision["confidence"], decision["source"]) == (None, None, None)
     elif not from_rules:
         best = meant.segment if means else score.segment  # of equal chances z knows the larger
-        assert (told["segment"], told["source"]) == (best, source)
-        assert told["confidence"] == pytest.approx(meant.confidence)
+        assert (decision["segment"], decision["source"]) == (best, source)
+        assert decision["confidence"] == pytest.approx(meant.confidence)
 
 
 @pytest.mark.parametrize("source", ["survey", "model"])
@@ -74,8 +74,8 @@ def test_every_threshold_matters_for_everybody_at_once(source: Source) -> None:
 
     def assigned(limits: Thresholds) -> int:
         definitions = asked(source, limits, from_rules=False, means={})
-        told = decide_all(table(people), definitions, previous=assignments([]), as_of=NOON)
-        return int(told.filter(told.segment.notnull()).count().execute())
+        decisions = decide_all(table(people), definitions, previous=assignments([]), as_of=NOON)
+        return int(decisions.filter(decisions.segment.notnull()).count().execute())
 
     everybody = assigned(Thresholds(0.0, 0.0, 0.0))
     assert everybody == 60

@@ -28,7 +28,8 @@ PIN = Pinned("hikers", "set by hand until 2027-01-31", "pin 1")
 BUYER: dict[str, Any] = {"orders_365d": 4.0, "days_since_order": 3.0, "orders_total": 5.0, "revenue_total": 90.0}
 PEOPLE = [{"person_id": f"p{i}", **BUYER, "likes": 3.0 if i == 2 else None} for i in range(4)]
 CAPPED = waterfall(
-    [replace(one, cap=2, cap_by="orders_total") if one.name == "buyers" else one for one in SEGMENTS], CATALOGUE
+    [replace(segment, cap=2, cap_by="orders_total") if segment.name == "buyers" else segment for segment in SEGMENTS],
+    CATALOGUE,
 )
 
 
@@ -40,14 +41,16 @@ def both_ways(
     schema = pa.schema([("person_id", pa.string()), ("segment", pa.string())])
     closed = ibis.memtable(pa.Table.from_pylist(rows, schema=schema)) if rows else None
     at = NOON + day * DAY
-    told = decide_all(table(PEOPLE), definitions, previous=assignments([*previous.values()]), as_of=at, full=closed)
-    found = {row["person_id"]: row for row in told.to_pyarrow().cast(ASSIGNMENTS.columns).to_pylist()}
+    decisions = decide_all(
+        table(PEOPLE), definitions, previous=assignments([*previous.values()]), as_of=at, full=closed
+    )
+    answers = {row["person_id"]: row for row in decisions.to_pyarrow().cast(ASSIGNMENTS.columns).to_pylist()}
     for person in PEOPLE:
         who = person["person_id"]
         known, shut = previous.get(who), (full or {}).get(who, ())
-        one = decide_one(person, definitions, previous=known, as_of=at, full=shut)
-        assert same(found[who], one), who
-    return found
+        answer = decide_one(person, definitions, previous=known, as_of=at, full=shut)
+        assert same(answers[who], answer), who
+    return answers
 
 
 def test_a_pin_goes_before_every_source_and_ends_by_itself_at_once() -> None:

@@ -117,15 +117,15 @@ def test_one_person_is_decided_as_everybody_is(
     )
     people = [{"person_id": f"p{place}", **traits} for place, (traits, _) in enumerate(cases)]
     before = [{"person_id": f"p{place}", **row} if row else None for place, (_, row) in enumerate(cases)]
-    told = decide_all(
+    decisions = decide_all(
         table(people), definitions, previous=assignments([row for row in before if row]), as_of=NOON
     ).to_pyarrow()
-    rows = {row["person_id"]: row for row in told.cast(ASSIGNMENTS.columns).to_pylist()}
+    rows = {row["person_id"]: row for row in decisions.cast(ASSIGNMENTS.columns).to_pylist()}
 
     assert len(rows) == len(people)
     for traits, row in zip(people, before, strict=True):
-        one = decide_one(traits, definitions, previous=row, as_of=NOON)
-        assert same(rows[traits["person_id"]], one), (rows[traits["person_id"]], one)
+        decision = decide_one(traits, definitions, previous=row, as_of=NOON)
+        assert same(rows[traits["person_id"]], decision), (rows[traits["person_id"]], decision)
 
 
 def test_the_first_source_in_the_order_that_answers_decides() -> None:
@@ -139,8 +139,8 @@ def test_the_first_source_in_the_order_that_answers_decides() -> None:
     }
 
     for order, expected in by_order.items():
-        told = decide(traits, made(order=order), None, NOON)
-        assert (told["segment"], told["source"]) == expected
+        decision = decide(traits, made(order=order), None, NOON)
+        assert (decision["segment"], decision["source"]) == expected
 
 
 def test_what_people_say_is_a_segment_or_a_persona_by_any_of_its_names() -> None:
@@ -156,14 +156,14 @@ def test_what_people_say_is_a_segment_or_a_persona_by_any_of_its_names() -> None
 
 
 def test_who_is_unclassified_reads_why_each_source_gave_no_answer() -> None:
-    told = decide({"likes": 0.5, "tenure_days": 1.0}, made(model=Scorer(model(0.01), "m")), None, NOON)
+    decision = decide({"likes": 0.5, "tenure_days": 1.0}, made(model=Scorer(model(0.01), "m")), None, NOON)
 
-    assert told["segment"] is None
-    assert told["reasons"] == (
+    assert decision["segment"] is None
+    assert decision["reasons"] == (
         "low confidence of the survey: hikers 50%, campers 50%; no segment matches; "
         "low confidence of the model: buyers 42%, hikers 42%"
     )
-    assert told["version"] == made(model=Scorer(model(0.01), "m")).version
+    assert decision["version"] == made(model=Scorer(model(0.01), "m")).version
 
 
 @pytest.mark.parametrize(
@@ -322,9 +322,9 @@ def test_another_version_of_what_decided_is_followed_at_once() -> None:
 def test_a_segment_that_is_gone_is_not_kept() -> None:
     (row,) = days([HIKES])
 
-    told = decide(UNSURE, made(order=("rules",)), {**row, "segment": "forgotten"}, NOON + DAY)
+    decision = decide(UNSURE, made(order=("rules",)), {**row, "segment": "forgotten"}, NOON + DAY)
 
-    assert told["segment"] is None
+    assert decision["segment"] is None
 
 
 def test_a_small_step_of_confidence_is_not_told_anew() -> None:
@@ -338,9 +338,9 @@ def test_a_small_step_of_confidence_is_not_told_anew() -> None:
 def test_looking_back_starts_anew() -> None:
     (row,) = days([HIKES])
 
-    told = decide(CAMPS, BY_MODEL, row, NOON - DAY)
+    decision = decide(CAMPS, BY_MODEL, row, NOON - DAY)
 
-    assert (told["segment"], told["since"], told["moved_at"]) == ("campers", NOON - DAY, None)
+    assert (decision["segment"], decision["since"], decision["moved_at"]) == ("campers", NOON - DAY, None)
 
 
 def test_the_longer_typing_tool_that_knows_enough_answers_first() -> None:

@@ -80,8 +80,10 @@ def test_weights_of_eighteen_digits_decide_and_give_reasons() -> None:
     labels, constants = ("hikers", "campers", "buyers"), (0.0, 0.0, -50.0)
     scorer = Scorer(LinearModel("lda", labels, ("likes",), weights, constants, (0.5,), (0.5,)), "t")
     definitions = made(order=("survey",), declared=None, tools=(scorer,))
-    one = person(likes=4.0)
+    customer = person(likes=4.0)
 
-    everybody = decide_all(table([one]), definitions, previous=assignments([]), as_of=NOON).to_pyarrow().to_pylist()
+    everybody = (
+        decide_all(table([customer]), definitions, previous=assignments([]), as_of=NOON).to_pyarrow().to_pylist()
+    )
 
-    assert same(everybody[0], decide_one(one, definitions, previous=None, as_of=NOON))
+    assert same(everybody[0], decide_one(customer, definitions, previous=None, as_of=NOON))

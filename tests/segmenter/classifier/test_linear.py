@@ -50,20 +50,20 @@ def people_of(answers: np.ndarray, features: Sequence[str]) -> pa.Table:
 def same_everywhere(model: LinearModel, people: pa.Table, likely: np.ndarray | None, labels: Sequence[str]) -> None:
     """Assert that array, one person and expression say the same as the library."""
     rows = score_rows(model, design_matrix(people, model.features))
-    told = score_expression(ibis.memtable(people), model).to_pyarrow().to_pylist()
+    table_rows = score_expression(ibis.memtable(people), model).to_pyarrow().to_pylist()
     ones = [score_one(model, person) for person in people.to_pylist()]
 
     assert [model.labels[place] for place in rows.best] == list(labels)
-    assert [row["segment"] for row in told] == list(labels)
-    assert [one.segment for one in ones] == list(labels)
-    assert [row["runner_up"] for row in told] == [one.runner_up for one in ones]
-    assert [model.labels[place] for place in rows.second] == [one.runner_up for one in ones]
+    assert [row["segment"] for row in table_rows] == list(labels)
+    assert [score.segment for score in ones] == list(labels)
+    assert [row["runner_up"] for row in table_rows] == [score.runner_up for score in ones]
+    assert [model.labels[place] for place in rows.second] == [score.runner_up for score in ones]
     if likely is not None:
         assert np.abs(rows.probabilities - likely).max() <= 1e-9
-        assert np.abs(np.array([one.probabilities for one in ones]) - likely).max() <= 1e-9
-        expressed = np.array([[row[f"p{i}"] for i in range(len(model.labels))] for row in told])
+        assert np.abs(np.array([score.probabilities for score in ones]) - likely).max() <= 1e-9
+        expressed = np.array([[row[f"p{i}"] for i in range(len(model.labels))] for row in table_rows])
         assert np.abs(expressed - likely).max() <= 1e-9
-        assert np.abs(np.array([row["confidence"] for row in told]) - likely.max(axis=1)).max() <= 1e-9
+        assert np.abs(np.array([row["confidence"] for row in table_rows]) - likely.max(axis=1)).max() <= 1e-9
 
 
 @pytest.mark.parametrize("classes", [2, 4])
@@ -139,9 +139,9 @@ def test_whatever_is_known_all_three_forms_say_the_same(
     model = small(weights)
     table = pa.Table.from_pylist(people, schema=SCHEMA)
     rows = score_rows(model, design_matrix(table, model.features))
-    told = with_reasons(scored(ibis.memtable(table), model, "m_"), model, "m_").to_pyarrow().to_pylist()
+    table_rows = with_reasons(scored(ibis.memtable(table), model, "m_"), model, "m_").to_pyarrow().to_pylist()
 
-    for place, (person, row) in enumerate(zip(people, told, strict=True)):
+    for place, (person, row) in enumerate(zip(people, table_rows, strict=True)):
         score = score_one(model, person)
         assert score.segment == row["m_segment"] == model.labels[rows.best[place]]
         assert score.runner_up == row["m_runner_up"] == model.labels[rows.second[place]]
@@ -186,10 +186,10 @@ def test_reasons_are_what_speaks_most_for_the_segment_against_its_runner_up() ->
     model = small([[0.0, 0.0, 0.0, 0.0, 0.0], [1.0, 3.0, -1.0, 9.0, 0.0]])
     person = {"orders": 7, "country": "de", "vip": None, "spent": 4000.0}
 
-    told = reasons_one(model, person, score_one(model, person))
+    reasons = reasons_one(model, person, score_one(model, person))
 
     # 1 (7 - 2) = 5, then 3 (1 - .3) = 2.1, then -1 (0 - .5) = .5; what is unknown and what weighs nothing says nothing
-    assert told == "orders is 7 (mean 2); country is de; country is not fr"
+    assert reasons == "orders is 7 (mean 2); country is de; country is not fr"
 
 
 def test_without_anything_that_speaks_for_it_the_reason_says_so() -> None:
@@ -240,10 +240,10 @@ def test_what_leads_to_the_answer_is_not_part_of_it() -> None:
     model = small([[0.0, 0.0], [1.0, 1.0]])
     table = ibis.memtable(pa.Table.from_pylist([{"orders": 1.0, "country": "de"}], schema=SCHEMA))
 
-    told = score_expression(table, model)
+    scores = score_expression(table, model)
 
-    assert not feature_columns(model, "") & set(told.columns)
-    assert set(told.columns) - set(table.columns) == {
+    assert not feature_columns(model, "") & set(scores.columns)
+    assert set(scores.columns) - set(table.columns) == {
         "p0",
         "p1",
         "segment",

@@ -139,9 +139,9 @@ def test_an_older_catalogue_is_told_by_the_traits_that_changed() -> None:
     del traits["country"]
     traits["tenure_days"] = replace(traits["tenure_days"], window=30)
 
-    told = changed_traits(made(), replace(KNOWN, traits=traits))
+    changes = changed_traits(made(), replace(KNOWN, traits=traits))
 
-    assert told == ["trait 'tenure_days' has a different definition now", "trait 'country' is gone"]
+    assert changes == ["trait 'tenure_days' has a different definition now", "trait 'country' is gone"]
     assert changed_traits(made(), KNOWN) == []
 
 

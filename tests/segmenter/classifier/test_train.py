@@ -99,9 +99,9 @@ def test_a_segmentation_that_was_discovered_is_discovered_anew_in_every_fold() -
 
 def test_other_names_of_the_same_segments_are_put_right() -> None:
     truth = np.array(["a"] * 5 + ["b"] * 4 + ["c"])
-    found = ["x"] * 5 + ["y"] * 4 + ["z"]
+    labels = ["x"] * 5 + ["y"] * 4 + ["z"]
 
-    assert aligned(found, truth, np.arange(10)).tolist() == truth.tolist()
+    assert aligned(labels, truth, np.arange(10)).tolist() == truth.tolist()
 
 
 def planted(people: int, seed: int = 3, strength: float = 1.0) -> Sample:
@@ -130,8 +130,8 @@ def test_features_that_are_noise_are_refused_in_the_words_that_say_so() -> None:
     for seed in range(20):
         rng = np.random.default_rng(seed)
         sample = Sample(("a", "b", "c"), rng.normal(size=(400, 3)), rng.choice(["x", "y"], 400))
-        told = fit_classifier(sample, rng=rng, thresholds=LIMITS, folds=5).gate
-        refused += not told.passed and told.sentences[0].startswith(
+        verdict = fit_classifier(sample, rng=rng, thresholds=LIMITS, folds=5).gate
+        refused += not verdict.passed and verdict.sentences[0].startswith(
             "The model predicts these segments no better than chance"
         )
 
@@ -151,17 +151,17 @@ def test_the_figures_are_those_of_scikit_learn() -> None:
     rng = np.random.default_rng(5)
     likely = rng.dirichlet((2, 1, 1), 500)
     truth = rng.integers(0, 3, 500)
-    told = model_quality(likely, truth, ("x", "y", "z"), Thresholds(0.5, 0.0))
+    quality = model_quality(likely, truth, ("x", "y", "z"), Thresholds(0.5, 0.0))
 
     best = likely.argmax(axis=1)
-    assert told.kappa == pytest.approx(cohen_kappa_score(truth, best))
-    assert told.balanced == pytest.approx(balanced_accuracy_score(truth, best))
+    assert quality.kappa == pytest.approx(cohen_kappa_score(truth, best))
+    assert quality.balanced == pytest.approx(balanced_accuracy_score(truth, best))
     hits = (best == truth).sum()
-    assert told.press_q == pytest.approx((500 - hits * 3) ** 2 / (500 * 2))
-    assert [point.confidence for point in told.curve] == list(CURVE)
+    assert quality.press_q == pytest.approx((500 - hits * 3) ** 2 / (500 * 2))
+    assert [point.confidence for point in quality.curve] == list(CURVE)
     sure = likely.max(axis=1) >= 0.5
-    assert told.coverage == pytest.approx(sure.mean())
-    assert told.precision["x"] == pytest.approx((truth[sure & (best == 0)] == 0).mean())
+    assert quality.coverage == pytest.approx(sure.mean())
+    assert quality.precision["x"] == pytest.approx((truth[sure & (best == 0)] == 0).mean())
 
 
 def test_thresholds_matter_for_who_counts_as_assigned() -> None:
@@ -191,9 +191,9 @@ def test_each_demand_of_the_gate_stands_by_itself() -> None:
 def test_rules_that_hit_as_often_are_kept() -> None:
     sample = planted(900)
 
-    told = fit_classifier(sample, rng=np.random.default_rng(2), thresholds=LIMITS, folds=3, rules=sample.truth).gate
+    verdict = fit_classifier(sample, rng=np.random.default_rng(2), thresholds=LIMITS, folds=3, rules=sample.truth).gate
 
-    assert told.sentences[0].startswith("Keep the rules: their hit rate on the same people is 100%")
+    assert verdict.sentences[0].startswith("Keep the rules: their hit rate on the same people is 100%")
 
 
 def test_minimum_data_are_named_before_training() -> None:

@@ -42,13 +42,13 @@ def test_the_farther_apart_segments_are_the_surer_is_everybody() -> None:
     for apart in (1.5, 3.0, 5.0):
         items = planted(default_rng(1), 400, apart)
         labels = labelled(items, 2)
-        found = sureness(items, labels, 3, default_rng(3))
-        model = by_centres(items, labels, ("a", "b", "c"), found.temperature)
+        calibration = sureness(items, labels, 3, default_rng(3))
+        model = by_centres(items, labels, ("a", "b", "c"), calibration.temperature)
         assert model is not None
         assert model.tells_probabilities
         model_scores = score_rows(model, items.values)
         assert (model_scores.best == labels).mean() > 0.99  # the temperature moves nobody
-        assert found.error < 0.05
+        assert calibration.error < 0.05
         sure.append(model_scores.probabilities.max(axis=1).mean())
 
     assert sure == sorted(sure)
@@ -73,18 +73,18 @@ def test_confidence_is_how_often_segments_of_other_people_agree() -> None:
         rng = default_rng(world)
         items = planted(rng, 500, 2.0)
         labels = labelled(items, world)
-        found = sureness(items, labels, 3, rng)
-        model = by_centres(items, labels, ("a", "b", "c"), found.temperature)
+        calibration = sureness(items, labels, 3, rng)
+        model = by_centres(items, labels, ("a", "b", "c"), calibration.temperature)
         assert model is not None
         chances = score_rows(model, items.values).probabilities.max(axis=1)
         for other in range(10):
             fresh = planted(default_rng(1000 * world + other + 1), 500, 2.0)
             theirs = by_centres(fresh, labelled(fresh, other), ("a", "b", "c"), 0.5)
             assert theirs is not None
-            told = score_rows(theirs, items.values).best
-            names = _called(told, labels)
+            segments = score_rows(theirs, items.values).best
+            names = _called(segments, labels)
             sure.append(chances)
-            agreed.append(names[told] == labels)
+            agreed.append(names[segments] == labels)
     confidence, hit = np.concatenate(sure), np.concatenate(agreed)
     place = np.minimum((confidence * 10).astype(int), 9)
     error = sum(abs((hit[place == b] - confidence[place == b]).sum()) for b in range(10)) / len(hit)
@@ -92,7 +92,7 @@ def test_confidence_is_how_often_segments_of_other_people_agree() -> None:
     assert error <= 0.03
 
 
-def _called(told: Any, labels: Any) -> Any:
+def _called(segments: Any, labels: Any) -> Any:
     """The segment of *labels* that each of *told* shares most people with."""
-    table = overlap_of_labels([str(one) for one in told], [str(label) for label in labels])
+    table = overlap_of_labels([str(segment) for segment in segments], [str(label) for label in labels])
     return np.array([int(table.columns[int(row.argmax())] or 0) for row in table.counts])

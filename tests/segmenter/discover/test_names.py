@@ -30,6 +30,6 @@ def test_a_segment_of_a_survey_is_named_after_what_its_people_ask_for(items: tup
 
 
 def test_a_segment_of_traits_is_named_after_its_strongest_trait() -> None:
-    told = said_of(marked("orders_365d", "-click_rate_90d"), survey=False)
+    names = said_of(marked("orders_365d", "-click_rate_90d"), survey=False)
 
-    assert told == ("high orders 365d", "High orders 365d, low click rate 90d")
+    assert names == ("high orders 365d", "High orders 365d, low click rate 90d")

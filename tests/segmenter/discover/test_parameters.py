@@ -84,15 +84,17 @@ def test_each_part_of_the_test_against_noise_matters(other: dict[str, Any]) -> N
 
 
 def test_the_bound_the_break_and_the_size_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = {k: solution(k) for k in (2, 3, 4)}
+    candidates = {k: solution(k) for k in (2, 3, 4)}
 
-    assert choose_k(found, null(), 4).k == 4
-    assert choose_k(found, null(), 3).k == 3  # the BIC's bound
-    falls = {**found, 4: solution(4, agreement=0.75, median=0.75)}
+    assert choose_k(candidates, null(), 4).k == 4
+    assert choose_k(candidates, null(), 3).k == 3  # the BIC's bound
+    falls = {**candidates, 4: solution(4, agreement=0.75, median=0.75)}
     assert choose_k(falls, null(), 4).k == 3
     monkeypatch.setattr(choice, "BREAK", 0.2)
     assert choose_k(falls, null(), 4).k == 4  # how sharp a fall is a break
-    assert choose_k({**found, 4: solution(4, sizes=(300, 300, 300, 30))}, null(), 4).k == 3  # a segment's least size
+    assert (
+        choose_k({**candidates, 4: solution(4, sizes=(300, 300, 300, 30))}, null(), 4).k == 3
+    )  # a segment's least size
 
 
 def test_the_folds_and_the_length_of_a_typing_tool_matter() -> None:

@@ -106,12 +106,12 @@ AGREEMENT = {2: 0.953, 3: 0.858, 4: 0.788, 5: 0.655, 6: 0.623, 7: 0.591, 8: 0.60
 
 
 def test_stability_and_its_break_are_those_of_the_literature(perceptions: Items) -> None:
-    found = solutions(perceptions, range(2, 9), "kmeans", Effort(100, 10), default_rng(2018))
+    candidates = solutions(perceptions, range(2, 9), "kmeans", Effort(100, 10), default_rng(2018))
 
-    assert {k: s.stability.agreement for k, s in found.items()} == pytest.approx(AGREEMENT, abs=0.03)
-    four = found[4]
+    assert {k: s.stability.agreement for k, s in candidates.items()} == pytest.approx(AGREEMENT, abs=0.03)
+    four = candidates[4]
     assert sorted(four.stability.segments) == pytest.approx([0.84, 0.895, 0.895, 0.90], abs=0.04)
-    assert min(found[5].across) == pytest.approx(0.33, abs=0.08)
+    assert min(candidates[5].across) == pytest.approx(0.33, abs=0.08)
     assert {m.item for m in four.markers[0]} == {"yummy", "tasty", "cheap", "expensive", "disgusting", "healthy"}
     always = {"yummy", "tasty", "cheap", "expensive", "disgusting"}
     assert all(always <= {m.item for m in own} for own in four.markers)
@@ -133,18 +133,20 @@ def test_the_best_of_four_segments_is_as_tight_as_the_best_known(perceptions: It
 def test_descriptors_of_segments_are_tested_as_scipy_does() -> None:
     people = interviewed()
     labels = np.asarray(people["income"] // 7, dtype=np.int64)
-    schooling, age = [str(one) for one in people["educ"]], people["age"].to_numpy(float)
+    schooling, age = [str(level) for level in people["educ"]], people["age"].to_numpy(float)
 
-    told = {descriptor.name: descriptor for descriptor in descriptors({"schooling": schooling, "age": age}, labels, 4)}
+    by_name = {
+        descriptor.name: descriptor for descriptor in descriptors({"schooling": schooling, "age": age}, labels, 4)
+    }
 
     counts = pd.crosstab(labels, people["educ"])
     expected = (
         stats.chi2_contingency(counts, correction=False),
         stats.kruskal(*(age[labels == j] for j in range(4))),
     )
-    for name, one in zip(("schooling", "age"), expected, strict=True):
-        assert (told[name].statistic, told[name].p) == pytest.approx((one.statistic, one.pvalue), rel=1e-9)
-        assert told[name].differs
+    for name, result in zip(("schooling", "age"), expected, strict=True):
+        assert (by_name[name].statistic, by_name[name].p) == pytest.approx((result.statistic, result.pvalue), rel=1e-9)
+        assert by_name[name].differs
 
 
 BOOK = {1: -8346.217, 2: -7610.848, 3: -7311.534, 4: -7111.146, 5: -7011.204, 6: -6956.110, 7: -6900.188, 8: -6872.641}
@@ -173,7 +175,7 @@ FAST = {("carcinoma", 2), ("carcinoma", 3), ("values", 1), ("values", 2)}
 
 @pytest.mark.parametrize(
     ("name", "k", "published"),
-    [pytest.param(*one, marks=() if one[:2] in FAST else pytest.mark.proof) for one in POLCA],
+    [pytest.param(*case, marks=() if case[:2] in FAST else pytest.mark.proof) for case in POLCA],
 )
 def test_latent_classes_agree_with_the_published_ones(shared: Path, name: str, k: int, published: float) -> None:
     items = ["LIEEXAM", "LIEPAPER", "FRAUD", "COPYEXAM"] if name == "cheating" else None
@@ -193,7 +195,7 @@ def test_one_start_alone_may_end_in_a_worse_optimum(shared: Path) -> None:
     reached = [latent_classes(base, 3, starts=1, rng=default_rng(seed)).log_likelihood for seed in range(12)]
 
     assert max(reached) == pytest.approx(-2754.545, abs=0.01)
-    assert any(one < -2755 for one in reached)
+    assert any(likelihood < -2755 for likelihood in reached)
 
 
 def test_planted_segments_are_found_again() -> None:
@@ -215,9 +217,9 @@ def test_planted_segments_are_found_again() -> None:
 @pytest.mark.proof
 def test_planted_segments_are_found_in_each_of_ten_tries() -> None:
     asked = SearchOptions(most=5, report=Effort(20, 4), test=Effort(8, 3), class_starts=3)
-    found = [propose(planted(default_rng(seed))[0], asked, default_rng(seed)).k for seed in range(10)]
+    counts = [propose(planted(default_rng(seed))[0], asked, default_rng(seed)).k for seed in range(10)]
 
-    assert found == [4] * 10
+    assert counts == [4] * 10
 
 
 @pytest.mark.parametrize("noise", [yes_no_noise, count_noise])

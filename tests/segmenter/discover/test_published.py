@@ -67,11 +67,11 @@ def perceptions(burgers: Table) -> Items:
 
 @pytest.fixture(scope="module")
 def beside(burgers: Table) -> dict[str, Any]:
-    likes = [{"I love it!+5": "5", "I hate it!-5": "-5"}.get(one, one) for one in burgers["Like"]]
+    likes = [{"I love it!+5": "5", "I hate it!-5": "-5"}.get(answer, answer) for answer in burgers["Like"]]
     return {
         "likes": np.array(likes, float),
-        "visits": np.array([OFTEN.index(one) + 1.0 for one in burgers["VisitFrequency"]]),
-        "women": np.array([float(one == "Female") for one in burgers["Gender"]]),
+        "visits": np.array([OFTEN.index(answer) + 1.0 for answer in burgers["VisitFrequency"]]),
+        "women": np.array([float(gender == "Female") for gender in burgers["Gender"]]),
         "age": np.array(burgers["Age"], float),
     }
 
@@ -120,8 +120,8 @@ def test_the_four_segments_are_those_of_the_table(
     for name, published in PROFILES.items():
         assert [means[name][j] for j in order] == pytest.approx(published, abs=0.08), name
     for name, published in BESIDE.items():
-        told = [means[name][j] for j in order]
-        assert told == pytest.approx(published, abs=2.5 if name == "age" else 0.35), name
+        averages = [means[name][j] for j in order]
+        assert averages == pytest.approx(published, abs=2.5 if name == "age" else 0.35), name
 
 
 @pytest.mark.proof
@@ -156,7 +156,7 @@ def test_two_latent_classes_of_schoolboys_fit_as_published() -> None:
 
 @pytest.mark.parametrize(
     ("name", "k"),
-    [pytest.param(*one, marks=() if one[0] in {"carcinoma", "values"} else pytest.mark.proof) for one in BOLD],
+    [pytest.param(*case, marks=() if case[0] in {"carcinoma", "values"} else pytest.mark.proof) for case in BOLD],
 )
 def test_latent_classes_have_the_published_criteria_and_shares(shared: Path, name: str, k: int) -> None:
     table = columns(shared / f"data/polca/{name}.csv")

@@ -24,8 +24,8 @@ def stratum(persona: str, arm: str, people: int, **counts: int) -> Stratum:
 
 
 def comparisons(strata: list[Stratum], *metrics: str) -> list[Comparison]:
-    found = [compare_arms(strata, LiftQuestion(metric, "own", "plain", 0.01)) for metric in metrics]
-    return corrected_for_multiplicity(found, primary=metrics[0])
+    results = [compare_arms(strata, LiftQuestion(metric, "own", "plain", 0.01)) for metric in metrics]
+    return corrected_for_multiplicity(results, primary=metrics[0])
 
 
 def test_an_arm_that_surely_does_better_goes_on_and_one_that_surely_does_worse_stops() -> None:
@@ -59,11 +59,11 @@ def test_what_every_mail_costs_against_the_holdout_stops_nothing() -> None:
         stratum("Rita", "own", 4000, clicked=400, unsubscribed=200, complained=60),
         stratum("Rita", HOLDOUT, 4000),
     ]
-    found = [
+    results = [
         compare_arms(strata, LiftQuestion(metric, "own", HOLDOUT, 0.01))
         for metric in ("clicked", "unsubscribed", "complained")
     ]
-    comparisons = corrected_for_multiplicity(found, primary="clicked")
+    comparisons = corrected_for_multiplicity(results, primary="clicked")
 
     assert [comparison.everyone.verdict for comparison in comparisons] == ["more"] * 3
     assert advise_on_campaigns([MeasuredCampaign("May", comparisons)], [], {}).stop == ()
@@ -103,11 +103,11 @@ def test_a_supported_offer_goes_on_and_a_persona_without_one_is_tested_the_most_
 
 def test_who_is_missed_by_a_campaign_that_was_too_small_is_said_with_the_people_it_lacks() -> None:
     strata = [stratum("Gus", "own", 100, clicked=10), stratum("Gus", "plain", 100, clicked=9)]
-    found = comparisons(strata, "clicked")
+    results = comparisons(strata, "clicked")
     offers = best_offers([trial("May", "Gus", {"own": Responses(100, 10), "plain": Responses(100, 9)})])
-    advice = advise_on_campaigns([MeasuredCampaign("May", found)], offers, {"Gus": 1.0})
+    advice = advise_on_campaigns([MeasuredCampaign("May", results)], offers, {"Gus": 1.0})
 
-    assert f"{found[0].personas[0].more:,} more contacts per variant to detect 1 pp" in advice.test_next[0].sentence
+    assert f"{results[0].personas[0].more:,} more contacts per variant to detect 1 pp" in advice.test_next[0].sentence
 
 
 def test_clicks_speak_for_no_arm_against_people_who_got_no_mail() -> None:
@@ -150,7 +150,10 @@ def test_of_four_arms_that_are_alike_one_is_seldom_praised_or_stopped() -> None:
         advice = advise_on_campaigns(
             [
                 MeasuredCampaign(
-                    "May", corrected_for_multiplicity([compare_arms(strata, one) for one in asked], primary="clicked")
+                    "May",
+                    corrected_for_multiplicity(
+                        [compare_arms(strata, question) for question in asked], primary="clicked"
+                    ),
                 )
             ],
             [],

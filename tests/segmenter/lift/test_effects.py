@@ -45,15 +45,15 @@ BOTH = [
 
 @given(st.integers(20, 3000), st.integers(20, 3000), st.integers(0, 20), st.integers(0, 20))
 def test_p_is_what_scipy_and_statsmodels_compute(n: int, m: int, x: int, y: int) -> None:
-    found = p_value(Responses(n, x), Responses(m, y))
+    chance = p_value(Responses(n, x), Responses(m, y))
     few = min(x + y, n + m - x - y) < 10
 
     if x + y in {0, n + m}:
-        assert found == 1.0
+        assert chance == 1.0
     elif few:
-        assert found == pytest.approx(fisher_exact([[x, n - x], [y, m - y]]).pvalue)
+        assert chance == pytest.approx(fisher_exact([[x, n - x], [y, m - y]]).pvalue)
     else:
-        assert found == pytest.approx(proportions_ztest([x, y], [n, m])[1], abs=1e-9)
+        assert chance == pytest.approx(proportions_ztest([x, y], [n, m])[1], abs=1e-9)
 
 
 def test_everybodys_difference_is_that_of_the_personas_by_their_share() -> None:
@@ -82,43 +82,45 @@ def test_personas_in_unequal_arms_are_compared_fairly() -> None:
 
 
 def test_what_stands_is_said_and_what_does_not_is_not() -> None:
-    found = corrected_for_multiplicity([compare_arms(BOTH, CLICKED)], primary="clicked")[0]
-    told = sentences(found)
+    comparison = corrected_for_multiplicity([compare_arms(BOTH, CLICKED)], primary="clicked")[0]
+    lines = sentences(comparison)
 
-    assert [effect.verdict for effect in found.personas] == ["more", "too_few"]
-    assert told[0] == "Everyone: click rate +3.3 pp, “new” vs “old” (95% CI 2.0 to 4.6)."
-    assert told[1] == "No significant difference between personas (p = 0.07): expect the same effect for each."
-    assert told[2] == "Bo: click rate +4.0 pp, “new” vs “old” (95% CI 2.7 to 5.3)."
-    assert told[3].startswith("Rita: not enough data on click rate: +0.5 pp, “new” vs “old” (95% CI -3.0 to 4.0); ")
+    assert [effect.verdict for effect in comparison.personas] == ["more", "too_few"]
+    assert lines[0] == "Everyone: click rate +3.3 pp, “new” vs “old” (95% CI 2.0 to 4.6)."
+    assert lines[1] == "No significant difference between personas (p = 0.07): expect the same effect for each."
+    assert lines[2] == "Bo: click rate +4.0 pp, “new” vs “old” (95% CI 2.7 to 5.3)."
+    assert lines[3].startswith("Rita: not enough data on click rate: +0.5 pp, “new” vs “old” (95% CI -3.0 to 4.0); ")
 
 
 def test_a_rise_worth_knowing_that_is_excluded_is_no_lack_of_data() -> None:
     same = [stratum("Bo", "new", 50_000, 5_000), stratum("Bo", "old", 50_000, 5_000)]
-    found = corrected_for_multiplicity([compare_arms(same, CLICKED)], primary="clicked")[0]
+    comparison = corrected_for_multiplicity([compare_arms(same, CLICKED)], primary="clicked")[0]
 
-    assert found.personas[0].verdict == "none"
-    assert effect_sentence(found.personas[0], found).startswith("Bo: no significant difference in click rate: ")
+    assert comparison.personas[0].verdict == "none"
+    assert effect_sentence(comparison.personas[0], comparison).startswith(
+        "Bo: no significant difference in click rate: "
+    )
 
 
 def test_against_a_holdout_the_sentence_says_so() -> None:
     question = replace(CLICKED, control=HOLDOUT, metric="ordered")
     rows = [stratum("Bo", "new", 4000, 0, 300), stratum("Bo", HOLDOUT, 1000, 0, 40)]
-    found = corrected_for_multiplicity([compare_arms(rows, question)], primary="ordered")[0]
+    comparison = corrected_for_multiplicity([compare_arms(rows, question)], primary="ordered")[0]
 
-    assert effect_sentence(found.everyone, found).startswith(
+    assert effect_sentence(comparison.everyone, comparison).startswith(
         "Everyone: order rate +3.5 pp, “new” vs the holdout (95% CI"
     )
 
 
 def test_a_side_without_anybody_has_nothing_to_compare() -> None:
-    found = corrected_for_multiplicity(
+    comparison = corrected_for_multiplicity(
         [compare_arms([*BOTH, stratum("Gus", "new", 50, 3)], CLICKED)], primary="clicked"
     )[0]
-    gus = next(effect for effect in found.personas if effect.persona == "Gus")
+    gus = next(effect for effect in comparison.personas if effect.persona == "Gus")
 
     assert gus.verdict == "nobody"
-    assert gus.shrunken == found.common.pooled
-    assert effect_sentence(gus, found) == (
+    assert gus.shrunken == comparison.common.pooled
+    assert effect_sentence(gus, comparison) == (
         "Gus: nothing to compare: a variant has no contacts, or no email that can be compared."
     )
     assert compare_arms([], CLICKED).everyone.verdict == "nobody"
@@ -148,9 +150,9 @@ def test_nobodys_silence_is_no_certainty() -> None:
 def test_what_stood_alone_may_be_chance_among_many() -> None:
     lucky = [stratum("Bo", "new", 1000, 130), stratum("Bo", "old", 1000, 100)]
     dull = [stratum(f"P{n}", arm, 1000, 100) for n in range(8) for arm in ("new", "old")]
-    found = corrected_for_multiplicity([compare_arms([*lucky, *dull], CLICKED)], primary="clicked")[0]
+    comparison = corrected_for_multiplicity([compare_arms([*lucky, *dull], CLICKED)], primary="clicked")[0]
 
-    assert effect_sentence(found.personas[0], found).endswith(
+    assert effect_sentence(comparison.personas[0], comparison).endswith(
         "not significant after correction for multiple comparisons."
     )
 
@@ -159,7 +161,9 @@ def test_of_many_metrics_without_an_effect_a_lucky_one_does_not_stand() -> None:
     lucky = [stratum("Bo", "new", 1000, 130, 20), stratum("Bo", "old", 1000, 100, 20)]
     dull = [stratum(f"P{n}", arm, 1000, 100, 20) for n in range(8) for arm in ("new", "old")]
     asked = [CLICKED, replace(CLICKED, metric="ordered")]
-    comparisons = corrected_for_multiplicity([compare_arms([*lucky, *dull], one) for one in asked], primary="ordered")
+    comparisons = corrected_for_multiplicity(
+        [compare_arms([*lucky, *dull], question) for question in asked], primary="ordered"
+    )
 
     assert comparisons[0].personas[0].p < 0.05
     assert not comparisons[0].personas[0].stands
@@ -170,7 +174,7 @@ def test_of_many_metrics_without_an_effect_a_lucky_one_does_not_stand() -> None:
 def test_the_metric_that_was_named_before_needs_no_correction(primary: str, stands: bool) -> None:  # noqa: FBT001 - a table
     weak = [stratum("Bo", "new", 4000, 440), stratum("Bo", "old", 4000, 385)]
     asked = [replace(CLICKED, metric=metric) for metric in ("clicked", "ordered", "opened", "unsubscribed")]
-    comparisons = corrected_for_multiplicity([compare_arms(weak, one) for one in asked], primary=primary)
+    comparisons = corrected_for_multiplicity([compare_arms(weak, question) for question in asked], primary=primary)
 
     assert 0.02 < comparisons[0].everyone.p < 0.05
     assert comparisons[0].everyone.stands is stands
@@ -184,7 +188,7 @@ def test_each_of_several_arms_stands_or_falls_by_itself() -> None:
         stratum("Rita", "dull", 1000, 199),
     ]
     asked = [CLICKED, replace(CLICKED, treated="dull")]
-    new, dull = corrected_for_multiplicity([compare_arms(rows, one) for one in asked], primary="ordered")
+    new, dull = corrected_for_multiplicity([compare_arms(rows, question) for question in asked], primary="ordered")
 
     assert (new.personas[0].persona, new.personas[0].stands, dull.personas[0].stands) == ("Bo", True, False)
     assert (new.everyone.stands, dull.everyone.stands) == (True, False)
@@ -201,10 +205,12 @@ def harmed(complained: int, *, clicked: int = 100) -> list[Stratum]:
 def test_guardrails_are_judged_among_themselves() -> None:
     quiet = [replace(CLICKED, metric=metric) for metric in ("opened", "clicked", "unsubscribed", "complained")]
     alone = corrected_for_multiplicity(
-        [compare_arms(harmed(4, clicked=140), one) for one in quiet[:2]], primary="opened"
+        [compare_arms(harmed(4, clicked=140), question) for question in quiet[:2]], primary="opened"
     )
-    guarded = corrected_for_multiplicity([compare_arms(harmed(4, clicked=140), one) for one in quiet], primary="opened")
-    hurt = corrected_for_multiplicity([compare_arms(harmed(18), one) for one in quiet], primary="opened")
+    guarded = corrected_for_multiplicity(
+        [compare_arms(harmed(4, clicked=140), question) for question in quiet], primary="opened"
+    )
+    hurt = corrected_for_multiplicity([compare_arms(harmed(18), question) for question in quiet], primary="opened")
 
     assert alone[1].everyone.stands
     assert guarded[1] == alone[1]
@@ -219,12 +225,12 @@ def test_guardrails_are_judged_among_themselves() -> None:
     [(0.001, "not enough data to rule out a rise in"), (0.01, "no significant rise in")],
 )
 def test_of_a_guardrail_that_did_not_move_the_worst_is_told(mde: float, said: str) -> None:
-    found = corrected_for_multiplicity(
+    comparison = corrected_for_multiplicity(
         [compare_arms(harmed(5), LiftQuestion("complained", "new", "old", mde=mde))], primary="clicked"
     )[0]
 
-    worst = 100 * found.everyone.interval.high
-    assert effect_sentence(found.everyone, found).startswith(
+    worst = 100 * comparison.everyone.interval.high
+    assert effect_sentence(comparison.everyone, comparison).startswith(
         f"Everyone: {said} spam complaint rate, at most +{worst:.1f} pp: +0.0 pp, “new” vs “old” (95% CI"
     )
 
@@ -263,8 +269,8 @@ def test_opens_of_machines_are_those_the_platform_marks_or_that_come_at_once() -
     table = rows(ENGAGEMENTS.columns, given_rows)
 
     def marked(seconds: float) -> set[str]:
-        found = with_machines(table, CAMPAIGN, seconds=seconds).to_pyarrow().to_pylist()
-        return {row["event_id"] for row in found if row["machine"]}
+        events = with_machines(table, CAMPAIGN, seconds=seconds).to_pyarrow().to_pylist()
+        return {row["event_id"] for row in events if row["machine"]}
 
     assert marked(120) == {"1", "4"}
     assert marked(0) == {"4"}
@@ -306,8 +312,8 @@ def test_outcomes_count_by_intention_to_treat_and_amounts_of_one_currency() -> N
     def counted(order_days: int | None) -> dict[str, Stratum]:
         window = OutcomeWindow(SENT + timedelta(days=20), order_days, "USD")
         mails = CAMPAIGN.select("connection", "campaign_id")
-        found = outcomes(population, mails=mails, engagements=did, orders=table, links=links, window=window)
-        return {stratum.arm: stratum for stratum in strata(found.to_pyarrow().to_pylist())}
+        results = outcomes(population, mails=mails, engagements=did, orders=table, links=links, window=window)
+        return {stratum.arm: stratum for stratum in strata(results.to_pyarrow().to_pylist())}
 
     week, ever = counted(7), counted(None)
     assert (week["new"].people, week["new"].counts["clicked"], week["new"].counts["ordered"]) == (2, 1, 2)
@@ -330,9 +336,11 @@ def test_that_personas_differ_is_said_in_few_of_all_splits_without_an_effect() -
             for persona in ("Bo", "Gus", "Nora", "Rita")
             for arm in ("new", "old")
         ]
-        found = corrected_for_multiplicity([compare_arms(split, one) for one in questions], primary="clicked")
-        said += any("differs between personas" in line for one in found for line in sentences(one))
-        alone += any(one.common.p <= 0.1 for one in found)
+        comparisons = corrected_for_multiplicity(
+            [compare_arms(split, question) for question in questions], primary="clicked"
+        )
+        said += any("differs between personas" in line for comparison in comparisons for line in sentences(comparison))
+        alone += any(comparison.common.p <= 0.1 for comparison in comparisons)
 
     assert said <= SPLITS * 0.05 + 3 * (SPLITS * 0.05 * 0.95) ** 0.5
     assert alone > 0.2 * SPLITS
@@ -341,9 +349,9 @@ def test_that_personas_differ_is_said_in_few_of_all_splits_without_an_effect() -
 def test_personas_that_clearly_differ_are_still_found_among_all_metrics() -> None:
     strong = [stratum("Bo", "new", 4000, 480), *BOTH[1:3], stratum("Rita", "old", 1000, 300)]
     metrics = ("clicked", "ordered", "opened", "unsubscribed", "complained")
-    found = corrected_for_multiplicity(
+    comparisons = corrected_for_multiplicity(
         [compare_arms(strong, replace(CLICKED, metric=metric)) for metric in metrics], primary="clicked"
     )
 
-    assert [one.common.differ for one in found] == [True, False, False, False, False]
-    assert sentences(found[0])[1].startswith("The effect differs between personas (Q = ")
+    assert [comparison.common.differ for comparison in comparisons] == [True, False, False, False, False]
+    assert sentences(comparisons[0])[1].startswith("The effect differs between personas (Q = ")

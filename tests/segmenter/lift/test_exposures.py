@@ -126,15 +126,15 @@ def test_people_are_counted_under_the_persona_that_was_in_force_when_the_mail_we
         .to_pyarrow()
         .to_pylist()
     )
-    found = {(row["variant"], row["persona"]): row for row in rows}
-    rita = found["one", "rita"]
+    cells = {(row["variant"], row["persona"]): row for row in rows}
+    rita = cells["one", "rita"]
 
     assert {row["campaign_id"] for row in rows} == {"c1"}
     assert (rita["delivered"], rita["opened"], rita["clicked"], rita["ordered"]) == (2, 1, 1, 2)
     assert rita["revenue"] == 50.0
-    assert found["two", None]["unsubscribed"] == 1
-    assert found["two", None]["ordered"] == 0
-    assert len(found) == 3  # and d, who was assigned after the mail only
+    assert cells["two", None]["unsubscribed"] == 1
+    assert cells["two", None]["ordered"] == 0
+    assert len(cells) == 3  # and d, who was assigned after the mail only
 
 
 def test_figures_are_those_of_counting_people_one_by_one() -> None:

@@ -30,8 +30,8 @@ def test_a_second_mail_of_one_arm_is_compared_with_nothing() -> None:
         [mail("a1", 1, old=900), mail("b1", 2, new=905), mail("a2", 3, old=890)], DEALT, in_fields=False
     )
 
-    assert [one.name for one in comparable_mailings.compared] == ["a1 / b1"]
-    assert [one.name for one in comparable_mailings.alone] == ["a2"]
+    assert [mailing.name for mailing in comparable_mailings.compared] == ["a1 / b1"]
+    assert [mailing.name for mailing in comparable_mailings.alone] == ["a2"]
 
 
 def test_mails_of_different_days_are_not_compared() -> None:
@@ -54,7 +54,7 @@ def test_a_trial_run_to_a_few_is_no_mail_to_an_arm() -> None:
 def test_what_reached_less_of_one_arm_compares_nothing() -> None:
     comparable_mailings = mailings([mail("a1", 1, old=900), mail("b1", 2, new=700)], DEALT, in_fields=False)
 
-    assert ([one.name for one in comparable_mailings.unlike], comparable_mailings.compared) == (["a1 / b1"], ())
+    assert ([mailing.name for mailing in comparable_mailings.unlike], comparable_mailings.compared) == (["a1 / b1"], ())
 
 
 def test_who_was_dealt_in_later_is_not_missed() -> None:

@@ -23,29 +23,29 @@ def both(name: str, *arms: tuple[str, int, int]) -> Trial:
 def test_two_offers_over_campaigns_are_the_mantel_haenszel_difference_with_the_variance_of_greenland_and_robins() -> (
     None
 ):
-    trials = [both(f"c{n}", ("sale", *one), ("gift", *two)) for n, (one, two) in enumerate(PAIRS)]
+    trials = [both(f"c{n}", ("sale", *first), ("gift", *two)) for n, (first, two) in enumerate(PAIRS)]
     (network,) = networks(trials)
-    found = network.contrast("sale", "gift")
+    contrast = network.contrast("sale", "gift")
     tables = [np.array([[a, n - a], [c, m - c]], dtype=float) for (a, n), (c, m) in PAIRS]
     weights = [n * m / (n + m) for (_, n), (_, m) in PAIRS]
     # Greenland & Robins 1985, equation 4
     spread = [(a * (n - a) * m**3 + c * (m - c) * n**3) / (n * m * (n + m) ** 2) for (a, n), (c, m) in PAIRS]
     common = sum(w * (a / n - c / m) for w, ((a, n), (c, m)) in zip(weights, PAIRS, strict=True)) / sum(weights)
 
-    assert found.difference == pytest.approx(common)
-    assert found.variance == pytest.approx(sum(spread) / sum(weights) ** 2)
+    assert contrast.difference == pytest.approx(common)
+    assert contrast.variance == pytest.approx(sum(spread) / sum(weights) ** 2)
     statistic = StratifiedTable(tables).test_null_odds(correction=False).statistic
-    assert found.difference**2 / found.null_variance == pytest.approx(statistic)
+    assert contrast.difference**2 / contrast.null_variance == pytest.approx(statistic)
 
 
 def test_effects_are_those_of_statsmodels_regression_on_offers_and_mailings() -> None:
-    told = [
+    figures = [
         ("one", "a", 30, 500), ("one", "b", 45, 480), ("one", "c", 20, 510),
         ("two", "b", 80, 700), ("two", "d", 95, 650), ("three", "a", 11, 300), ("three", "d", 25, 310),
     ]  # fmt: skip
-    trials = [both(name, *[(o, y, n) for t, o, y, n in told if t == name]) for name in ("one", "two", "three")]
+    trials = [both(name, *[(o, y, n) for t, o, y, n in figures if t == name]) for name in ("one", "two", "three")]
     (network,) = networks(trials)
-    rows = pd.DataFrame(told, columns=["trial", "offer", "y", "n"])
+    rows = pd.DataFrame(figures, columns=["trial", "offer", "y", "n"])
     fitted = smf.wls("I(y / n) ~ C(offer) + C(trial)", rows, weights=rows["n"]).fit()
 
     for offer in "bcd":
@@ -56,7 +56,7 @@ def test_effects_are_those_of_statsmodels_regression_on_offers_and_mailings() ->
 def test_offers_that_share_a_third_one_are_compared_through_it_and_the_variances_add() -> None:
     first, second = both("one", ("a", 50, 600), ("b", 30, 500)), both("two", ("b", 90, 800), ("c", 60, 700))
     (network,) = networks([first, second])
-    direct = [networks([one])[0] for one in (first, second)]
+    direct = [networks([mailing])[0] for mailing in (first, second)]
     steps = [direct[0].contrast("a", "b"), direct[1].contrast("b", "c")]
     through = network.contrast("a", "c")
 
@@ -92,8 +92,8 @@ def test_people_who_get_several_mailings_count_once_each_and_depend_on_themselve
     once = networks([trial("x", "Bo", arms)])[0].contrast("a", "b")
     patterns = tuple(
         Pattern(arm, (state,) * 4, people)
-        for arm, one in arms.items()
-        for state, people in ((RESPONDED, one.converted), (REACHED, one.people - one.converted))
+        for arm, cell in arms.items()
+        for state, people in ((RESPONDED, cell.converted), (REACHED, cell.people - cell.converted))
     )
     (network,) = networks([Trial("x", "Bo", patterns)])
     four = network.contrast("a", "b")
@@ -115,9 +115,9 @@ def test_the_variance_over_mailings_is_what_simulated_people_show() -> None:
             for state in states.tolist():
                 patterns[arm, tuple(state)] = patterns.get((arm, tuple(state)), 0) + 1
         rows = tuple(Pattern(arm, states, n) for (arm, states), n in patterns.items())
-        found = networks([Trial("x", "Bo", rows)])[0].contrast("a", "b")
-        differences.append(found.difference)
-        variances.append((found.variance, found.null_variance))
+        contrast = networks([Trial("x", "Bo", rows)])[0].contrast("a", "b")
+        differences.append(contrast.difference)
+        variances.append((contrast.variance, contrast.null_variance))
     own_variance, null = np.mean(variances, axis=0)
 
     assert sqrt(own_variance) == pytest.approx(np.std(differences), rel=0.1)

@@ -84,9 +84,9 @@ def test_what_to_expect_lies_between_the_offers_rate_and_that_of_all() -> None:
 
 def test_rates_are_told_as_if_all_offers_had_been_in_the_same_mailings() -> None:
     """“c” was tried on the eager people only; there it did as well as “b”."""
-    one = trial("calm", "Bo", {"a": Responses(1000, 40), "b": Responses(1000, 40)})
+    first = trial("calm", "Bo", {"a": Responses(1000, 40), "b": Responses(1000, 40)})
     two = trial("eager", "Bo", {"b": Responses(1000, 80), "c": Responses(1000, 80)})
-    (bo,) = best_offers([one, two])
+    (bo,) = best_offers([first, two])
 
     assert {cell.offer: cell.rate for cell in bo.offers} == pytest.approx(dict.fromkeys("abc", 0.06))
     assert bo.p == pytest.approx(1.0)
@@ -94,9 +94,9 @@ def test_rates_are_told_as_if_all_offers_had_been_in_the_same_mailings() -> None
 
 
 def test_offers_through_a_shared_one_say_so() -> None:
-    one = trial("May", "Bo", {"a": Responses(5000, 600), "b": Responses(5000, 300)})
+    first = trial("May", "Bo", {"a": Responses(5000, 600), "b": Responses(5000, 300)})
     two = trial("June", "Bo", {"b": Responses(5000, 300), "c": Responses(5000, 290)})
-    (bo,) = best_offers([one, two])
+    (bo,) = best_offers([first, two])
     (apart,) = best_offers([two, trial("May", "Bo", {"a": Responses(5000, 600), "c": Responses(5000, 300)})])
 
     assert (bo.best.offer, bo.rival, bo.direct, bo.supported) == ("a", "b", True, True)
@@ -106,16 +106,16 @@ def test_offers_through_a_shared_one_say_so() -> None:
 
 
 def test_offers_that_nothing_connects_are_named() -> None:
-    one = trial("May", "Bo", {"a": Responses(1000, 40), "b": Responses(1000, 40)})
+    first = trial("May", "Bo", {"a": Responses(1000, 40), "b": Responses(1000, 40)})
     two = trial("June", "Bo", {"c": Responses(500, 40), "d": Responses(500, 40)})
     alone = trial("July", "Bo", {"e": Responses(500, 400)})
-    told = never_compared([one, two, alone], ["Bo", "Rita"], "abcde")
+    groups = never_compared([first, two, alone], ["Bo", "Rita"], "abcde")
 
-    assert [best.supported for best in best_offers([one, two, alone])] == [False, False]
-    assert told["Bo"] == (("a", "b"), ("c", "d"), ("e",))
-    assert len(told["Rita"]) == 5
-    assert apart_sentence("Bo", told["Bo"]) == "Bo: not compared yet: “a” or “b” with “c” or “d” with “e”."
-    assert never_compared([one], ["Bo"], "ab") == {}
+    assert [best.supported for best in best_offers([first, two, alone])] == [False, False]
+    assert groups["Bo"] == (("a", "b"), ("c", "d"), ("e",))
+    assert len(groups["Rita"]) == 5
+    assert apart_sentence("Bo", groups["Bo"]) == "Bo: not compared yet: “a” or “b” with “c” or “d” with “e”."
+    assert never_compared([first], ["Bo"], "ab") == {}
 
 
 def test_few_answers_and_offers_that_reached_nobody_say_nothing() -> None:
@@ -155,20 +155,20 @@ def apart(chance: np.random.Generator) -> list[Trial]:
 
 
 def chained(chance: np.random.Generator) -> list[Trial]:
-    told = (("1", ("ab", 0.04)), ("2", ("bc", 0.08)), ("3", ("cd", 0.15)))
-    return [trial(m, p, arms(chance, *of)) for p in "PQRS" for m, of in told]
+    campaigns = (("1", ("ab", 0.04)), ("2", ("bc", 0.08)), ("3", ("cd", 0.15)))
+    return [trial(m, p, arms(chance, *of)) for p in "PQRS" for m, of in campaigns]
 
 
 def unequal(chance: np.random.Generator) -> list[Trial]:
     """Of two offers one was tried mostly where people are calm."""
-    told = []
+    trials = []
     for persona in "PQRS":
         for name, base, few in (("1", 0.04, "b"), ("2", 0.12, "a")):
             sizes = {offer: 150 if offer == few else 1500 for offer in "ab"}
-            told.append(
+            trials.append(
                 trial(name, persona, {o: Responses(n, int(chance.binomial(n, base))) for o, n in sizes.items()})
             )
-    return told
+    return trials
 
 
 def one_campaign(chance: np.random.Generator) -> list[Trial]:
@@ -194,11 +194,11 @@ def test_where_no_offer_works_better_one_is_called_best_in_few_of_a_hundred_trie
 @pytest.mark.simulation
 def test_where_one_is_better_it_is_found() -> None:
     chance = np.random.default_rng(6)
-    found = 0
+    hits = 0
     for _ in range(RUNS):
-        told = [
+        trials = [
             trial(str(n), "Bo", arms(chance, "bcd", b) | arms(chance, "a", b + 0.04)) for n, b in ((1, 0.04), (2, 0.08))
         ]
-        found += [best.best.offer for best in best_offers(told) if best.supported] == ["a"]
+        hits += [best.best.offer for best in best_offers(trials) if best.supported] == ["a"]
 
-    assert found > 0.85 * RUNS
+    assert hits > 0.85 * RUNS

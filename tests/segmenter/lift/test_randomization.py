@@ -27,12 +27,12 @@ def allocated(experiment: Experiment, people: list[tuple[str, str | None]]) -> d
 
 
 def test_python_and_the_engine_deal_everybody_alike() -> None:
-    one = replace(SPRING, holdouts={"gus": 0.5})
+    experiment = replace(SPRING, holdouts={"gus": 0.5})
     people = [(f"p-{n}", ("gus", "rita", None)[n % 3]) for n in range(3000)]
 
-    found = allocated(one, people)
+    arms = allocated(experiment, people)
 
-    assert found == {person: arm_of(person, one, persona) for person, persona in people}
+    assert arms == {person: arm_of(person, experiment, persona) for person, persona in people}
 
 
 def test_each_arm_gets_its_share() -> None:
@@ -48,7 +48,7 @@ def test_another_salt_deals_anew_and_the_same_one_does_not() -> None:
     other = [arm_of(f"p-{n}", replace(SPRING, salt="another")) for n in range(1000)]
 
     assert again == [arm_of(f"p-{n}", replace(SPRING, name="renamed")) for n in range(1000)]
-    assert sum(one != two for one, two in zip(again, other, strict=True)) > 400
+    assert sum(first != two for first, two in zip(again, other, strict=True)) > 400
 
 
 @given(st.text(min_size=1, max_size=30), st.sampled_from(["rita", "gus", None]), st.sampled_from(["rita", "gus", None]))
@@ -57,9 +57,9 @@ def test_nobody_moves_when_segments_are_refitted(person: str, before: str | None
 
 
 def test_only_the_personas_that_take_part_are_dealt_in() -> None:
-    found = allocated(replace(SPRING, personas=("rita",)), [("a", "rita"), ("b", "gus"), ("c", None)])
+    arms = allocated(replace(SPRING, personas=("rita",)), [("a", "rita"), ("b", "gus"), ("c", None)])
 
-    assert set(found) == {"a"}
+    assert set(arms) == {"a"}
 
 
 def test_the_control_is_the_holdout_where_there_is_one() -> None:
@@ -94,9 +94,9 @@ def test_an_experiment_that_can_tell_nothing_is_refused(wrong: Experiment, messa
 
 @given(st.lists(st.integers(1, 5000), min_size=2, max_size=5))
 def test_the_sample_ratio_is_what_scipy_computes(counts: list[int]) -> None:
-    found = sample_ratio(counts, [1.0] * len(counts))
+    ratio = sample_ratio(counts, [1.0] * len(counts))
 
-    assert found.p == pytest.approx(chisquare(counts).pvalue, abs=1e-12)
+    assert ratio.p == pytest.approx(chisquare(counts).pvalue, abs=1e-12)
 
 
 def test_a_broken_ratio_is_called_broken() -> None:
@@ -107,11 +107,11 @@ def test_a_broken_ratio_is_called_broken() -> None:
 
 
 def test_generic_arms_get_nobodys_copy_and_placebo_arms_that_of_a_persona_drawn_at_random() -> None:
-    one = replace(SPRING, generic=("old",), placebo=("new",))
-    table = ibis.memtable([{"person_id": f"p-{n}", "arm": arm_of(f"p-{n}", one)} for n in range(6000)])
-    found = copy_of(table, one, ["rita", "gus", "bo"], fallback="unclassified").to_pyarrow().to_pylist()
-    drawn = [row["copy_of"] for row in found if arm_of(row["person_id"], one) == "new"]
+    experiment = replace(SPRING, generic=("old",), placebo=("new",))
+    table = ibis.memtable([{"person_id": f"p-{n}", "arm": arm_of(f"p-{n}", experiment)} for n in range(6000)])
+    copies = copy_of(table, experiment, ["rita", "gus", "bo"], fallback="unclassified").to_pyarrow().to_pylist()
+    drawn = [row["copy_of"] for row in copies if arm_of(row["person_id"], experiment) == "new"]
 
-    assert {row["copy_of"] for row in found if arm_of(row["person_id"], one) == "old"} == {"unclassified"}
-    assert HOLDOUT not in {arm_of(row["person_id"], one) for row in found}
+    assert {row["copy_of"] for row in copies if arm_of(row["person_id"], experiment) == "old"} == {"unclassified"}
+    assert HOLDOUT not in {arm_of(row["person_id"], experiment) for row in copies}
     assert sample_ratio([drawn.count(slug) for slug in ("rita", "gus", "bo")], [1, 1, 1]).p > 0.001

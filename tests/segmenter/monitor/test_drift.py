@@ -52,8 +52,8 @@ def _score(frame: pd.DataFrame) -> NDArray[np.float64]:
     model = make_pipeline(columns, LogisticRegression(max_iter=1000))
     first = frame[frame.block <= 1]
     model.fit(first[numbers + words], first.y == "yes")
-    found: NDArray[np.float64] = model.predict_proba(frame[numbers + words])[:, 1]
-    return found
+    scores: NDArray[np.float64] = model.predict_proba(frame[numbers + words])[:, 1]
+    return scores
 
 
 def _by_decile(reference: pd.Series, values: pd.Series) -> dict[str, int]:
@@ -75,9 +75,9 @@ def test_psi_of_the_bank_is_that_of_the_table(bank: pd.DataFrame, name: str) -> 
         before, now = _counts(bank, name, block)
         values = [*before, *(value for value in now if value not in before)]
 
-        found = psi([before.get(value, 0) for value in values], [now.get(value, 0) for value in values])
+        shift = psi([before.get(value, 0) for value in values], [now.get(value, 0) for value in values])
 
-        assert found == pytest.approx(wanted, abs=0.05 if name == "contact" else 0.0051), block
+        assert shift == pytest.approx(wanted, abs=0.05 if name == "contact" else 0.0051), block
 
 
 def test_the_score_of_the_bank_never_alarms(bank: pd.DataFrame) -> None:
@@ -86,19 +86,19 @@ def test_the_score_of_the_bank_never_alarms(bank: pd.DataFrame) -> None:
 
 def test_a_new_way_of_contact_is_new_and_no_drift(bank: pd.DataFrame) -> None:
     for block in range(2, BLOCKS):
-        found = drift(*_counts(bank, "contact", block))
+        shift = drift(*_counts(bank, "contact", block))
 
-        assert set(found.new) == ({"cellular"} if block >= 3 else set())
-        assert not found.alarm
+        assert set(shift.new) == ({"cellular"} if block >= 3 else set())
+        assert not shift.alarm
 
 
 def test_the_concept_of_the_bank_alarms_from_the_second_block_on() -> None:
     before = ResponseCount(bank_calls(0) + bank_calls(1), BANK_YES_BEFORE)
     for block in range(2, BLOCKS):
-        (found,) = responses({"all": before}, {"all": ResponseCount(bank_calls(block), BANK_YES[block])})
+        (change,) = responses({"all": before}, {"all": ResponseCount(bank_calls(block), BANK_YES[block])})
 
-        assert found.z == pytest.approx(BANK_Z[block], abs=0.51)
-        assert found.stands
+        assert change.z == pytest.approx(BANK_Z[block], abs=0.51)
+        assert change.stands
 
 
 def test_the_two_proportion_test_is_that_of_statsmodels() -> None:
@@ -120,17 +120,17 @@ def test_a_shift_of_a_normal_trait_has_its_psi(shift: float, wanted: float) -> N
 def test_without_drift_small_samples_alarm_hardly_ever() -> None:
     rng = np.random.default_rng(7)
     n, m, tries = 1_000, 100, 4_000
-    found = []
+    shifts = []
     for _ in range(tries):
         reference, now = rng.normal(size=n), rng.normal(size=m)
         edges = np.quantile(reference, np.arange(0.1, 0.95, 0.1))
         before = np.bincount(np.searchsorted(edges, reference), minlength=10)
         present = np.bincount(np.searchsorted(edges, now), minlength=10)
-        found.append(psi(before.tolist(), present.tolist()))
+        shifts.append(psi(before.tolist(), present.tolist()))
 
-    assert np.mean(found) == pytest.approx(0.094, abs=0.006)
-    assert np.mean(np.array(found) > 0.1) == pytest.approx(0.38, abs=0.04)
-    assert np.mean(np.array(found) > psi_threshold(n, m, 10)) <= 0.01
+    assert np.mean(shifts) == pytest.approx(0.094, abs=0.006)
+    assert np.mean(np.array(shifts) > 0.1) == pytest.approx(0.38, abs=0.04)
+    assert np.mean(np.array(shifts) > psi_threshold(n, m, 10)) <= 0.01
 
 
 def test_large_samples_keep_the_conventional_threshold() -> None:
@@ -170,15 +170,15 @@ def test_what_mailing_adds_is_compared_with_all_before_by_their_precision() -> N
     spring = {"a": Estimate(0.10, 1e-4), "b": Estimate(0.02, 1e-4), "gone": Estimate(0.5, 1e-4)}
     summer = {"a": Estimate(0.07, 2e-4), "b": Estimate(0.02, 1e-4)}
     autumn = {"a": Estimate(0.01, 1e-4), "b": Estimate(0.03, 1e-4), "new": Estimate(0.2, 1e-4), "c": Estimate(0.1, 0.0)}
-    found = {moved.segment: moved for moved in lifts_moved([spring, summer], autumn)}
+    changes = {moved.segment: moved for moved in lifts_moved([spring, summer], autumn)}
 
     precision = 1 / 1e-4 + 1 / 2e-4
-    assert set(found) == {"a", "b"}
-    assert found["a"].before.difference == pytest.approx((0.10 / 1e-4 + 0.07 / 2e-4) / precision)
-    assert found["a"].before.variance == pytest.approx(1 / precision)
-    z = (found["a"].before.difference - 0.01) / np.sqrt(1 / precision + 1e-4)
-    assert found["a"].p == pytest.approx(2 * norm.sf(z))
-    assert (found["a"].stands, found["b"].stands) == (True, False)
+    assert set(changes) == {"a", "b"}
+    assert changes["a"].before.difference == pytest.approx((0.10 / 1e-4 + 0.07 / 2e-4) / precision)
+    assert changes["a"].before.variance == pytest.approx(1 / precision)
+    z = (changes["a"].before.difference - 0.01) / np.sqrt(1 / precision + 1e-4)
+    assert changes["a"].p == pytest.approx(2 * norm.sf(z))
+    assert (changes["a"].stands, changes["b"].stands) == (True, False)
     assert lifts_moved([], autumn) == []
 
 

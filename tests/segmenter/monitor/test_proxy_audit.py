@@ -29,7 +29,7 @@ def flagged(strength: float, people: int = 3000) -> tuple[np.ndarray, list[str]]
     flag = generator.random(people) < 0.3
     columns = generator.normal(size=(people, 2))
     columns[:, 0] += strength * flag
-    return columns, ["yes" if one else "no" for one in flag]
+    return columns, ["yes" if value else "no" for value in flag]
 
 
 @pytest.mark.parametrize(
@@ -39,10 +39,10 @@ def test_a_planted_proxy_is_found_as_large_as_it_is(strength: float, area: float
     """Of two normals d apart the area is the normal distribution function at d / sqrt(2)."""
     columns, groups = flagged(strength)
 
-    (found,) = separations(columns, groups, np.random.default_rng(1))
+    (separation,) = separations(columns, groups, np.random.default_rng(1))
 
-    assert found.auc == pytest.approx(area, abs=0.03)
-    assert (found.verdict, found.people) == (verdict, groups.count("yes"))
+    assert separation.auc == pytest.approx(area, abs=0.03)
+    assert (separation.verdict, separation.people) == (verdict, groups.count("yes"))
 
 
 def test_the_thresholds_are_those_of_the_book() -> None:
@@ -57,9 +57,9 @@ def test_every_group_of_several_is_told_from_the_others_and_tiny_ones_are_not_ju
     groups = ["third" if place % 3 == 0 else group for place, group in enumerate(groups)]
     groups[:3] = ["tiny", "tiny", "tiny"]
 
-    found = separations(columns, groups, np.random.default_rng(1))
+    results = separations(columns, groups, np.random.default_rng(1))
 
-    assert [separation.group for separation in found] == ["no", "third", "yes"]
+    assert [separation.group for separation in results] == ["no", "third", "yes"]
 
 
 def test_offer_rates_count_shares_of_groups_and_ignore_tiny_ones() -> None:

@@ -62,15 +62,15 @@ def test_values_that_cannot_be_are_counted_apart_from_those_that_are_missing() -
     )
     traits = [SHARE, DAYS, RENEWAL, CITY]
 
-    found = trait_qualities(row_of(trait_figures(people, traits, NOW)), traits)
+    qualities = trait_qualities(row_of(trait_figures(people, traits, NOW)), traits)
 
-    assert found == [
+    assert qualities == [
         TraitQuality("share", 5, 1, 3),
         TraitQuality("days", 5, 1, 2),
         TraitQuality("renewal", 5, 3, 1),
         TraitQuality("city", 5, 4, 0),
     ]
-    assert [trait_quality.light for trait_quality in found] == ["red", "amber", "amber", "green"]
+    assert [trait_quality.light for trait_quality in qualities] == ["red", "amber", "amber", "green"]
     assert TraitQuality("any", 0, 0, 0).share_missing == 0.0
     assert TraitQuality("any", 5, 5, 0).light == "amber"
     assert worst(["green", "red", "amber"]) == "red"
@@ -94,9 +94,9 @@ def test_moments_before_1900_and_ahead_of_now_are_told_with_an_example() -> None
 def test_a_negative_amount_is_a_fault_only_where_the_order_stands() -> None:
     rows = orders({"amount": -5.0}, {"amount": -9.0, "state": "cancelled"}, {"amount": 3.0})
 
-    (found,) = amount_faults(row_of(amount_figures(rows)))
+    (fault,) = amount_faults(row_of(amount_figures(rows)))
 
-    assert (found.rows, found.example) == (1, "-5.00")
+    assert (fault.rows, fault.example) == (1, "-5.00")
     assert amount_faults(row_of(amount_figures(orders({"amount": 0.0})))) == []
 
 
@@ -140,39 +140,39 @@ def test_a_distribution_counts_what_pandas_counts() -> None:
     values[:50] = np.nan
     people = ibis.memtable(pa.table({"days": pa.array(values, from_pandas=True)}))
 
-    found = distributions(people, [DAYS], {})["days"]
+    distribution = distributions(people, [DAYS], {})["days"]
 
     known = pd.Series(values).dropna()
     edges = sorted(set(known.quantile(np.arange(0.1, 0.95, 0.1))))
-    assert found.edges == pytest.approx(edges)
+    assert distribution.edges == pytest.approx(edges)
     bins = pd.cut(known, [-np.inf, *edges, np.inf], right=False).value_counts(sort=False)
-    assert list(found.counts.values()) == [*(n for n in bins if n), 50]
-    assert found.known == pytest.approx(0.975)
+    assert list(distribution.counts.values()) == [*(n for n in bins if n), 50]
+    assert distribution.known == pytest.approx(0.975)
 
 
 def test_later_people_are_counted_in_the_bins_of_the_reference() -> None:
     people = ibis.memtable(pa.table({"days": [1.0, 5.0, 9.0, None]}))
 
-    found = distributions(people, [DAYS], {"days": (5.0,)})["days"]
+    distribution = distributions(people, [DAYS], {"days": (5.0,)})["days"]
 
-    assert found.counts == {"below 5": 1, "5 or more": 2, NOTHING: 1}
+    assert distribution.counts == {"below 5": 1, "5 or more": 2, NOTHING: 1}
 
 
 def test_nobody_has_a_distribution_too() -> None:
     people = ibis.memtable(pa.table({"days": pa.array([], pa.float64()), "city": pa.array([], pa.string())}))
 
-    found = distributions(people, [DAYS, CITY], {})
+    by_trait = distributions(people, [DAYS, CITY], {})
 
-    assert found == {"days": Distribution({}), "city": Distribution({})}
-    assert found["days"].known == 0.0
+    assert by_trait == {"days": Distribution({}), "city": Distribution({})}
+    assert by_trait["days"].known == 0.0
 
 
 def test_rare_words_count_as_others_and_later_words_too() -> None:
     people = ibis.memtable(pa.table({"city": ["Ulm"] * 3 + [f"town {n:02}" for n in range(60)]}))
 
-    found = distributions(people, [CITY], {})["city"]
+    distribution = distributions(people, [CITY], {})["city"]
 
-    assert found.counts["Ulm"] == 3
-    assert found.counts[OTHERS] == 11
-    assert found.matched({"Ulm": 5, "Rome": 2}) == {"Ulm": 5, OTHERS: 2}
+    assert distribution.counts["Ulm"] == 3
+    assert distribution.counts[OTHERS] == 11
+    assert distribution.matched({"Ulm": 5, "Rome": 2}) == {"Ulm": 5, OTHERS: 2}
     assert Distribution({"Ulm": 1}).matched({"Rome": 2}) == {"Rome": 2}

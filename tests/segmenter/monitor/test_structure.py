@@ -51,12 +51,12 @@ def answers(rng: Generator, shares: tuple[float, ...], *, merged: bool, people: 
 def today(make: Any, seed: int, shares: tuple[float, ...], *, merged: bool = False, people: int = PEOPLE) -> Structure:
     """Segments found among `PEOPLE` people, looked at among others of today."""
     rng = default_rng(seed)
-    found = make(rng, THREE, merged=False)
-    rows = Rows.of(coded(found).values)
+    items = make(rng, THREE, merged=False)
+    rows = Rows.of(coded(items).values)
     labels, _, _ = best_labels(rows, K, starts=20, rng=rng)
     held = stability(rows, labels, bootstrap_labels(rows, K, QUICK, rng), K)
     more = agreements(bootstrap_labels(rows, K + 1, QUICK, rng), rows.counts, K + 1)
-    form = by_centres(found, labels[rows.place], ("1", "2", "3"))
+    form = by_centres(items, labels[rows.place], ("1", "2", "3"))
     fresh = make(rng, shares, merged=merged, people=people)
     columns = dict(zip(fresh.names, fresh.values.T, strict=True))
     old = score_rows(form, feature_matrix(form.features, columns)).best
@@ -73,7 +73,7 @@ def test_segments_that_hold_are_not_told_of_and_others_are(make: Any) -> None:
     assert merged.dissolved
     assert any("two may have merged" in sentence for sentence in merged.sentences())
     assert another.one_more
-    assert any("4 segments are stable now" in told for told in another.sentences())
+    assert any("4 segments are stable now" in sentence for sentence in another.sentences())
 
 
 def test_few_people_of_today_are_no_alarm_by_themselves() -> None:

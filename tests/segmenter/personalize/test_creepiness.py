@@ -53,12 +53,12 @@ def reason(trait: str, value: Any = "Tea", limits: CreepinessLimits | None = Non
     }
     people = ibis.memtable([row], schema={**kinds, "person_id": "string"})
     shy = {trait: sensitive_values([value])} if isinstance(value, str) else {}
-    found: str | None = (
+    concern: str | None = (
         with_creepiness(people, [trait], KNOWN, limits or CreepinessLimits(), shy)
         .to_pyarrow()[f"creepy_{trait}"][0]
         .as_py()
     )
-    return found
+    return concern
 
 
 @pytest.mark.parametrize(
@@ -148,30 +148,37 @@ def test_whatever_is_asked_for_is_a_trait() -> None:
     names = [*KNOWN.traits, *NEXT]
 
     assert set(traits_needed(names, KNOWN)) <= set(KNOWN.traits)
-    assert all(KNOWN.traits[one].type == "number" for one in traits_needed(names, KNOWN))
+    assert all(KNOWN.traits[trait].type == "number" for trait in traits_needed(names, KNOWN))
     assert evidence("tier", KNOWN).since == ()
 
 
 def test_a_mail_with_too_much_of_its_reader_names_the_line_at_which_it_is_too_much() -> None:
     tokens = {"PS_CAT": 2, "PS_LAST": 5, "FNAME": 9}
 
-    (found,) = of_mail(tokens, CreepinessLimits(max_individual=2))
+    (concern,) = of_mail(tokens, CreepinessLimits(max_individual=2))
 
-    assert (found.reason, found.place) == ("tokens", "line 9")
-    assert "PS_CAT (line 2), PS_LAST (line 5), FNAME (line 9)" in found.message
+    assert (concern.reason, concern.place) == ("tokens", "line 9")
+    assert "PS_CAT (line 2), PS_LAST (line 5), FNAME (line 9)" in concern.message
     assert of_mail(tokens, CreepinessLimits(max_individual=3)) == []
 
 
 def test_an_audience_below_the_least_size_is_named_and_an_empty_one_is_none() -> None:
-    (found,) = audience_concerns({"rita": 3, "gus": 20, "nobody": 0}, CreepinessLimits(min_audience=20))
+    (concern,) = audience_concerns({"rita": 3, "gus": 20, "nobody": 0}, CreepinessLimits(min_audience=20))
 
-    assert (found.reason, found.place, found.people, found.persona) == ("audience", "persona 'rita'", 3, "rita")
+    assert (concern.reason, concern.place, concern.people, concern.persona) == ("audience", "persona 'rita'", 3, "rita")
     assert audience_concerns({"rita": 3}, CreepinessLimits(min_audience=3)) == []
 
 
 def field(**changes: Any) -> TemplateField:
-    told = {"name": "top", "label": "Top", "type": "text", "fallback": "", "targets": {"email": "PS_TOP"}, **changes}
-    return TemplateField(**told)
+    settings = {
+        "name": "top",
+        "label": "Top",
+        "type": "text",
+        "fallback": "",
+        "targets": {"email": "PS_TOP"},
+        **changes,
+    }
+    return TemplateField(**settings)
 
 
 LAST = field(trait="last_product", level="individual")
@@ -231,18 +238,18 @@ def test_what_is_held_back_gives_way_to_the_personas_copy_and_is_counted_all_the
     held: tuple[str, ...], expected: list[str]
 ) -> None:
     rows = [
-        {"person_id": one, "consent": consent, "last_product": value, "creepy_last_product": why}
-        for one, consent, value, why in PEOPLE
+        {"person_id": person_id, "consent": consent, "last_product": value, "creepy_last_product": why}
+        for person_id, consent, value, why in PEOPLE
     ]
     people = ibis.memtable(rows, schema=dict.fromkeys(rows[0], "string"))
-    assigned = ibis.memtable([{"person_id": one[0], "persona": "rita"} for one in PEOPLE])
+    assigned = ibis.memtable([{"person_id": entry[0], "persona": "rita"} for entry in PEOPLE])
     known = Known(people, ("subscribed",), ("subscribed", "unknown"), held)
 
     shown = values_wanted(assigned, [RITA], {"top": LAST}, [], None, known).to_pyarrow().to_pylist()
     creepy = creepy_values(assigned, {"top": LAST, "copy": field()}, None, known)
 
     by_person = {row["person_id"]: row["value"] for row in shown}
-    assert [by_person[one[0]] for one in PEOPLE] == expected
+    assert [by_person[entry[0]] for entry in PEOPLE] == expected
     assert creepy is not None
     assert sorted((row["person_id"], row["reason"]) for row in creepy.to_pyarrow().to_pylist()) == [
         ("fresh", "recent"),

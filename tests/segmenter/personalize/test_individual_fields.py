@@ -29,8 +29,8 @@ TOP = TemplateField("top", "Top", "text", "Something", TARGETS, trait="favourite
 
 
 def field(**changes: Any) -> TemplateField:
-    told = {"name": "top", "label": "Top", "type": "text", "fallback": "", "targets": TARGETS, **changes}
-    return TemplateField(**told)
+    settings = {"name": "top", "label": "Top", "type": "text", "fallback": "", "targets": TARGETS, **changes}
+    return TemplateField(**settings)
 
 
 def shown(
@@ -39,12 +39,12 @@ def shown(
     copied: dict[str, str] | None = None,
 ) -> dict[tuple[str, str], str]:
     """People as (id, persona, consent, favourite category) -> what (person, connection) shows."""
-    rows = [{"person_id": one, "persona": persona} for one, persona, _, _ in people]
+    rows = [{"person_id": person_id, "persona": persona} for person_id, persona, _, _ in people]
     assignments = ibis.memtable(rows, schema={"person_id": "string", "persona": "string"})
-    told = [{"person_id": p, "consent": c, "favourite_category": f} for p, _, c, f in people]
+    records = [{"person_id": p, "consent": c, "favourite_category": f} for p, _, c, f in people]
     kinds = dict.fromkeys(("person_id", "consent", "favourite_category"), "string")
-    known = Known(ibis.memtable(told, schema=kinds), ("subscribed",), ("subscribed", "unknown"))
-    copies = [{"person_id": one, "copy_of": whose} for one, whose in (copied or {}).items()]
+    known = Known(ibis.memtable(records, schema=kinds), ("subscribed",), ("subscribed", "unknown"))
+    copies = [{"person_id": person_id, "copy_of": whose} for person_id, whose in (copied or {}).items()]
     table = ibis.memtable(copies, schema=dict.fromkeys(("person_id", "copy_of"), "string")) if copies else None
     values = values_wanted(assignments, [RITA], {"top": template}, [], table, known).to_pyarrow().to_pylist()
     return {(value["person_id"], value["connection"]): value["value"] for value in values}
@@ -68,24 +68,24 @@ PEOPLE = [
     ],
 )
 def test_level_and_consent_decide_between_own_value_persona_copy_and_fallback(level: Any, expected: list[str]) -> None:
-    found = shown(field(fallback="Something", trait="favourite_category", level=level), PEOPLE)
+    texts = shown(field(fallback="Something", trait="favourite_category", level=level), PEOPLE)
 
-    assert [found[one[0], "email"] for one in PEOPLE] == expected
+    assert [texts[entry[0], "email"] for entry in PEOPLE] == expected
 
 
 def test_a_persona_may_say_it_differently_on_one_platform() -> None:
-    found = shown(TOP, [("nothing", "rita", "subscribed", None)])
+    texts = shown(TOP, [("nothing", "rita", "subscribed", None)])
 
-    assert found == {("nothing", "email"): "For regulars", ("nothing", "crm"): "For the CRM"}
+    assert texts == {("nothing", "email"): "For regulars", ("nothing", "crm"): "For the CRM"}
 
 
 def test_who_is_in_the_arm_without_personalization_gets_no_value_of_their_own_either() -> None:
     people = [("generic", "rita", "subscribed", "Tea"), ("other", "rita", "subscribed", "Tea")]
 
-    found = shown(TOP, people, {"generic": UNCLASSIFIED, "other": "rita"})
+    texts = shown(TOP, people, {"generic": UNCLASSIFIED, "other": "rita"})
 
-    assert found["generic", "email"] == "Something"
-    assert found["other", "email"] == "Tea"
+    assert texts["generic", "email"] == "Something"
+    assert texts["other", "email"] == "Tea"
 
 
 @pytest.mark.parametrize(

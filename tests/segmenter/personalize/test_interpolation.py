@@ -22,14 +22,14 @@ LONG = "Ä" * 100
 
 
 def field(**changes: Any) -> TemplateField:
-    told = {
+    settings = {
         "name": "top",
         "label": "Top",
         "type": "text",
         "fallback": "See what is new",
         "targets": {"email": "PS_TOP"},
     }
-    return TemplateField(**{**told, "level": "individual", "mentioned": TRAITS, **changes})
+    return TemplateField(**{**settings, "level": "individual", "mentioned": TRAITS, **changes})
 
 
 def rita(text: str) -> Persona:
@@ -38,16 +38,16 @@ def rita(text: str) -> Persona:
 
 def shown(text: str, *, template: TemplateField | None = None, **person: Any) -> str:
     """What one person of Rita is shown, who has these traits and this consent."""
-    told = {"consent": "subscribed", "persona": "rita", "creepy": None, **dict.fromkeys(TRAITS), **person}
-    row = {"person_id": "a", "persona": told.pop("persona"), "segment": "s"}
+    facts = {"consent": "subscribed", "persona": "rita", "creepy": None, **dict.fromkeys(TRAITS), **person}
+    row = {"person_id": "a", "persona": facts.pop("persona"), "segment": "s"}
     assignments = ibis.memtable([row], schema=dict.fromkeys(row, "string"))
-    creepy = told.pop("creepy")
-    told |= {"person_id": "a", **{f"creepy_{name}": creepy for name in TRAITS}}
-    kinds = {name: "float64" if name == "points" else "string" for name in told}
-    known = Known(ibis.memtable([told], schema=kinds), ("subscribed",), ("subscribed", "unknown"), ("recent",))
+    creepy = facts.pop("creepy")
+    facts |= {"person_id": "a", **{f"creepy_{name}": creepy for name in TRAITS}}
+    kinds = {name: "float64" if name == "points" else "string" for name in facts}
+    known = Known(ibis.memtable([facts], schema=kinds), ("subscribed",), ("subscribed", "unknown"), ("recent",))
     fields = {"top": template or field()}
-    [found] = values_wanted(assignments, [rita(text)], fields, [], None, known).to_pyarrow().to_pylist()
-    return str(found["value"])
+    [result] = values_wanted(assignments, [rita(text)], fields, [], None, known).to_pyarrow().to_pylist()
+    return str(result["value"])
 
 
 @pytest.mark.parametrize(
@@ -121,14 +121,14 @@ def test_a_field_may_be_individual_by_its_copy_alone_and_creepy_values_are_count
     check_fields({"top": field()}, KNOWN, NO_PURPOSE)
     people = [{"person_id": n, "persona": n, "segment": "s"} for n in ("rita", "ralf")]
     assignments = ibis.memtable(people)
-    told = [
+    profiles = [
         {"person_id": n, "consent": "subscribed", "city": "Bonn", "creepy_city": "recent"} for n in ("rita", "ralf")
     ]
-    known = Known(ibis.memtable(told), ("subscribed",), ("subscribed",))
+    known = Known(ibis.memtable(profiles), ("subscribed",), ("subscribed",))
     personas = [rita("Near {city}"), Persona("ralf", "Ralf", (), fields={"top": "Near you"})]
 
-    found = creepy_values(assignments, {"top": field(mentioned=("city",))}, None, known, personas)
+    values = creepy_values(assignments, {"top": field(mentioned=("city",))}, None, known, personas)
 
-    assert found is not None
-    rows = found.to_pyarrow().to_pylist()
+    assert values is not None
+    rows = values.to_pyarrow().to_pylist()
     assert [(row["person_id"], row["trait"], row["reason"]) for row in rows] == [("rita", "city", "recent")]

@@ -77,7 +77,7 @@ def test_persona_texts_are_linted_with_persona_and_part() -> None:
     }
     fields = {"headline": TemplateField("headline", "Headline", "text", "Vote for politics", {})}
 
-    remarks = [(remark.persona, remark.part, remark.found.family) for remark in lint(personas, fields)]
+    remarks = [(remark.persona, remark.part, remark.word.family) for remark in lint(personas, fields)]
 
     assert remarks == [
         ("family", "name", "children"),

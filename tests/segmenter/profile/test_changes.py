@@ -75,9 +75,9 @@ def profile(*distinctive: DistinctiveTrait, people: int = 400, rule: str = "orde
 
 
 def test_a_version_changes_nothing_against_itself() -> None:
-    one = profile(share("CH", 200), median(44, 42, 46))
+    version = profile(share("CH", 200), median(44, 42, 46))
 
-    assert profile_changes(one, one) == []
+    assert profile_changes(version, version) == []
     assert rewritten({"story": "She hikes."}, {"story": "She hikes."}) == []
 
 
@@ -85,23 +85,23 @@ def test_a_change_beyond_chance_is_real_and_a_small_one_is_noise() -> None:
     before = profile(share("CH", 200), share("DE", 100), median(44, 42, 46))
     now = profile(share("CH", 280), share("DE", 104), median(45, 43, 47))
 
-    told = {
+    changes = {
         persona_change.sentence.split(":")[1].split()[0]: persona_change
         for persona_change in profile_changes(before, now)
     }
 
-    assert told["CH"].verdict == "real"
-    assert "70%, was 50%" in told["CH"].sentence
-    assert told["DE"].verdict == "noise"
-    assert NOISE in told["DE"].sentence
-    assert told["median"].verdict == "noise"
+    assert changes["CH"].verdict == "real"
+    assert "70%, was 50%" in changes["CH"].sentence
+    assert changes["DE"].verdict == "noise"
+    assert NOISE in changes["DE"].sentence
+    assert changes["median"].verdict == "noise"
     assert [persona_change.verdict for persona_change in profile_changes(before, now)] == ["real", "noise", "noise"]
 
 
 def test_the_test_is_that_of_two_proportions() -> None:
-    (found,) = profile_changes(profile(share("CH", 200)), profile(share("CH", 226)))
+    (change,) = profile_changes(profile(share("CH", 200)), profile(share("CH", 226)))
 
-    assert found.p == pytest.approx(proportions_ztest([226, 200], [400, 400])[1])
+    assert change.p == pytest.approx(proportions_ztest([226, 200], [400, 400])[1])
 
 
 def test_medians_are_compared_by_their_intervals() -> None:
@@ -152,9 +152,9 @@ def test_a_persona_that_stands_for_more_and_trusts_less_says_so() -> None:
         trust=replace(before.trust, sources=(Source("model", 400, 0.5),)),
     )
 
-    told = [persona_change.sentence for persona_change in profile_changes(before, now)]
+    sentences = [persona_change.sentence for persona_change in profile_changes(before, now)]
 
-    assert told == ["The persona now also stands for buyers.", "Confidence is weak, was strong."]
+    assert sentences == ["The persona now also stands for buyers.", "Confidence is weak, was strong."]
     assert profile_changes(now, before)[0].sentence == "The persona no longer stands for buyers."
 
 

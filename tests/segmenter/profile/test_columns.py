@@ -19,9 +19,9 @@ def trait(kind: TraitType) -> Trait:
 
 
 def test_texts_are_coded_in_order_and_blanks_are_unknown() -> None:
-    told = pa.chunked_array([["b", " a", None], ["", "a ", "c"]])
+    texts = pa.chunked_array([["b", " a", None], ["", "a ", "c"]])
 
-    trait_column = column_of(trait("text"), told)
+    trait_column = column_of(trait("text"), texts)
 
     assert trait_column.categories == ("a", "b", "c")
     assert trait_column.values.tolist() == [1, 0, -1, -1, 0, 2]

@@ -35,14 +35,14 @@ FIRM = Trust(
     ],
 )
 def test_the_weakest_leg_decides_and_is_named(change: dict[str, Any], grade: str, says: str) -> None:
-    found = replace(FIRM, **change)
+    trust = replace(FIRM, **change)
 
-    assert found.grade == grade
-    assert any(says in sentence for sentence in found.sentences())
+    assert trust.grade == grade
+    assert any(says in sentence for sentence in trust.sentences())
 
 
 def test_the_unclassified_are_no_segment_that_could_be_firm() -> None:
-    told = Trust(40, 400, age_days=0.1).sentences()
+    sentences = Trust(40, 400, age_days=0.1).sentences()
 
-    assert len(told) == 2
-    assert "less than a day" in told[1]
+    assert len(sentences) == 2
+    assert "less than a day" in sentences[1]

@@ -36,7 +36,7 @@ def facts_of(
     columns: list[TraitColumn], labels: Any = LABELS, groups: int = GROUPS, **more: Any
 ) -> list[tuple[DistinctiveTrait, ...]]:
     fewest = more.pop("fewest", FEWEST)
-    measured = [one for column in columns if (one := measure(column, labels, groups, fewest=fewest))]
+    measured = [figures for column in columns if (figures := measure(column, labels, groups, fewest=fewest))]
     return distinctive_traits(measured, groups, more.pop("base", {}))
 
 
@@ -55,9 +55,9 @@ def planted(rng: Generator) -> list[TraitColumn]:
 
 
 def test_what_was_planted_is_said_with_its_figures() -> None:
-    found = facts_of(planted(default_rng(5)))
+    facts = facts_of(planted(default_rng(5)))
 
-    first = {(fact.trait, fact.value): fact for fact in found[0] if fact.said}
+    first = {(fact.trait, fact.value): fact for fact in facts[0] if fact.said}
     country = first["country", "CH"]
     assert country.here == pytest.approx(0.7, abs=0.1)
     assert country.index == pytest.approx(100 * country.here / country.everywhere)
@@ -68,10 +68,10 @@ def test_what_was_planted_is_said_with_its_figures() -> None:
     assert (age.kind, age.test, age.marker) == ("median", "Kruskal-Wallis", True)
     assert age.here_low <= age.here <= age.here_high
     assert age.effect > 0.5
-    spender = next(fact for fact in found[2] if fact.trait == "spent")
+    spender = next(fact for fact in facts[2] if fact.trait == "spent")
     assert (spender.value, spender.kind) == (ANY, "share")  # most people spent nothing, so their median says nothing
-    assert not any(fact.trait.startswith("noise") for own in found for fact in own if fact.said)
-    assert ("age", "") not in said(found[1]) or found[1][0].effect < 0
+    assert not any(fact.trait.startswith("noise") for own in facts for fact in own if fact.said)
+    assert ("age", "") not in said(facts[1]) or facts[1][0].effect < 0
 
 
 @pytest.mark.simulation
@@ -94,9 +94,9 @@ def test_at_most_one_in_twenty_of_what_is_said_is_chance() -> None:
         rng = default_rng(seed)
         shifts = [0.25, 0.3, 0.4, 0.6, 1.0] + [0.0] * 15
         columns = [numbers(f"n{n}", rng.normal(np.where(LABELS == 0, shift, 0))) for n, shift in enumerate(shifts)]
-        told = [int(trait[1:]) for own in facts_of(columns) for trait, _ in said(own)]
-        false += sum(n >= 5 for n in told)
-        true += sum(n < 5 for n in told)
+        indices = [int(trait[1:]) for own in facts_of(columns) for trait, _ in said(own)]
+        false += sum(n >= 5 for n in indices)
+        true += sum(n < 5 for n in indices)
 
     assert true > 400 * 4
     assert false / (false + true) <= 0.05
@@ -107,19 +107,19 @@ def test_a_difference_of_a_million_people_that_is_no_difference_is_not_said() ->
     labels = np.repeat([0, 1], 100_000)
     country = np.where(rng.random(200_000) < np.where(labels == 0, 0.50, 0.52), "CH", "DE").tolist()
 
-    found = facts_of([texts("country", country)], labels, 2)
+    facts = facts_of([texts("country", country)], labels, 2)
 
-    assert max(fact.p for own in found for fact in own) < 1e-6
-    assert [said(own) for own in found] == [[], []]
+    assert max(fact.p for own in facts for fact in own) < 1e-6
+    assert [said(own) for own in facts] == [[], []]
 
 
 def test_of_few_people_no_figure_is_kept() -> None:
     town = ["Nowhere" if n < 9 else "Bern" if n % 2 else "Basel" for n in range(PEOPLE)]
     labels = np.array([0 if n < 15 else 1 for n in range(PEOPLE)], dtype=np.int64)
 
-    found = facts_of([texts("town", town)], labels, 2, fewest=10)
+    facts = facts_of([texts("town", town)], labels, 2, fewest=10)
 
-    kept = [(j, fact.value, fact.people) for j, own in enumerate(found) for fact in own]
+    kept = [(j, fact.value, fact.people) for j, own in enumerate(facts) for fact in own]
     assert not any(value == "Nowhere" for _, value, _ in kept)
     assert all(people >= 10 for _, _, people in kept)
     assert any(value == "Nowhere" for own in facts_of([texts("town", town)], labels, 2, fewest=5) for value in
@@ -131,19 +131,19 @@ def test_what_a_segment_was_made_from_is_marked_in_each_of_its_windows() -> None
     spent = np.where(LABELS == 2, 9.0, 1.0) + rng.normal(size=PEOPLE)
     columns = [numbers("orders_90d", spent), numbers("orders_total", spent), numbers("age", spent)]
 
-    found = facts_of(columns, base={2: frozenset({"orders_365d"})})
+    facts = facts_of(columns, base={2: frozenset({"orders_365d"})})
 
-    assert {fact.trait: fact.base for fact in found[2]} == {"orders_90d": True, "orders_total": True, "age": False}
-    assert not any(fact.base for fact in found[0])
+    assert {fact.trait: fact.base for fact in facts[2]} == {"orders_90d": True, "orders_total": True, "age": False}
+    assert not any(fact.base for fact in facts[0])
 
 
 def test_of_yes_and_no_only_the_telling_one_is_said() -> None:
     rng = default_rng(3)
     expensive = np.where(rng.random(PEOPLE) < np.where(LABELS == 0, 0.05, 0.6), "yes", "no").tolist()
 
-    found = facts_of([texts("expensive", expensive)])
+    facts = facts_of([texts("expensive", expensive)])
 
-    assert [[fact.value for fact in own if fact.said] for own in found] == [["no"], ["yes"], ["yes"]]
+    assert [[fact.value for fact in own if fact.said] for own in facts] == [["no"], ["yes"], ["yes"]]
 
 
 def test_a_column_that_nobody_has_or_all_alike_is_not_compared() -> None:

@@ -36,11 +36,11 @@ def told(shared: Path) -> dict[int, dict[tuple[str, str], DistinctiveTrait]]:
     columns = [_text(name, [row[name] for row in rows]) for name in (*ITEMS, "Like", "Gender")]
     age = np.array([float(row["Age"]) for row in rows])
     columns.append(TraitColumn(Trait("Age", "age", "years", "number", "survey_answers", least=0), age))
-    measured = [one for column in columns if (one := measure(column, labels, 4, fewest=5))]
-    found = distinctive_traits(measured, 4, {})
+    measured = [figures for column in columns if (figures := measure(column, labels, 4, fewest=5))]
+    facts = distinctive_traits(measured, 4, {})
     sizes = np.bincount(labels)
     nearest = {size: int(np.argmin(np.abs(sizes - size))) for size in PUBLISHED}
-    return {size: {(fact.trait, fact.value): fact for fact in found[j]} for size, j in nearest.items()}
+    return {size: {(fact.trait, fact.value): fact for fact in facts[j]} for size, j in nearest.items()}
 
 
 def _text(name: str, values: list[str]) -> TraitColumn:

@@ -105,11 +105,11 @@ def test_each_family_says_its_facts_or_why_there_are_none() -> None:
 def test_a_day_of_the_typical_member_is_told_as_its_year() -> None:
     days = TraitColumn(Trait("joined", "day of joining", "", "date", "contacts"), np.linspace(19_800, 20_000, 40))
 
-    found = typical([days], {"joined": _scale()}, fewest=5)
+    member = typical([days], {"joined": _scale()}, fewest=5)
 
-    assert found is not None
-    assert [one.value for one in found.said] == ["2024"]
-    assert found.alike == (days.values >= 19_723).sum()  # 2024-01-01
+    assert member is not None
+    assert [fact.value for fact in member.said] == ["2024"]
+    assert member.alike == (days.values >= 19_723).sum()  # 2024-01-01
 
 
 def _scale() -> Scale:
@@ -119,10 +119,10 @@ def _scale() -> Scale:
 def test_a_number_below_zero_is_told_in_a_span_too() -> None:
     balance = TraitColumn(Trait("balance", "balance", "", "number", "contacts"), np.linspace(-45.0, -25.0, 40))
 
-    found = typical([balance], {"balance": _scale()}, fewest=5)
+    member = typical([balance], {"balance": _scale()}, fewest=5)
 
-    assert found is not None
-    assert [one.value for one in found.said] == ["-50 to -20"]
+    assert member is not None
+    assert [fact.value for fact in member.said] == ["-50 to -20"]
 
 
 def test_the_typical_member_of_two_versions_is_compared() -> None:
@@ -131,7 +131,7 @@ def test_the_typical_member_of_two_versions_is_compared() -> None:
         trust = Trust(200, 1000)
         return Profile("rita", "2026-11-01T00:00:00+00:00", (), trust, typical=Typical(said, 20, ("country",), 0.1))
 
-    (found,) = profile_changes(told("CH"), told("DE"))
+    (change,) = profile_changes(told("CH"), told("DE"))
 
-    assert found.sentence == "The typical member changed (country: DE, was CH)."
+    assert change.sentence == "The typical member changed (country: DE, was CH)."
     assert "20 people of the segment share all of them" in typical_sentences(told("CH"))[-1]

@@ -37,15 +37,15 @@ def test_it_is_the_person_nearest_to_the_middle() -> None:
     columns = [numbers("x", x), numbers("y", y)]
     scales = {"x": Scale(logged=False, shift=50, spread=10), "y": Scale(logged=False, shift=7, spread=2)}
 
-    found = typical(columns, scales, fewest=5)
+    member = typical(columns, scales, fewest=5)
 
     z = np.column_stack([(x - 50) / 10, (y - 7) / 2])
     distances = np.linalg.norm(z - z.mean(axis=0), axis=1)
-    assert found is not None
-    assert found.distance == pytest.approx(distances.min() / np.sqrt(2))
+    assert member is not None
+    assert member.distance == pytest.approx(distances.min() / np.sqrt(2))
     low, high = span_of(x[int(distances.argmin())])
-    assert found.said[0].value == f"{low:.0f} to {high:.0f}"
-    assert found.alike == ((x > low) & (x <= high)).sum() or len(found.said) == 2
+    assert member.said[0].value == f"{low:.0f} to {high:.0f}"
+    assert member.alike == ((x > low) & (x <= high)).sum() or len(member.said) == 2
 
 
 def test_what_nobody_combines_is_not_told() -> None:
@@ -53,11 +53,11 @@ def test_what_nobody_combines_is_not_told() -> None:
     first, second = [0.0] * 30 + [40.0] * 30, [40.0] * 30 + [0.0] * 30
     scale = Scale(logged=False, shift=20, spread=20)
 
-    found = typical([numbers("a", first), numbers("b", second)], {"a": scale, "b": scale}, fewest=10)
+    member = typical([numbers("a", first), numbers("b", second)], {"a": scale, "b": scale}, fewest=10)
 
-    assert found is not None
-    assert {one.value for one in found.said} == {"0", "21 to 50"}
-    assert found.alike == 30
+    assert member is not None
+    assert {fact.value for fact in member.said} == {"0", "21 to 50"}
+    assert member.alike == 30
 
 
 ROWS = st.lists(
@@ -73,19 +73,19 @@ def test_so_many_people_as_are_demanded_are_the_same_in_all_that_is_said(rows: l
     columns = [texts("place", list(places)), numbers("count", unknown[0]), numbers("rate", unknown[1], most=1)]
     columns = [column for column in columns if column.known().any()]
 
-    found = typical(columns, {"count": PLAIN, "rate": PLAIN}, fewest=fewest)
+    member = typical(columns, {"count": PLAIN, "rate": PLAIN}, fewest=fewest)
 
-    if found is not None:
+    if member is not None:
         same = np.ones(len(rows), dtype=bool)
-        for one in found.said:
-            if one.trait == "place":
-                same &= np.array([place == one.value for place in places])
+        for fact in member.said:
+            if fact.trait == "place":
+                same &= np.array([place == fact.value for place in places])
             else:
-                values = np.array(unknown[one.trait == "rate"])
-                js = [j for j, v in enumerate(values) if not np.isnan(v) and _words(one.trait, v) == one.value]
+                values = np.array(unknown[fact.trait == "rate"])
+                js = [j for j, v in enumerate(values) if not np.isnan(v) and _words(fact.trait, v) == fact.value]
                 same &= np.isin(np.arange(len(rows)), js)
-        assert same.sum() == found.alike
-        assert found.alike >= fewest
+        assert same.sum() == member.alike
+        assert member.alike >= fewest
 
 
 def _words(trait: str, value: float) -> str:
@@ -110,10 +110,10 @@ def test_someone_of_whom_little_is_known_is_not_typical_for_it() -> None:
     values = [np.nan, *np.linspace(0, 10, 40).tolist()]
     other = [5.0, *[9.0] * 40]
 
-    found = typical([numbers("a", values), numbers("b", other)], {"a": PLAIN, "b": PLAIN}, fewest=5)
+    member = typical([numbers("a", values), numbers("b", other)], {"a": PLAIN, "b": PLAIN}, fewest=5)
 
-    assert found is not None
-    assert {one.trait for one in found.said} == {"a", "b"}
+    assert member is not None
+    assert {fact.trait for fact in member.said} == {"a", "b"}
 
 
 def test_where_everybody_is_different_nobody_is_told_of() -> None:
@@ -123,7 +123,7 @@ def test_where_everybody_is_different_nobody_is_told_of() -> None:
 
 
 def test_units_follow_numbers_only() -> None:
-    found = typical([numbers("a", [1.0] * 20), numbers("b", [0.3] * 20, most=1)], {"a": PLAIN, "b": PLAIN}, fewest=5)
+    member = typical([numbers("a", [1.0] * 20), numbers("b", [0.3] * 20, most=1)], {"a": PLAIN, "b": PLAIN}, fewest=5)
 
-    assert found is not None
-    assert [said_of_member(one) for one in found.said] == ["a: 1 order", "b: 25% to 50%"]
+    assert member is not None
+    assert [said_of_member(fact) for fact in member.said] == ["a: 1 order", "b: 25% to 50%"]

@@ -29,9 +29,9 @@ def made(*rules: Segment) -> Waterfall:
 def answers(steps: Waterfall) -> dict[str, tuple[str | None, float | None, str | None, str]]:
     """Everybody's answer, by the engine; and it is what each person's alone is."""
     rows = with_rules(ibis.memtable(pa.Table.from_pylist(PEOPLE)), steps, "").to_pyarrow().to_pylist()
-    found = {r["person_id"]: (r["segment"], r["confidence"], r["runner_up"], r["reasons"]) for r in rows}
-    assert found == {person["person_id"]: rule_answer(person, steps) for person in PEOPLE}
-    return found
+    outcomes = {r["person_id"]: (r["segment"], r["confidence"], r["runner_up"], r["reasons"]) for r in rows}
+    assert outcomes == {person["person_id"]: rule_answer(person, steps) for person in PEOPLE}
+    return outcomes
 
 
 def test_a_rule_may_name_a_segment_that_comes_later_and_a_rule_that_is_open_is_not_met() -> None:
@@ -40,10 +40,12 @@ def test_a_rule_may_name_a_segment_that_comes_later_and_a_rule_that_is_open_is_n
         BUYERS, CHAMPIONS,
     )  # fmt: skip
 
-    told = answers(steps)
+    outcomes = answers(steps)
 
-    assert {person: answer[0] for person, answer in told.items()} == {"a": "vips", "b": "rest", "c": "rest"}
-    assert told["a"][3].startswith('in("champions") (orders_total is 9, orders_365d is 4, days_since_order is 5); clv')
+    assert {person: answer[0] for person, answer in outcomes.items()} == {"a": "vips", "b": "rest", "c": "rest"}
+    assert outcomes["a"][3].startswith(
+        'in("champions") (orders_total is 9, orders_365d is 4, days_since_order is 5); clv'
+    )
     assert set(steps.by_name()["vips"].rule.names) == {"orders_365d", "days_since_order", "orders_total", "clv"}
     tool = parse_rule('in("vips", "buyers") or country in (\'DE\')', catalogue(), where="t", segments=steps.rules())
     assert rule_text(tool.tree) == 'in("vips", "buyers") OR country IN (\'DE\')'

@@ -126,7 +126,7 @@ rules = st.recursive(
         st.tuples(inner, st.sampled_from(["and", "or"]), inner).map(
             lambda parts: f"({parts[0]}) {parts[1]} ({parts[2]})"
         ),
-        inner.map(lambda one: f"not ({one})"),
+        inner.map(lambda rule: f"not ({rule})"),
     ),
     max_leaves=5,
 )

@@ -97,11 +97,11 @@ def test_segments_are_found_anew_among_some_people_and_nothing_of_the_others_is_
     others = values.copy()
     others[200:] = 1e6
 
-    found = np.array(found_again(Items("metric", ("v", "w"), values), 3, default_rng(1))(inside))
+    labels = np.array(found_again(Items("metric", ("v", "w"), values), 3, default_rng(1))(inside))
     again = np.array(found_again(Items("metric", ("v", "w"), others), 3, default_rng(1))(inside))
 
-    assert len({(one, label) for one, label in zip(group.tolist(), found.tolist(), strict=True)}) == 3
-    assert (found[inside] == again[inside]).all()
+    assert len({(number, label) for number, label in zip(group.tolist(), labels.tolist(), strict=True)}) == 3
+    assert (labels[inside] == again[inside]).all()
     two = np.array(found_again(Items("metric", ("v", "w"), values), 2, default_rng(1))(inside))
     assert len(set(two.tolist())) == 2
 
@@ -119,10 +119,10 @@ def test_latent_classes_are_found_again_without_the_others_answers(kind: ItemKin
     others = values.copy()
     others[outside] = rng.choice([0.0, 1.0], size=(300, 6))
 
-    found = np.array(classes_again(Items(kind, names, values), 3, default_rng(1))(inside)).astype(int)
+    labels = np.array(classes_again(Items(kind, names, values), 3, default_rng(1))(inside)).astype(int)
     again = np.array(classes_again(Items(kind, names, others), 3, default_rng(1))(inside)).astype(int)
 
     table = np.zeros((3, 3))
-    np.add.at(table, (truth[outside], found[outside]), 1)
+    np.add.at(table, (truth[outside], labels[outside]), 1)
     assert table.max(axis=1).sum() > 0.85 * len(outside)
-    assert (found[inside] == again[inside]).all()
+    assert (labels[inside] == again[inside]).all()

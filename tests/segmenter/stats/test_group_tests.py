@@ -39,9 +39,9 @@ def test_ranks_give_kruskal_wallis_and_mann_whitney(survey: pd.DataFrame, labels
     assert ranked_values.people.tolist() == [len(group) for group in groups]
     for j, own in enumerate(groups):
         rest = np.concatenate([group for i, group in enumerate(groups) if i != j])
-        one = stats.mannwhitneyu(own, rest, method="asymptotic")
-        assert ranked_values.p[j] == pytest.approx(one.pvalue, rel=1e-9)
-        assert ranked_values.effect[j] == pytest.approx(2 * one.statistic / (len(own) * len(rest)) - 1)
+        rank_test = stats.mannwhitneyu(own, rest, method="asymptotic")
+        assert ranked_values.p[j] == pytest.approx(rank_test.pvalue, rel=1e-9)
+        assert ranked_values.effect[j] == pytest.approx(2 * rank_test.statistic / (len(own) * len(rest)) - 1)
 
 
 def test_counts_give_chi_squared_over_all_and_against_the_rest(survey: pd.DataFrame, labels: np.ndarray) -> None:

@@ -48,24 +48,24 @@ def spend(seed: int, people: int, mean: float) -> np.ndarray:
 
 
 def test_welch_is_what_scipy_computes() -> None:
-    one, two = spend(1, 300, 30.0), spend(2, 180, 20.0)
-    expected = stats.ttest_ind(one, two, equal_var=False).confidence_interval(0.9)
+    first, two = spend(1, 300, 30.0), spend(2, 180, 20.0)
+    expected = stats.ttest_ind(first, two, equal_var=False).confidence_interval(0.9)
 
-    interval = welch(amounts(one), amounts(two), level=0.9)
+    interval = welch(amounts(first), amounts(two), level=0.9)
 
     assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high))
 
 
 def test_amounts_of_two_groups_pool_to_those_of_all() -> None:
-    one, two = spend(1, 30, 30.0), spend(2, 50, 20.0)
-    together = amounts(np.concatenate([one, two]))
+    first, two = spend(1, 30, 30.0), spend(2, 50, 20.0)
+    together = amounts(np.concatenate([first, two]))
 
-    pooled = amounts(one) + amounts(two)
+    pooled = amounts(first) + amounts(two)
 
     assert (pooled.people, pooled.mean, pooled.variance) == pytest.approx(
         (together.people, together.mean, together.variance)
     )
-    assert pooled.variance == pytest.approx(np.concatenate([one, two]).var(ddof=1))
+    assert pooled.variance == pytest.approx(np.concatenate([first, two]).var(ddof=1))
 
 
 @pytest.mark.parametrize("group", [Amounts(0, 0.0, 0.0), Amounts(1, 5.0, 25.0), Amounts(9, 0.0, 0.0)])
@@ -112,11 +112,11 @@ def test_the_likelihood_ratio_is_the_mixture_that_quadrature_finds() -> None:
 
 def test_an_always_valid_p_never_rises_and_a_look_without_variance_says_nothing() -> None:
     looks = [InterimLook(0.0, 0.0), InterimLook(0.05, 0.0001), InterimLook(0.0, 0.0001)]
-    found = [always_valid(looks[:n], tau=0.02) for n in range(1, 4)]
+    chances = [always_valid(looks[:n], tau=0.02) for n in range(1, 4)]
 
-    assert found[0] == 1.0
-    assert found[1] < 0.05
-    assert found[2] == found[1]
+    assert chances[0] == 1.0
+    assert chances[1] < 0.05
+    assert chances[2] == chances[1]
 
 
 def test_a_huge_difference_overflows_nothing() -> None:
@@ -125,10 +125,10 @@ def test_a_huge_difference_overflows_nothing() -> None:
 
 def test_looking_at_any_time_costs_one_and_a_half_times_the_width_at_the_planned_end() -> None:
     # SCIENCE 6.4: 1.55 times the fixed interval at n*
-    one, two = Responses(10_000, 1_000), Responses(10_000, 1_000)
+    first, two = Responses(10_000, 1_000), Responses(10_000, 1_000)
     fixed = 2 * 1.959964 * sqrt(2 * 0.1 * 0.9 / 10_000)
 
-    interval = confidence_sequence(one, two, planned=10_000)
+    interval = confidence_sequence(first, two, planned=10_000)
 
     assert (interval.high - interval.low) / fixed == pytest.approx(1.55, abs=0.01)
     assert confidence_sequence(Responses(0, 0), two, planned=10_000).high == 1.0
@@ -138,17 +138,18 @@ def test_the_planned_end_matters_to_the_confidence_sequence() -> None:
     early = Responses(500, 50)
 
     widths = [
-        (found := confidence_sequence(early, early, planned=planned)).high - found.low for planned in (500, 50_000)
+        (interval := confidence_sequence(early, early, planned=planned)).high - interval.low
+        for planned in (500, 50_000)
     ]
 
     assert widths[0] < widths[1]
 
 
 def test_a_look_takes_the_variance_of_both_groups() -> None:
-    found = interim_look(Responses(100, 20), Responses(200, 20))
+    look = interim_look(Responses(100, 20), Responses(200, 20))
 
-    assert found.difference == pytest.approx(0.1)
-    assert found.variance == pytest.approx(0.2 * 0.8 / 100 + 0.1 * 0.9 / 200)
+    assert look.difference == pytest.approx(0.1)
+    assert look.variance == pytest.approx(0.2 * 0.8 / 100 + 0.1 * 0.9 / 200)
     assert interim_look(Responses(100, 20), Responses(0, 0)).variance == 0.0
 
 
@@ -175,8 +176,8 @@ def test_shrinking_moves_each_effect_towards_the_common_one_and_never_past_it(fo
     measured = [Estimate(d, v) for d, v in found]
     common = heterogeneity(measured)
 
-    for one, pulled in zip(measured, shrunken_estimates(measured, common), strict=True):
-        low, high = sorted((one.difference, common.pooled))
+    for estimate, pulled in zip(measured, shrunken_estimates(measured, common), strict=True):
+        low, high = sorted((estimate.difference, common.pooled))
         assert low - 1e-12 <= pulled <= high + 1e-12
 
 

@@ -98,12 +98,12 @@ def test_constant_and_unanswered_items_duplicates_and_empty_rows_are_named() -> 
     values[:, 1], values[:, 2], values[9] = 5.0, np.nan, np.nan
     odd = sheet(values, [*(f"r{place}" for place in range(8)), "r0", "r9"])
 
-    told = [finding.message for finding in check_survey(odd)]
+    messages = [finding.message for finding in check_survey(odd)]
 
-    assert "'q1' is excluded: all answers are 5." in told
-    assert "'q2' is excluded: no answers." in told
-    assert "'r0' answered several times (rows 2, 10); the last answer counts." in told
-    assert "1 respondents have no answers and are excluded." in told
+    assert "'q1' is excluded: all answers are 5." in messages
+    assert "'q2' is excluded: no answers." in messages
+    assert "'r0' answered several times (rows 2, 10); the last answer counts." in messages
+    assert "1 respondents have no answers and are excluded." in messages
     assert len(latest_answers(odd).respondents) == 9
     assert latest_answers(odd).values[list(latest_answers(odd).respondents).index("r0")].tolist()[0] == values[8, 0]
 
@@ -113,9 +113,9 @@ def test_yes_sayers_and_straight_liners_are_flagged_and_others_are_not() -> None
     values[0], values[1], values[2] = 5.0, 3.0, 1.0
     values[3] = [1, 5, 1, 5, 1, 5, 1, 5, 3]
 
-    found = response_styles(sheet(values))
+    styles = response_styles(sheet(values))
 
-    assert {row: found.get(row) for row in range(4)} == {0: "yes-sayer", 1: "straight-liner", 2: "no-sayer", 3: None}
+    assert {row: styles.get(row) for row in range(4)} == {0: "yes-sayer", 1: "straight-liner", 2: "no-sayer", 3: None}
     assert response_styles(sheet(values[:, :7])) == {}
 
 

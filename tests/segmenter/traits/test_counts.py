@@ -71,18 +71,18 @@ def test_what_is_wrong_with_a_count_is_told_with_its_place(text: str, told: str)
 
 
 def test_a_count_is_one_trait_however_it_is_written_and_reads_as_written() -> None:
-    known, [one, other] = counted(
+    known, [first, other] = counted(
         "count(clicks, days = 14, campaign = \"spring*\") >= 2 and country = 'CH'",
         "COUNT(clicks, campaign='spring*', days=14) >= 2",
     )
 
-    assert set(known.counted) == set(one.names) & set(known.counted) == set(other.names)
-    assert rule_text(describe(one)[0]) == "count(clicks, days = 14, campaign = 'spring*') >= 2"
+    assert set(known.counted) == set(first.names) & set(known.counted) == set(other.names)
+    assert rule_text(describe(first)[0]) == "count(clicks, days = 14, campaign = 'spring*') >= 2"
     assert known.digest() != catalogue().digest()
 
 
 def expected(count: CountedTrait, rows: dict[str, Rows], who: str) -> int:
-    found: set[Any] = set()
+    keys: set[Any] = set()
     lines = {line["order_id"]: line for line in rows["order_lines"]}
     for row in rows[count.table]:
         mine = row["contact_key"] in {f"crm:{who}", f"mailto:{who}@people.test"}
@@ -91,24 +91,24 @@ def expected(count: CountedTrait, rows: dict[str, Rows], who: str) -> int:
             continue
         if count.kind is not None and row["kind"] != count.kind:
             continue
-        if all(fits(one.name, one.value, row, lines) for one in count.filters):
+        if all(fits(condition.name, condition.value, row, lines) for condition in count.filters):
             once = {"orders": "order_id", "deliveries": "campaign_id"}.get(count.table, "event_id")
             alone = row.get("kind") in {None, "visit", "form", "unsubscribe"}
-            found.add((row.get("kind"), row[once] if alone else row["campaign_id"]))
-    return len(found)
+            keys.add((row.get("kind"), row[once] if alone else row["campaign_id"]))
+    return len(keys)
 
 
 def fits(name: str, value: Any, row: dict[str, Any], lines: dict[str, Any]) -> bool:
     if name == "value":
         return row.get("value") is not None and bool(row["value"] >= value)
-    told = {
+    text = {
         "campaign": row.get("campaign_id"),
         "address": row.get("url"),
         "kind": row.get("kind"),
         "product": lines.get(row.get("order_id", ""), {}).get("product_id") or row.get("product"),
         "category": lines.get(row.get("order_id", ""), {}).get("category"),
     }[name]
-    return told is not None and fnmatch.fnmatchcase(told.lower(), value.lower())
+    return text is not None and fnmatch.fnmatchcase(text.lower(), value.lower())
 
 
 @examples(12, deadline=None)
@@ -119,9 +119,9 @@ def test_counts_are_those_of_a_loop_over_the_rows(found: list[tuple[str, float, 
         event |= {"url": f"https://shop.test/{['tea', 'cup'][number % 2]}", "product": f"t-{number % 3}", "value": 1.5}
         event["value"] += number % 2
     known, rules = counted(*RULES)
-    told = traits(inputs(contacts=[contact("a"), contact("b")], **rows), known, NOW).to_pyarrow().to_pylist()
+    counts = traits(inputs(contacts=[contact("a"), contact("b")], **rows), known, NOW).to_pyarrow().to_pylist()
 
-    people = {row["person_id"]: row for row in told}
+    people = {row["person_id"]: row for row in counts}
     for rule in rules:
         [count] = rule.counted
         for who in "ab":
@@ -138,12 +138,12 @@ def test_the_name_of_a_campaign_counts_and_reasons_are_equal_in_sql_and_in_pytho
     segments = waterfall([Segment("readers", "Readers", text)], known)
     people = traits(given_tables, known, NOW)
 
-    told = with_rules(people, segments, "x_").to_pyarrow().to_pylist()
-    rows_of = {row["person_id"]: row for row in told}
+    outcomes = with_rules(people, segments, "x_").to_pyarrow().to_pylist()
+    rows_of = {row["person_id"]: row for row in outcomes}
     assert [rows_of[who]["x_segment"] for who in "ab"] == ["readers", None]
     reason = "count(clicks, days = 14, campaign = 'spring (*.5_%)*26') >= 1 (count is 1)"
     assert rows_of["a"]["x_reasons"].startswith(reason)
-    for row in told:
+    for row in outcomes:
         assert rule_answer(row, segments)[3] == row["x_reasons"]
         assert holds(rule, row) == (row["x_segment"] is not None)
     assert as_ibis(rule.tree, people).type().is_boolean()

@@ -27,10 +27,10 @@ def suggested(bought: Bought, *, people: int = 1, rest_days: int = 90, of: Any =
         orders.append(
             {**dict.fromkeys(ORDERS.columns.names), **head, "contact_key": person, "at": at, "state": "placed"}
         )
-        told = {"line_id": "1", "product_id": f"id of {item}", "title": f"{item}!", "category": item}
-        lines.append({**dict.fromkeys(ORDER_LINES.columns.names), **head, **told})
-    links = [{"contact_key": person, "person_id": person} for person in sorted({one[0] for one in bought})]
-    found = next_best(
+        product = {"line_id": "1", "product_id": f"id of {item}", "title": f"{item}!", "category": item}
+        lines.append({**dict.fromkeys(ORDER_LINES.columns.names), **head, **product})
+    links = [{"contact_key": person, "person_id": person} for person in sorted({purchase[0] for purchase in bought})]
+    offers = next_best(
         ibis.memtable(orders, schema=ibis.Schema.from_pyarrow(ORDERS.columns)),
         ibis.memtable(lines, schema=ibis.Schema.from_pyarrow(ORDER_LINES.columns)),
         ibis.memtable(links, schema={"contact_key": "string", "person_id": "string"}),
@@ -38,7 +38,7 @@ def suggested(bought: Bought, *, people: int = 1, rest_days: int = 90, of: Any =
         of=of,
         support=Support(people, rest_days),
     )
-    return {row["person_id"]: row["item"] for row in found.to_pyarrow().to_pylist()}
+    return {row["person_id"]: row["item"] for row in offers.to_pyarrow().to_pylist()}
 
 
 TEA: Bought = [("a", "tea", OLD), ("a", "cups", OLD), ("b", "tea", OLD), ("b", "cups", OLD), ("c", "tea", OLD)]
@@ -83,7 +83,7 @@ def test_suggestions_are_those_of_the_formula(bought: Bought) -> None:
         owners.setdefault(item, set()).add(person)
     recent = {(person, item) for person, item, ago in bought if ago < 90}
     expected = {}
-    for person in {one[0] for one in bought}:
+    for person in {purchase[0] for purchase in bought}:
         own = [item for item in owners if person in owners[item]]
         scores = {
             other: sum(

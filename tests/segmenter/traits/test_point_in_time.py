@@ -35,8 +35,8 @@ def asked(prepared: PreparedTraits, rows: dict[str, Rows], as_of: datetime) -> R
     tables = {name: pa.Table.from_pylist(rows, schema=ROWS[name]) for name, rows in rows.items()}
     tables["links"] = pa.Table.from_pylist(links, schema=ROWS["links"])
     tables["base"] = pa.Table.from_pylist([BASE_RATES])
-    found = prepared.traits(tables, as_of).to_pylist()
-    return sorted(found, key=lambda row: str(row["person_id"]))
+    records = prepared.traits(tables, as_of).to_pylist()
+    return sorted(records, key=lambda row: str(row["person_id"]))
 
 
 @examples(15, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -48,7 +48,7 @@ def test_nothing_after_the_moment_counts_for_any_trait(
     people = [contact("a", properties='{"tier": "3", "vip": "yes"}'), contact("b")]
     late = contact("late", created_at=as_of + DAY)
     everything = {"contacts": [*people, late], **history(found)}
-    known_then = {"contacts": people, **history([one for one in found if one[1] >= days_ago])}
+    known_then = {"contacts": people, **history([event for event in found if event[1] >= days_ago])}
 
     now, then = asked(prepared, everything, as_of), asked(prepared, known_then, as_of)
 
@@ -57,8 +57,8 @@ def test_nothing_after_the_moment_counts_for_any_trait(
 
 
 def test_a_prepared_question_answers_as_the_whole_computation_does(prepared: PreparedTraits) -> None:
-    found = [("a", 3.0, "order", 2), ("a", 3.0, "order", 2), ("a", 9.0, "delivery", 1), ("a", 8.0, "open", 3)]
-    rows = {"contacts": [contact("a"), contact("b")], **history([*found, ("b", 1.0, "answer", 2)])}
+    events = [("a", 3.0, "order", 2), ("a", 3.0, "order", 2), ("a", 9.0, "delivery", 1), ("a", 8.0, "open", 3)]
+    rows = {"contacts": [contact("a"), contact("b")], **history([*events, ("b", 1.0, "answer", 2)])}
     tables = replace(inputs(**rows), base=ibis.memtable(pa.Table.from_pylist([BASE_RATES])))
     whole = traits(tables, catalogue(OWN), NOW).to_pyarrow().to_pylist()
 

@@ -13,13 +13,15 @@ from segmenter.traits.trait_families import TRAIT_FAMILIES, WORDS, Family, likel
 
 
 def test_the_built_in_traits_have_the_family_that_one_would_look_for_them_in() -> None:
-    found = {family: {name for name, trait in BUILT_IN.items() if trait.family == family} for family in TRAIT_FAMILIES}
+    families = {
+        family: {name for name, trait in BUILT_IN.items() if trait.family == family} for family in TRAIT_FAMILIES
+    }
 
-    assert found["geographic"] == {"country", "region", "city", "time_zone"}
-    assert found["cultural"] == {"language", "currency"}
-    assert found["demographic"] == {"company", "industry", "job_title", "employees"}
-    assert {"orders_365d", "open_rate_90d", "favourite_category", "consent"} <= found["behavioural"]
-    assert found["psychographic"] == set()
+    assert families["geographic"] == {"country", "region", "city", "time_zone"}
+    assert families["cultural"] == {"language", "currency"}
+    assert families["demographic"] == {"company", "industry", "job_title", "employees"}
+    assert {"orders_365d", "open_rate_90d", "favourite_category", "consent"} <= families["behavioural"]
+    assert families["psychographic"] == set()
 
 
 @pytest.mark.parametrize(

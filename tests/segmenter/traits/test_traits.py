@@ -37,43 +37,43 @@ def test_orders_are_counted_summed_and_dated() -> None:
         order("a", 3, 20.5, 30),
         order("a", 4, 5, 99, state="cancelled"),
     ]
-    found = measured(inputs(contacts=[contact("a"), contact("b")], orders=orders))
+    by_person = measured(inputs(contacts=[contact("a"), contact("b")], orders=orders))
 
-    assert {name: found["a"][name] for name in ("orders_total", "orders_365d", "orders_90d", "orders_30d")} == {
+    assert {name: by_person["a"][name] for name in ("orders_total", "orders_365d", "orders_90d", "orders_30d")} == {
         "orders_total": 3,
         "orders_365d": 2,
         "orders_90d": 1,
         "orders_30d": 1,
     }
-    assert (found["a"]["revenue_total"], found["a"]["average_order"]) == (45.0, 15.0)
-    assert found["a"]["days_since_order"] == pytest.approx(20.5)
-    assert found["a"]["days_since_first_order"] == pytest.approx(400)
-    assert (found["b"]["orders_total"], found["b"]["days_since_order"]) == (0, None)
+    assert (by_person["a"]["revenue_total"], by_person["a"]["average_order"]) == (45.0, 15.0)
+    assert by_person["a"]["days_since_order"] == pytest.approx(20.5)
+    assert by_person["a"]["days_since_first_order"] == pytest.approx(400)
+    assert (by_person["b"]["orders_total"], by_person["b"]["days_since_order"]) == (0, None)
 
 
 def test_only_the_main_currency_is_summed() -> None:
     orders = [order("a", 1, 9, 10), order("a", 2, 8, 20), order("a", 3, 7, 1000, currency="SEK")]
 
-    found = measured(inputs(contacts=[contact("a")], orders=orders))["a"]
+    values = measured(inputs(contacts=[contact("a")], orders=orders))["a"]
 
-    assert (found["revenue_total"], found["currencies"], found["orders_total"]) == (30.0, 2, 3)
+    assert (values["revenue_total"], values["currencies"], values["orders_total"]) == (30.0, 2, 3)
 
 
 def test_mails_are_counted_once_however_often_they_are_opened() -> None:
     deliveries = [mail("a", "c1", 5), mail("a", "c2", 40), mail("a", "c3", 200)]
     engagements = [mail("a", "c1", 4, "open"), mail("a", "c1", 3, "open"), mail("a", "c2", 39, "click")]
 
-    found = measured(inputs(contacts=[contact("a"), contact("b")], deliveries=deliveries, engagements=engagements))
+    by_person = measured(inputs(contacts=[contact("a"), contact("b")], deliveries=deliveries, engagements=engagements))
 
-    assert {name: found["a"][name] for name in ("deliveries_7d", "deliveries_90d", "opens_7d", "clicks_90d")} == {
+    assert {name: by_person["a"][name] for name in ("deliveries_7d", "deliveries_90d", "opens_7d", "clicks_90d")} == {
         "deliveries_7d": 1,
         "deliveries_90d": 2,
         "opens_7d": 1,
         "clicks_90d": 1,
     }
-    assert (found["a"]["open_rate_90d"], found["a"]["click_rate_90d"]) == (0.5, 0.5)
-    assert found["b"]["open_rate_90d"] is None
-    assert found["a"]["days_since_click"] == pytest.approx(39)
+    assert (by_person["a"]["open_rate_90d"], by_person["a"]["click_rate_90d"]) == (0.5, 0.5)
+    assert by_person["b"]["open_rate_90d"] is None
+    assert by_person["a"]["days_since_click"] == pytest.approx(39)
 
 
 def test_what_platforms_say_becomes_traits() -> None:
@@ -83,11 +83,11 @@ def test_what_platforms_say_becomes_traits() -> None:
         MappedTrait("renewal", "crm", "renewal", "date"),
         MappedTrait("vip", "crm", "vip", "boolean"),
     )
-    found = measured(inputs(contacts=[contact("a", properties=json.dumps(properties))]), own=mapped)["a"]
+    values = measured(inputs(contacts=[contact("a", properties=json.dumps(properties))]), own=mapped)["a"]
 
-    assert (found["lifecycle_stage"], found["country"], found["tier"]) == ("lead", "GB", 3.0)
-    assert (str(found["renewal"]), bool(found["vip"])) == ("2027-01-05", True)
-    assert found["tenure_days"] == pytest.approx(400)
+    assert (values["lifecycle_stage"], values["country"], values["tier"]) == ("lead", "GB", 3.0)
+    assert (str(values["renewal"]), bool(values["vip"])) == ("2027-01-05", True)
+    assert values["tenure_days"] == pytest.approx(400)
 
 
 def test_where_contacts_disagree_the_trusted_connection_decides_then_the_newest_and_no_stage_goes_back() -> None:
@@ -98,7 +98,7 @@ def test_where_contacts_disagree_the_trusted_connection_decides_then_the_newest_
     contacts = [says("1", 9, "DE", "customer"), says("2", 3, "AT", "lead"), says("3", 1, "", "guest")]
     contacts.append(says("4", 0, "US", "Sales Qualified Lead", connection="shop"))
     made = inputs(contacts=contacts)
-    keys = [f"{one['connection']}:{one['platform_id']}" for one in contacts]
+    keys = [f"{record['connection']}:{record['platform_id']}" for record in contacts]
     made = replace(made, links=ibis.memtable({"contact_key": keys, "person_id": ["a"] * len(keys)}))
     own = [MappedTrait("tier", "crm", "tier")]
 
@@ -125,10 +125,10 @@ def test_the_latest_answer_until_the_moment_is_the_trait() -> None:
         {**answer("a", "q1", "5", -1), "connection": "crm"},
         answer("b", "q1", "a lot", 5),
     ]
-    found = measured(inputs(contacts=[contact("a"), contact("b")], survey_answers=[*answers, *later]), own=own)
+    by_person = measured(inputs(contacts=[contact("a"), contact("b")], survey_answers=[*answers, *later]), own=own)
 
-    assert [found["a"][trait.name] for trait in own] == [2.0, True, "because", None]
-    assert [found["b"][trait.name] for trait in own] == [None, None, None, None]
+    assert [by_person["a"][trait.name] for trait in own] == [2.0, True, "because", None]
+    assert [by_person["b"][trait.name] for trait in own] == [None, None, None, None]
 
 
 def test_the_company_the_place_and_the_language_come_from_whichever_platform_tells_them() -> None:
@@ -141,8 +141,8 @@ def test_the_company_the_place_and_the_language_come_from_whichever_platform_tel
     }
     members = {"country_code": "SE", "language": "sv", "time_zone": "Europe/Stockholm", "CITY": "Lund"}
     made = inputs(contacts=[contact("a", properties=json.dumps(crm)), contact("a2", properties=json.dumps(members))])
-    found = traits(replace(made, links=made.links.mutate(person_id=ibis.literal("a"))), catalogue(), NOW)
-    [person] = found.to_pyarrow().to_pylist()
+    table = traits(replace(made, links=made.links.mutate(person_id=ibis.literal("a"))), catalogue(), NOW)
+    [person] = table.to_pyarrow().to_pylist()
 
     assert [person[name] for name in ("company", "industry", "job_title", "employees", "region")] == [
         "Acme",
@@ -163,10 +163,10 @@ def test_what_was_bought_most_and_last_is_told_whatever_the_order_of_the_rows() 
         {**line, "order_id": "o3", "category": "boots", "product_id": "b2"},
         {**line, "order_id": "o4", "category": "ropes", "quantity": 9.0, "title": "Rope"},
     ]
-    [found] = measured(inputs(contacts=[contact("a")], orders=orders, order_lines=lines[::-1])).values()
+    [values] = measured(inputs(contacts=[contact("a")], orders=orders, order_lines=lines[::-1])).values()
 
-    assert (found["favourite_category"], found["last_category"], found["last_product"]) == ("tents", "boots", "b2")
-    assert (found["categories"], found["days_between_orders"]) == (2, 10)
+    assert (values["favourite_category"], values["last_category"], values["last_product"]) == ("tents", "boots", "b2")
+    assert (values["categories"], values["days_between_orders"]) == (2, 10)
 
 
 def test_visits_and_forms_count_each_replies_and_complaints_once_a_mail() -> None:
@@ -175,20 +175,20 @@ def test_visits_and_forms_count_each_replies_and_complaints_once_a_mail() -> Non
 
     events = [done("visit", None, 3, 1), done("visit", None, 40, 2), done("form", None, 2, 3), done("reply", "c", 5, 4)]
     more = [done("reply", "c", 4, 5), done("complaint", "c", 500, 6), done("complaint", "d", 9, 7)]
-    [found] = measured(inputs(contacts=[contact("a")], engagements=[*events, *more])).values()
+    [values] = measured(inputs(contacts=[contact("a")], engagements=[*events, *more])).values()
 
     names = ("visits_30d", "visits_90d", "forms_365d", "replies_365d", "complaints_365d", "complaints_total")
-    assert [found[name] for name in names] == [1, 2, 1, 1, 1, 2]
-    assert found["days_since_visit"] == pytest.approx(3)
+    assert [values[name] for name in names] == [1, 2, 1, 1, 1, 2]
+    assert values["days_since_visit"] == pytest.approx(3)
 
 
 def test_a_trend_compares_the_last_days_with_those_before() -> None:
     orders = [order("a", number, 10 + number) for number in range(3)] + [order("a", 9, 100), order("b", 10, 120)]
-    found = measured(inputs(contacts=[contact("a"), contact("b"), contact("c")], orders=orders))
+    by_person = measured(inputs(contacts=[contact("a"), contact("b"), contact("c")], orders=orders))
 
-    assert found["a"]["orders_trend_90d"] == pytest.approx(math.log(3.5 / 1.5))
-    assert found["b"]["orders_trend_90d"] == pytest.approx(math.log(0.5 / 1.5))
-    assert found["c"]["orders_trend_90d"] == 0
+    assert by_person["a"]["orders_trend_90d"] == pytest.approx(math.log(3.5 / 1.5))
+    assert by_person["b"]["orders_trend_90d"] == pytest.approx(math.log(0.5 / 1.5))
+    assert by_person["c"]["orders_trend_90d"] == 0
 
 
 def test_a_rate_is_drawn_towards_everybodys_the_more_the_fewer_mails_there_were() -> None:
@@ -209,13 +209,13 @@ def test_a_rate_is_drawn_towards_everybodys_the_more_the_fewer_mails_there_were(
     mails = {"deliveries": [r for r in rows if "kind" not in r], "engagements": [r for r in rows if "kind" in r]}
     opened = [mail("many", f"c{i}", 3, "open") for i in range(15)]
     mails["engagements"] += opened
-    told = inputs(contacts=[contact("few"), contact("many"), contact("none")], **mails)
+    tables = inputs(contacts=[contact("few"), contact("many"), contact("none")], **mails)
     prior = ibis.memtable(pa.Table.from_pylist([BASE_RATES]))
-    found = measured(replace(told, base=prior))
+    by_person = measured(replace(tables, base=prior))
 
-    assert found["few"]["open_rate_90d_shrunk"] == pytest.approx((1 + 0.2 * 10) / (1 + 10))
-    assert found["many"]["open_rate_90d_shrunk"] == pytest.approx((15 + 0.2 * 10) / (30 + 10))
-    assert (found["none"]["open_rate_90d_shrunk"], found["none"]["open_rate_90d"]) == (pytest.approx(0.2), None)
+    assert by_person["few"]["open_rate_90d_shrunk"] == pytest.approx((1 + 0.2 * 10) / (1 + 10))
+    assert by_person["many"]["open_rate_90d_shrunk"] == pytest.approx((15 + 0.2 * 10) / (30 + 10))
+    assert (by_person["none"]["open_rate_90d_shrunk"], by_person["none"]["open_rate_90d"]) == (pytest.approx(0.2), None)
 
 
 @pytest.mark.parametrize("trait", catalogue().traits.values(), ids=lambda trait: trait.name)
@@ -227,30 +227,30 @@ def test_every_trait_says_what_it_means_in_which_unit_and_from_where(trait: Trai
 
 
 def test_the_strictest_consent_of_a_person_counts() -> None:
-    one, two = contact("a", consent="subscribed"), contact("a2", consent="unsubscribed")
-    made = inputs(contacts=[one, two])
+    first, two = contact("a", consent="subscribed"), contact("a2", consent="unsubscribed")
+    made = inputs(contacts=[first, two])
     links = made.links.mutate(person_id=ibis.literal("a"))
 
-    found = traits(replace(made, links=links), catalogue(), NOW)
+    table = traits(replace(made, links=links), catalogue(), NOW)
 
-    assert [row["consent"] for row in found.to_pyarrow().to_pylist()] == ["unsubscribed"]
+    assert [row["consent"] for row in table.to_pyarrow().to_pylist()] == ["unsubscribed"]
 
 
 def test_published_figures_of_online_retail_are_reproduced(shared: Path) -> None:
     """SCIENCE 10.4: 4,338 customers, 18,532 invoices; means and medians of recency, frequency and revenue."""
-    found, _ = read_purchases(shared / "data" / "online_retail" / "online_retail.parquet")
-    customers = sorted({one.customer for one in found})
+    purchases, _ = read_purchases(shared / "data" / "online_retail" / "online_retail.parquet")
+    customers = sorted({purchase.customer for purchase in purchases})
     first = datetime(2010, 12, 1, tzinfo=UTC)
     contacts = [contact(key, created_at=first) for key in customers]
     orders = [
-        {**order(one.customer, number, 0, one.amount), "at": one.at, "currency": "GBP"}
-        for number, one in enumerate(found)
+        {**order(purchase.customer, number, 0, purchase.amount), "at": purchase.at, "currency": "GBP"}
+        for number, purchase in enumerate(purchases)
     ]
     table = traits(inputs(contacts=contacts, orders=orders), catalogue(), datetime(2011, 12, 10, tzinfo=UTC))
     rfm = table.select("days_since_order", "orders_total", "revenue_total").to_pandas()
     whole_days = rfm["days_since_order"].astype(int)
 
-    assert (len(customers), len(found)) == (4338, 18532)
+    assert (len(customers), len(purchases)) == (4338, 18532)
     assert (round(whole_days.mean(), 2), whole_days.median()) == (
         pytest.approx(92.06, abs=0.6),
         pytest.approx(50, abs=1),
@@ -270,7 +270,7 @@ def test_a_real_history_is_measured_as_pandas_measures_it(shared: Path) -> None:
         for number, row in enumerate(log.itertuples())
     ]
     people = [contact(str(key), created_at=datetime(1997, 1, 1, tzinfo=UTC)) for key in log["masterid"].unique()]
-    found = pd.DataFrame.from_dict(
+    frame = pd.DataFrame.from_dict(
         measured(inputs(contacts=people, orders=orders), as_of.to_pydatetime()), orient="index"
     )
     past = log[log["at"] <= as_of]
@@ -286,7 +286,7 @@ def test_a_real_history_is_measured_as_pandas_measures_it(shared: Path) -> None:
     )
     expected.index = expected.index.astype(str)
     expected["orders_90d"] = expected["orders_90d"].fillna(0)
-    ours = found.loc[expected.index, list(expected.columns)].astype(float)
+    ours = frame.loc[expected.index, list(expected.columns)].astype(float)
 
     pd.testing.assert_frame_equal(ours, expected.astype(float), check_names=False)
     assert pa.types.is_timestamp(TIME)

@@ -65,30 +65,30 @@ def by_pandas(rows: dict[str, Rows]) -> pd.DataFrame:
     placed = _past(rows["orders"]).query("state == 'placed'")
     delivered, engaged = _past(rows["deliveries"]), _past(rows["engagements"])
     by = placed.groupby("person")
-    found = {"orders_total": by.size(), **_counts(placed, "orders", ORDERS["orders"])}
-    found |= _counts(delivered, "deliveries", MAILED["opens"])
-    found |= {f"revenue_{days}d": _within(placed, days).groupby("person").amount.sum() for days in ORDERS["orders"]}
-    found["revenue_total"] = by.amount.sum()
+    columns = {"orders_total": by.size(), **_counts(placed, "orders", ORDERS["orders"])}
+    columns |= _counts(delivered, "deliveries", MAILED["opens"])
+    columns |= {f"revenue_{days}d": _within(placed, days).groupby("person").amount.sum() for days in ORDERS["orders"]}
+    columns["revenue_total"] = by.amount.sum()
     for name, windows in ANSWERED.items():
         mails = engaged[engaged.kind == KIND[name]].groupby(["person", "campaign_id"])["at"].max().reset_index()
-        found |= _counts(mails, name, windows)
+        columns |= _counts(mails, name, windows)
     for name, windows in EACH.items():
-        found |= _counts(engaged[engaged.kind == name[:-1]], name, windows)
-    told = pd.DataFrame(found).reindex(PEOPLE).fillna(0.0)
-    told["average_order"] = by.amount.mean()
-    told["days_since_order"], told["days_since_first_order"] = _days(by["at"].max()), _days(by["at"].min())
-    span = told.days_since_first_order - told.days_since_order
-    told["days_between_orders"] = span / (told.orders_total - 1).where(told.orders_total > 1)
-    told["days_since_delivery"] = _days(delivered.groupby("person")["at"].max())
+        columns |= _counts(engaged[engaged.kind == name[:-1]], name, windows)
+    frame = pd.DataFrame(columns).reindex(PEOPLE).fillna(0.0)
+    frame["average_order"] = by.amount.mean()
+    frame["days_since_order"], frame["days_since_first_order"] = _days(by["at"].max()), _days(by["at"].min())
+    span = frame.days_since_first_order - frame.days_since_order
+    frame["days_between_orders"] = span / (frame.orders_total - 1).where(frame.orders_total > 1)
+    frame["days_since_delivery"] = _days(delivered.groupby("person")["at"].max())
     for kind in ("open", "click", "visit"):
-        told[f"days_since_{kind}"] = _days(engaged[engaged.kind == kind].groupby("person")["at"].max())
+        frame[f"days_since_{kind}"] = _days(engaged[engaged.kind == kind].groupby("person")["at"].max())
     for kind in ("open", "click"):
-        mails = told.deliveries_90d.where(told.deliveries_90d > 0)
-        told[f"{kind}_rate_90d"] = np.minimum(told[f"{kind}s_90d"], told.deliveries_90d) / mails
+        mails = frame.deliveries_90d.where(frame.deliveries_90d > 0)
+        frame[f"{kind}_rate_90d"] = np.minimum(frame[f"{kind}s_90d"], frame.deliveries_90d) / mails
     for kind in ("orders", "opens", "clicks"):
-        recent, both = told[f"{kind}_90d"], told[f"{kind}_180d"]
-        told[f"{kind}_trend_90d"] = np.log((recent + 0.5) / (both - recent + 0.5))
-    return told
+        recent, both = frame[f"{kind}_90d"], frame[f"{kind}_180d"]
+        frame[f"{kind}_trend_90d"] = np.log((recent + 0.5) / (both - recent + 0.5))
+    return frame
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -49,8 +49,8 @@ def eventful(seed: int) -> dict[str, Rows]:
     rows: dict[str, Rows] = {name: [] for name in (*TABLES, "values")}
     for number, key in enumerate(PEOPLE):
         for connection in ("crm", "email")[: 1 + number % 2]:
-            told = {spelt: some("", f"{name} {rng.integers(3)}") for name, spelt in TEXTS.items()}
-            told |= {"hs_timezone": ZONES[number % len(ZONES)], "numemployees": some("", "50", "1,200-2,000")}
+            fields = {spelt: some("", f"{name} {rng.integers(3)}") for name, spelt in TEXTS.items()}
+            fields |= {"hs_timezone": ZONES[number % len(ZONES)], "numemployees": some("", "50", "1,200-2,000")}
             rows["contacts"].append(
                 contact(key)
                 | {
@@ -58,7 +58,7 @@ def eventful(seed: int) -> dict[str, Rows]:
                     "consent": some(*STRICTEST),
                     "state": "archived" if connection == "email" and number % 4 == 3 else "active",
                     "created_at": some(None, NOW - timedelta(days=float(rng.uniform(1, 900)))),
-                    "properties": json.dumps(told),
+                    "properties": json.dumps(fields),
                 }
             )
     for number in range(500):
@@ -70,9 +70,9 @@ def eventful(seed: int) -> dict[str, Rows]:
             }
             rows["orders"].append(order(key, number, ago, round(float(rng.gamma(2, 20)), 2), **more))
             for line in range(int(rng.integers(1, 4))):
-                told = {"product_id": f"s{rng.integers(4)}", "title": some(None, f"t{rng.integers(4)}")}
-                told |= {"category": some(None, "", "a", "b", "c"), "quantity": float(rng.integers(0, 4))}
-                row = {"connection": "crm", "order_id": f"o{number}", "line_id": str(line), "price": 1.0, **told}
+                fields = {"product_id": f"s{rng.integers(4)}", "title": some(None, f"t{rng.integers(4)}")}
+                fields |= {"category": some(None, "", "a", "b", "c"), "quantity": float(rng.integers(0, 4))}
+                row = {"connection": "crm", "order_id": f"o{number}", "line_id": str(line), "price": 1.0, **fields}
                 rows["order_lines"].append(row)
         elif number % 4 == 1:
             rows["deliveries"].append(mail(key, f"c{number}", ago))
@@ -92,7 +92,7 @@ def eventful(seed: int) -> dict[str, Rows]:
 
 
 def tables(rows: dict[str, Rows]) -> Inputs:
-    pairs = [(f"{one['connection']}:{one['platform_id']}", one["platform_id"]) for one in rows["contacts"]]
+    pairs = [(f"{row['connection']}:{row['platform_id']}", row["platform_id"]) for row in rows["contacts"]]
     pairs += [(f"mailto:{key}@people.test", key) for key in PEOPLE]
     made = {
         name: ibis.memtable(pa.Table.from_pylist(rows[name], schema=TABLES[name].columns))
@@ -111,12 +111,12 @@ def tables(rows: dict[str, Rows]) -> Inputs:
 def offsets() -> pd.DataFrame:
     """Every hour of the last two years with what each zone was ahead of UTC then."""
     hours = pd.date_range(NOW - timedelta(days=400), NOW + timedelta(days=1), freq="h")
-    told = []
+    frames = []
     for zone in ZONES[1:]:
         ahead = hours.tz_convert(ZoneInfo(zone)).map(lambda at: int(at.utcoffset().total_seconds()))
         since = hours.as_unit("s").astype("int64")
-        told.append(pd.DataFrame({"spelt": zone, "since": since, "until": since + 3600, "ahead": ahead}))
-    return pd.concat(told, ignore_index=True)
+        frames.append(pd.DataFrame({"spelt": zone, "since": since, "until": since + 3600, "ahead": ahead}))
+    return pd.concat(frames, ignore_index=True)
 
 
 def past(rows: Rows) -> pd.DataFrame:
@@ -131,31 +131,31 @@ def days(moments: pd.Series) -> pd.Series:
 
 def money(placed: pd.DataFrame) -> dict[str, pd.Series]:
     """Of the currency of most orders; of equally many, the last in the alphabet."""
-    told = placed.assign(currency=placed.currency.fillna(""))
-    counted = told.groupby(["person", "currency"]).size().reset_index(name="n")
+    orders = placed.assign(currency=placed.currency.fillna(""))
+    counted = orders.groupby(["person", "currency"]).size().reset_index(name="n")
     main = counted.sort_values(["n", "currency"]).groupby("person").currency.last()
-    own = told[told.currency == told.person.map(main)]
-    found = {"currency": main.replace("", None), "currencies": told.groupby("person").currency.nunique()}
-    found["revenue_total"], found["average_order"] = (
+    own = orders[orders.currency == orders.person.map(main)]
+    columns = {"currency": main.replace("", None), "currencies": orders.groupby("person").currency.nunique()}
+    columns["revenue_total"], columns["average_order"] = (
         own.groupby("person").amount.sum(),
         own.groupby("person").amount.mean(),
     )
     for window in (30, 90, 180, 365):
         recent = own[own["at"] > NOW - timedelta(days=window)]
-        found[f"revenue_{window}d"] = recent.groupby("person").amount.sum()
-    return found
+        columns[f"revenue_{window}d"] = recent.groupby("person").amount.sum()
+    return columns
 
 
 def bought(placed: pd.DataFrame, lines: Rows) -> dict[str, pd.Series]:
-    told = pd.DataFrame(lines).merge(placed[["connection", "order_id", "person", "at"]], on=["connection", "order_id"])
-    told["product"] = told.title.fillna(told.product_id)
-    named = told[told.category.fillna("") != ""]
+    sales = pd.DataFrame(lines).merge(placed[["connection", "order_id", "person", "at"]], on=["connection", "order_id"])
+    sales["product"] = sales.title.fillna(sales.product_id)
+    named = sales[sales.category.fillna("") != ""]
     pieces = named.groupby(["person", "category"]).quantity.sum().reset_index()
     most = pieces[pieces.quantity > 0].sort_values(["quantity", "category"]).groupby("person").category.last()
     return {
         "favourite_category": most,
         "last_category": named.sort_values(["at", "category"]).groupby("person").category.last(),
-        "last_product": told.sort_values(["at", "product"]).groupby("person")["product"].last(),
+        "last_product": sales.sort_values(["at", "product"]).groupby("person")["product"].last(),
         "categories": named.groupby("person").category.nunique(),
     }
 
@@ -173,9 +173,9 @@ def shrunk(delivered: pd.Series, answered: pd.Series) -> pd.Series:
 
 def hours(engaged: pd.DataFrame) -> pd.Series:
     """The hour where the person is of most first opens and clicks; of equally many, the earliest."""
-    told = engaged[engaged.kind.isin(["open", "click"])].copy()
-    told["which"] = told.campaign_id.fillna(told.event_id)
-    first = told.groupby(["person", "kind", "which"])["at"].min().reset_index()
+    events = engaged[engaged.kind.isin(["open", "click"])].copy()
+    events["which"] = events.campaign_id.fillna(events.event_id)
+    first = events.groupby(["person", "kind", "which"])["at"].min().reset_index()
     zones = first.person.map(lambda key: ZONES[int(key[1:]) % len(ZONES)] or "UTC")
     first["hour"] = [at.astimezone(ZoneInfo(zone)).hour for at, zone in zip(first["at"], zones, strict=True)]
     counted = first.groupby(["person", "hour"]).size().reset_index(name="n")
@@ -189,8 +189,8 @@ def people(contacts: Rows) -> dict[str, pd.Series]:
         pd.to_datetime(frame.created_at, utc=True).isna() | (pd.to_datetime(frame.created_at, utc=True) <= NOW)
     ]
     active = known[known.state == "active"]
-    told = active.properties.map(json.loads)
-    found = {
+    properties = active.properties.map(json.loads)
+    columns = {
         "tenure_days": days(known.groupby("person").created_at.min()),
         "platforms": active.groupby("person").connection.nunique(),
     }
@@ -198,18 +198,18 @@ def people(contacts: Rows) -> dict[str, pd.Series]:
     counted = known[(known.state == "active") | known.consent.isin(told_no)]
     counted = counted[counted.person.isin(active.person)]
     rank = counted.consent.map(STRICTEST.index)
-    found["consent"] = rank.groupby(counted.person).min().map(lambda place: STRICTEST[place])
+    columns["consent"] = rank.groupby(counted.person).min().map(lambda place: STRICTEST[place])
     for name, spelt in TEXTS.items():
-        found[name] = told.map(lambda one, spelt=spelt: one[spelt] or None).groupby(active.person).max()
-    written = told.map(lambda one: one["numemployees"] or None).groupby(active.person).max()
-    found["employees"] = written.map({"50": 50.0, "1,200-2,000": 1200.0})
-    return found
+        columns[name] = properties.map(lambda fields, spelt=spelt: fields[spelt] or None).groupby(active.person).max()
+    written = properties.map(lambda fields: fields["numemployees"] or None).groupby(active.person).max()
+    columns["employees"] = written.map({"50": 50.0, "1,200-2,000": 1200.0})
+    return columns
 
 
 def expected(rows: dict[str, Rows]) -> pd.DataFrame:
     placed = past(rows["orders"]).query("state == 'placed'")
     engaged, delivered = past(rows["engagements"]), past(rows["deliveries"])
-    told = pd.DataFrame(index=PEOPLE)
+    frame = pd.DataFrame(index=PEOPLE)
     parts = {**money(placed), **bought(placed, rows["order_lines"]), **people(rows["contacts"])}
     parts["days_since_answer"] = days(past(rows["survey_answers"]).groupby("person")["at"].max())
     parts["favourite_hour"] = hours(engaged)
@@ -219,7 +219,7 @@ def expected(rows: dict[str, Rows]) -> pd.DataFrame:
     quarter = NOW - timedelta(days=90)
     arrived = delivered[delivered["at"] > quarter].groupby("person").size().reindex(PEOPLE, fill_value=0)
     for kind in ("open", "click"):
-        mine = engaged[engaged.kind == kind].assign(which=lambda one: one.campaign_id.fillna(one.event_id))
+        mine = engaged[engaged.kind == kind].assign(which=lambda events: events.campaign_id.fillna(events.event_id))
         last = mine.groupby(["person", "which"])["at"].max().reset_index()
         answered = last[last["at"] > quarter].groupby("person").size().reindex(PEOPLE, fill_value=0)
         parts[f"{kind}_rate_90d_shrunk"] = shrunk(arrived, answered)
@@ -233,10 +233,10 @@ def expected(rows: dict[str, Rows]) -> pd.DataFrame:
     )
     parts |= {"clv": newest.clv.astype(float), "expected_orders_365d": newest.expected_orders_365d}
     for name, column in parts.items():
-        told[name] = column.reindex(PEOPLE)
+        frame[name] = column.reindex(PEOPLE)
         if name.startswith("revenue_") or name in {"currencies", "categories", "complaints_total"}:
-            told[name] = told[name].fillna(0.0)
-    return told
+            frame[name] = frame[name].fillna(0.0)
+    return frame
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -251,7 +251,9 @@ def test_money_lines_values_shrinkage_hours_and_contacts_are_those_of_pandas(see
             ours, theirs = measured[name].to_numpy("float64"), wanted[name].to_numpy("float64")
             np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-6, err_msg=name)
         else:
-            ours, theirs = ([one if isinstance(one, str) else None for one in f[name]] for f in (measured, wanted))
+            ours, theirs = (
+                [value if isinstance(value, str) else None for value in f[name]] for f in (measured, wanted)
+            )
             assert ours == theirs, name
         assert measured[name].notna().any(), name
 

@@ -109,11 +109,11 @@ happened = st.lists(
 )
 
 
-def history(found: list[tuple[str, float, str, int]]) -> dict[str, Rows]:
+def history(events: list[tuple[str, float, str, int]]) -> dict[str, Rows]:
     """Rows of every event table; the number picks campaign, category, currency and answer."""
     rows: dict[str, Rows] = {name: [] for name in ("orders", "order_lines", "deliveries", "engagements")}
     rows["survey_answers"] = []
-    for number, (who, days, kind, pick) in enumerate(found):
+    for number, (who, days, kind, pick) in enumerate(events):
         if kind in {"order", "cancelled"}:
             state = {"state": "placed" if kind == "order" else "cancelled", "currency": ["USD", "EUR"][pick % 2]}
             rows["orders"].append(order(who, number, days, pick * 1.1, **state))

@@ -125,15 +125,15 @@ def test_every_respondent_is_held_out_exactly_once() -> None:
 
 def test_the_segmentation_is_learned_without_those_who_are_held_out() -> None:
     values, labels = planted(200, 4, 3)
-    told: list[int] = []
+    sizes: list[int] = []
 
     def listening(rows: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-        told.append(len(rows))
+        sizes.append(len(rows))
         return labels
 
     hit_rates(values, listening, np.random.default_rng(1), most=2, outer=4)
 
-    assert told == [200, 150, 150, 150, 150]
+    assert sizes == [200, 150, 150, 150, 150]
 
 
 def test_the_interval_of_a_hit_rate_is_wilsons() -> None:
@@ -141,9 +141,9 @@ def test_the_interval_of_a_hit_rate_is_wilsons() -> None:
     scores = np.column_stack([np.ones(80), np.zeros(80)])
     scores[:20] = [0.0, 1.0]
 
-    found = HeldOut(scores, truth, np.arange(80)).interval()
+    interval = HeldOut(scores, truth, np.arange(80)).interval()
 
-    assert found == pytest.approx(proportion_confint(60, 80, method="wilson"), abs=1e-9)
+    assert interval == pytest.approx(proportion_confint(60, 80, method="wilson"), abs=1e-9)
 
 
 def test_a_temperature_mends_scores_that_are_too_sure() -> None:

@@ -75,13 +75,13 @@ def test_a_complete_respondent_gets_what_the_waterfall_would_say(made: BuiltTool
 
     scored = score_answers(made.file, values, Thresholds())
 
-    for row, one in zip(values, scored, strict=True):
+    for row, respondent in zip(values, scored, strict=True):
         person = {question.trait: value for question, value in zip(made.file.questions, row, strict=True)}
         score = score_one(made.file.linear(), person)
-        assert (one.best, one.runner_up) == (score.segment, score.runner_up)
-        assert one.confidence == pytest.approx(score.confidence)
-        assert one.answered == 4
-        assert one.reasons
+        assert (respondent.best, respondent.runner_up) == (score.segment, score.runner_up)
+        assert respondent.confidence == pytest.approx(score.confidence)
+        assert respondent.answered == 4
+        assert respondent.reasons
 
 
 def test_who_answered_too_little_is_told_what_is_missing(made: BuiltTool) -> None:
@@ -185,9 +185,9 @@ def test_names_of_traits_and_segments_are_such_as_the_workspace_takes(tool: str,
 
 
 def test_a_tool_whose_questions_are_not_its_models_is_refused(made: BuiltTool) -> None:
-    told = json.loads(write_tool(made.file))
-    told.pop("digest")
-    told["questions"] = told["questions"][:2]
+    document = json.loads(write_tool(made.file))
+    document.pop("digest")
+    document["questions"] = document["questions"][:2]
 
     with pytest.raises(DefinitionError, match="its questions do not match its model"):
-        ToolFile.model_validate(told).linear()
+        ToolFile.model_validate(document).linear()

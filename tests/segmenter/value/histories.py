@@ -21,9 +21,9 @@ END_OF_CALIBRATION = datetime(1997, 9, 30, tzinfo=UTC)
 ONLINE_RETAIL_SPLIT = datetime(2011, 6, 30, 23, 59, tzinfo=UTC)
 
 
-def close(found: Sequence[float], wanted: Sequence[float], by: Sequence[float]) -> bool:
+def close(values: Sequence[float], wanted: Sequence[float], by: Sequence[float]) -> bool:
     """Tell whether each figure is within its own distance of the one that is wanted."""
-    return all(abs(one - other) <= distance for one, other, distance in zip(found, wanted, by, strict=True))
+    return all(abs(first - other) <= distance for first, other, distance in zip(values, wanted, by, strict=True))
 
 
 def orders_of(log: pd.DataFrame, *, currency: str = "USD") -> tuple[ibis.Table, ibis.Table]:
@@ -73,7 +73,7 @@ def online_retail(data: Path) -> pd.DataFrame:
     kept = lines[
         lines["CustomerID"].notna() & ~text.str.startswith("C") & (lines["Quantity"] > 0) & (lines["UnitPrice"] > 0)
     ]
-    told = pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "who": kept["CustomerID"].astype(int).astype(str),
             "invoice": kept["InvoiceNo"].astype(str),
@@ -81,7 +81,7 @@ def online_retail(data: Path) -> pd.DataFrame:
             "amount": kept["Quantity"] * kept["UnitPrice"],
         }
     )
-    return told.groupby("invoice").agg(who=("who", "first"), at=("at", "min"), amount=("amount", "sum")).reset_index()
+    return frame.groupby("invoice").agg(who=("who", "first"), at=("at", "min"), amount=("amount", "sum")).reset_index()
 
 
 def simulated(

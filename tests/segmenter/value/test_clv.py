@@ -49,12 +49,12 @@ def test_the_published_parameters_of_cdnow_are_found(fitted: Frequency) -> None:
 
 def test_published_expectations_are_reproduced() -> None:
     """From published parameters; that these are found again is the test before."""
-    found = {weeks: PUBLISHED.expected_of_new(weeks) for weeks in CDNOW_ORDERS_OF_NEW}
-    one = PUBLISHED.expected(np.array([2.0]), np.array([30.43]), np.array([38.86]), 39)
+    expectations = {weeks: PUBLISHED.expected_of_new(weeks) for weeks in CDNOW_ORDERS_OF_NEW}
+    expectation = PUBLISHED.expected(np.array([2.0]), np.array([30.43]), np.array([38.86]), 39)
     spend = SpendModel("gamma-gamma", *CDNOW_GAMMA_GAMMA, 35.0, 0.0, 946, 0.114)
 
-    assert found == pytest.approx(CDNOW_ORDERS_OF_NEW, abs=0.0005)
-    assert one[0] == pytest.approx(1.226, abs=0.0005)
+    assert expectations == pytest.approx(CDNOW_ORDERS_OF_NEW, abs=0.0005)
+    assert expectation[0] == pytest.approx(1.226, abs=0.0005)
     assert spend.expected(np.zeros(1), np.full(1, np.nan))[0] == pytest.approx(CDNOW_MEAN_AMOUNT, abs=0.01)
 
 
@@ -114,11 +114,11 @@ def pareto_nbd_log_likelihood(parameters: tuple[float, ...], x: Array, last: Arr
         z = (beta - alpha) / (beta + at)
         return np.asarray(np.log(hyp2f1(r + s + x, r + x, r + s + x + 1, z)) - (r + s + x) * np.log(beta + at))
 
-    one = -(r + x) * np.log(alpha + observed) - s * np.log(beta + observed)
+    first = -(r + x) * np.log(alpha + observed) - s * np.log(beta + observed)
     left, right = part(last), part(observed)
     two = np.log(s) - np.log(r + s + x) + left + np.log1p(-np.exp(np.minimum(right - left, -1e-12)))
-    told = gammaln(r + x) - gammaln(r) + r * np.log(alpha) + s * np.log(beta)
-    return float(np.sum(told + np.logaddexp(one, two)))
+    common = gammaln(r + x) - gammaln(r) + r * np.log(alpha) + s * np.log(beta)
+    return float(np.sum(common + np.logaddexp(first, two)))
 
 
 def test_the_reference_model_sees_the_same_people(summary: Array, fitted: Frequency) -> None:
@@ -174,22 +174,22 @@ def test_the_naive_rankings_are_as_good_on_online_retail_and_it_is_said(retail: 
     frequency, spend = fit_frequency(x, last, observed), fit_spend(x, mean)
     amount = spend.expected(x, mean)
     naive = {"past spend": spent, "past orders": x, "recency": last - observed}
-    found = compare_rankings(
+    captures = compare_rankings(
         frequency.expected(x, last, observed, 23.14) * amount, naive, after[:, 1], np.random.default_rng(1)
     )
 
     assert close((spend.p, spend.q), (2.852, 3.198), (0.01, 0.01))
     assert spend.gamma == pytest.approx(321.2, abs=1.5)
     assert (spend.buyers, round(spend.correlation, 3)) == (1556, 0.086)
-    assert {name: round(capture.share, 3) for name, capture in found.items()} == {
+    assert {name: round(capture.share, 3) for name, capture in captures.items()} == {
         "model": pytest.approx(0.553, abs=0.003),
         "past spend": pytest.approx(0.560, abs=0.003),
         "past orders": pytest.approx(0.491, abs=0.01),  # ties between people with as many orders
         "recency": pytest.approx(0.275, abs=0.015),
     }
-    against = found["past spend"]
+    against = captures["past spend"]
     assert against.interval.low < 0 < against.interval.high or against.behind < 0
-    assert found["recency"].interval.low > 0
+    assert captures["recency"].interval.low > 0
 
 
 def test_every_parameter_matters() -> None:
@@ -202,12 +202,12 @@ def test_every_parameter_matters() -> None:
         Frequency("bg/nbd", 0.5, 5.0, 0.7, 6.0, 0.0),
         Frequency("nbd", 0.5, 5.0, 0.7, 2.0, 0.0),
     ]
-    expected = [one.expected(x, last, observed, 26)[0] for one in (base, *others)]
-    new = [one.expected_of_new(26) for one in (base, *others)]
+    expected = [model.expected(x, last, observed, 26)[0] for model in (base, *others)]
+    new = [model.expected_of_new(26) for model in (base, *others)]
     moved = [(x + 1, last, observed, 26.0), (x, last + 5, observed, 26.0), (x, last, observed + 9, 26.0)]
 
     assert len(set(np.round(expected, 9))) == len(set(np.round(new, 9))) == 6
-    assert all(abs(base.expected(*one)[0] - expected[0]) > 1e-6 for one in moved)
+    assert all(abs(base.expected(*arguments)[0] - expected[0]) > 1e-6 for arguments in moved)
     spends = [SpendModel("gamma-gamma", p, q, g, 9.0, 0.0, 9, 0.0) for p, q, g in ((6, 4, 15), (5, 4, 15), (6, 5, 15))]
     spends += [SpendModel("gamma-gamma", 6, 4, 20, 9.0, 0.0, 9, 0.0), SpendModel("mean", 6, 4, 15, 9.0, 0.0, 9, 0.0)]
     assert len({round(float(spend.expected(x, np.array([30.0]))[0]), 9) for spend in spends}) == 5
@@ -231,9 +231,9 @@ def test_an_expectation_is_its_integral_over_everybody_it_could_be(
     odds = a / (b + x - 1) * np.exp((r + x) * np.log((alpha + seen) / (alpha + last))) if x else 0.0
     for until in (0.0, 4.0, 52.0):
         given_alive = ((1 - ((alpha + seen) / (alpha + seen + p * until)) ** (r + x)) / p) @ weights / weights.sum()
-        found = model.expected(np.array([float(x)]), np.array([last]), np.array([seen]), until)
+        expectation = model.expected(np.array([float(x)]), np.array([last]), np.array([seen]), until)
 
-        assert found[0] == pytest.approx(given_alive / (1 + odds), rel=0.01, abs=1e-4)
+        assert expectation[0] == pytest.approx(given_alive / (1 + odds), rel=0.01, abs=1e-4)
 
 
 def test_a_history_that_no_series_can_sum_still_has_an_expectation() -> None:
@@ -247,7 +247,7 @@ def test_a_history_that_no_series_can_sum_still_has_an_expectation() -> None:
 def test_likelihoods_sum_to_one_over_all_counts() -> None:
     """The NBD's counts of one person, and the density of Gamma-Gamma's means, are distributions."""
     counts = np.arange(0, 400, dtype=float)
-    told = [
+    likelihoods = [
         np.exp(nbd_log_likelihood(np.array([0.7, 5.0]), np.array([n]), np.array([30.0]), np.ones(1)))
         * np.exp(n * np.log(30.0) - gammaln(n + 1))
         for n in counts
@@ -255,7 +255,7 @@ def test_likelihoods_sum_to_one_over_all_counts() -> None:
     means = np.exp(np.linspace(-6, 12, 20_001))
     density = [np.exp(gamma_gamma_log_likelihood(np.array([6.0, 4.0, 15.0]), np.array([2.0]), m[None])) for m in means]
 
-    assert sum(told) == pytest.approx(1, abs=1e-6)
+    assert sum(likelihoods) == pytest.approx(1, abs=1e-6)
     assert np.trapezoid(density, means) == pytest.approx(1, abs=1e-3)
 
 
@@ -291,17 +291,17 @@ def test_amounts_that_grow_with_frequency_are_warned_of() -> None:
 @pytest.mark.proof
 def test_planted_parameters_are_recovered() -> None:
     """Forty populations of 4,000: the mean of the estimates is the truth, and so is the forecast."""
-    found, forecast, actual = [], 0.0, 0.0
+    estimates, forecast, actual = [], 0.0, 0.0
     for seed in range(40):
         buyers, later = simulated(4000, np.random.default_rng(seed))
         frequency = fit_frequency(buyers.repeats, buyers.last, buyers.observed)
         money = fit_spend(buyers.repeats, buyers.repeat_mean)
-        found.append(
+        estimates.append(
             [frequency.r, frequency.alpha, frequency.a / (frequency.a + frequency.b), money.p, money.q, money.gamma]
         )
         forecast += float(frequency.expected(buyers.repeats, buyers.last, buyers.observed, 26).sum())
         actual += float(later.sum())
 
-    centre = np.median(np.array(found), axis=0)
+    centre = np.median(np.array(estimates), axis=0)
     assert centre == pytest.approx([0.6, 6.0, 0.8 / 3.3, 6.0, 4.0, 15.0], rel=0.06)
     assert forecast == pytest.approx(actual, rel=0.02)

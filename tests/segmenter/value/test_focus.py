@@ -27,9 +27,9 @@ def steps() -> Waterfall:
 
 
 def test_a_segment_holds_the_people_of_the_segments_within_it() -> None:
-    found = sizes_with_subsegments({"stars": 3, "champions": 5, "others": 2, "gone": 9}, steps())
+    sizes = sizes_with_subsegments({"stars": 3, "champions": 5, "others": 2, "gone": 9}, steps())
 
-    assert found == {"stars": 3, "champions": 8, "buyers": 8, "others": 2}
+    assert sizes == {"stars": 3, "champions": 8, "buyers": 8, "others": 2}
 
 
 def test_people_are_shown_the_nearest_segment_around_theirs_that_is_pushed_or_none() -> None:
@@ -44,5 +44,5 @@ def test_people_are_shown_the_nearest_segment_around_theirs_that_is_pushed_or_no
     shown = focused(ibis.memtable(table), instead).order_by("person_id").to_pyarrow().to_pylist()
 
     assert shown == [focused_one(row, instead) for row in table.to_pylist()]
-    told = [(row["segment"], row["persona"], row["confidence"]) for row in shown]
-    assert told == [("buyers", "bea", 0.9)] * 3 + [(None, None, None), (None, None, 0.9)]
+    triples = [(row["segment"], row["persona"], row["confidence"]) for row in shown]
+    assert triples == [("buyers", "bea", 0.9)] * 3 + [(None, None, None), (None, None, 0.9)]

@@ -43,10 +43,10 @@ def test_the_value_is_that_of_the_formula() -> None:
     values = np.full(200, 10.0)
     reachable = np.arange(200) < 150
     segment = SegmentPeople("a", values, reachable, values, SegmentResponse(0.02, 1e-6, "holdout"))
-    found = ranked(segment, costs=Costs(earned=30.0, contact=0.1))["a"]
+    entry = ranked(segment, costs=Costs(earned=30.0, contact=0.1))["a"]
 
-    assert found.value == pytest.approx(150 * (10 + 0.02 * 30 - 0.1))
-    assert (found.people, found.reachable, found.gain) == (200, 150, 0.02)
+    assert entry.value == pytest.approx(150 * (10 + 0.02 * 30 - 0.1))
+    assert (entry.people, entry.reachable, entry.gain) == (200, 150, 0.02)
 
 
 def test_every_term_matters() -> None:
@@ -68,26 +68,26 @@ def test_every_term_matters() -> None:
 
 
 def test_segments_that_nothing_tells_apart_share_their_place() -> None:
-    found = ranked(people("a", 400, 50, 1), people("b", 400, 50, 2), people("c", 400, 5, 3))
+    ranking = ranked(people("a", 400, 50, 1), people("b", 400, 50, 2), people("c", 400, 5, 3))
 
-    assert found["a"].tie == found["b"].tie == 1
-    assert found["c"].tie == 2
-    assert (found["a"].ranks, found["c"].ranks) == ((1, 2), (3, 3))
+    assert ranking["a"].tie == ranking["b"].tie == 1
+    assert ranking["c"].tie == 2
+    assert (ranking["a"].ranks, ranking["c"].ranks) == ((1, 2), (3, 3))
 
 
 def test_the_naive_place_is_that_of_past_spend() -> None:
-    one, two = people("a", 300, 50, 1), people("b", 300, 10, 2)
-    found = ranked(one, replace(two, spent=one.spent * 100))
+    first, two = people("a", 300, 50, 1), people("b", 300, 10, 2)
+    ranking = ranked(first, replace(two, spent=first.spent * 100))
 
-    assert (found["a"].ranks, found["a"].naive, found["b"].naive) == ((1, 1), 2, 1)
+    assert (ranking["a"].ranks, ranking["a"].naive, ranking["b"].naive) == ((1, 1), 2, 1)
 
 
 def test_a_segment_of_one_and_one_without_people_are_no_error() -> None:
     empty = SegmentPeople("nobody", np.array([]), np.array([], dtype=bool), np.array([]))
-    found = ranked(people("one", 1, 5), people("many", 300, 5), empty)
+    ranking = ranked(people("one", 1, 5), people("many", 300, 5), empty)
 
-    assert set(found) == {"one", "many"}
-    assert all(np.isfinite(ranked_segment.value) for ranked_segment in found.values())
+    assert set(ranking) == {"one", "many"}
+    assert all(np.isfinite(ranked_segment.value) for ranked_segment in ranking.values())
     assert ranked(people("one", 1, 5))["one"].ranks == (1, 1)
     assert ranked(empty) == {}
 
@@ -121,23 +121,25 @@ RESPONSES = {
 
 
 def test_what_mailing_adds_is_the_shrunken_lift_of_each_persona_and_not_below_nothing() -> None:
-    measured = [Estimate(one.gain, one.variance) for one in RESPONSES.values()]
+    measured = [Estimate(response.gain, response.variance) for response in RESPONSES.values()]
     common = heterogeneity(measured)
-    wanted = dict(zip(RESPONSES, (max(one, 0.0) for one in pulled(measured, common)), strict=True))
-    found = ranked(*(people(name, 200, 20, response=one) for name, one in RESPONSES.items()), people("new", 200, 20))
+    wanted = dict(zip(RESPONSES, (max(gain, 0.0) for gain in pulled(measured, common)), strict=True))
+    ranking = ranked(
+        *(people(name, 200, 20, response=response) for name, response in RESPONSES.items()), people("new", 200, 20)
+    )
 
-    assert {name: found[name].gain for name in wanted} == pytest.approx(wanted)
+    assert {name: ranking[name].gain for name in wanted} == pytest.approx(wanted)
     assert wanted["bo"] == 0.0 < wanted["gus"] < wanted["rita"]
-    assert found["new"].gain == pytest.approx(max(common.pooled, 0.0))
+    assert ranking["new"].gain == pytest.approx(max(common.pooled, 0.0))
 
 
 def test_segments_of_one_persona_share_one_measurement() -> None:
-    alone = ranked(*(people(name, 200, 20, response=one) for name, one in RESPONSES.items()))
+    alone = ranked(*(people(name, 200, 20, response=response) for name, response in RESPONSES.items()))
     twice = [people(f"rita {place}", 200, 20, response=RESPONSES["rita"]) for place in range(5)]
-    found = ranked(*twice, *(people(name, 200, 20, response=RESPONSES[name]) for name in ("gus", "bo")))
+    ranking = ranked(*twice, *(people(name, 200, 20, response=RESPONSES[name]) for name in ("gus", "bo")))
 
-    assert {found[one.name].gain for one in twice} == {alone["rita"].gain}
-    assert found["gus"].gain == alone["gus"].gain
+    assert {ranking[segment.name].gain for segment in twice} == {alone["rita"].gain}
+    assert ranking["gus"].gain == alone["gus"].gain
 
 
 def test_who_was_chosen_before_stays_where_chance_alone_would_change_it() -> None:
@@ -157,19 +159,19 @@ def place(name: str, *, count: int = 400, reachable: int = 300, low: float = 5.0
 def test_each_criterion_is_said_in_words() -> None:
     ranking = [place("a"), place("twin"), place("tiny", count=9), place("mute", reachable=3), place("poor", low=-1)]
     messages = {"a": "hello", "twin": "hello", "tiny": "x", "mute": "y", "poor": "z"}
-    found = advise_on_segments(ranking, messages, valued=True)
+    advice = advise_on_segments(ranking, messages, valued=True)
 
-    assert {name: segment_advice.verdict for name, segment_advice in found.items()} == {
+    assert {name: segment_advice.verdict for name, segment_advice in advice.items()} == {
         "a": "keep",
         "twin": "merge",
         "tiny": "retire",
         "mute": "retire",
         "poor": "retire",
     }
-    assert found["twin"].merge_with == "a"
-    assert found["tiny"].reasons[0].startswith("too small: it needs 81 people, you have 9")
-    assert found["mute"].reasons[0].startswith("not reachable: it needs 50 marketable contacts")
-    assert "may be zero" in found["poor"].reasons[0]
+    assert advice["twin"].merge_with == "a"
+    assert advice["tiny"].reasons[0].startswith("too small: it needs 81 people, you have 9")
+    assert advice["mute"].reasons[0].startswith("not reachable: it needs 50 marketable contacts")
+    assert "may be zero" in advice["poor"].reasons[0]
     assert advise_on_segments(ranking, messages, valued=False)["poor"].verdict == "keep"
 
 
@@ -184,10 +186,10 @@ def test_the_top_tenth_is_counted_by_hand() -> None:
 def test_a_difference_that_is_none_has_an_interval_around_zero() -> None:
     rng = np.random.default_rng(3)
     outcome = rng.gamma(0.3, 10, 800)
-    found = compare_rankings(outcome, {"same": outcome * 2, "chance": rng.random(800)}, outcome, rng)
+    captures = compare_rankings(outcome, {"same": outcome * 2, "chance": rng.random(800)}, outcome, rng)
 
-    assert (found["same"].behind, found["same"].interval) == (0.0, Interval(0.0, 0.0))
-    assert found["chance"].interval.low > 0.3
+    assert (captures["same"].behind, captures["same"].interval) == (0.0, Interval(0.0, 0.0))
+    assert captures["chance"].interval.low > 0.3
 
 
 @pytest.mark.proof

@@ -147,8 +147,8 @@ class Account:
         """Run a command; return its exit state and what it tells scripts."""
         with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as said:
             state = command([*arguments, "--workspace", str(self.platforms.folder), "--json"])
-        told = out.getvalue().strip()
-        return state, json.loads(told) if told else {"said": said.getvalue()}
+        output = out.getvalue().strip()
+        return state, json.loads(output) if output else {"said": said.getvalue()}
 
     def decide(self) -> None:
         """Read, and give everybody a persona."""
@@ -158,9 +158,9 @@ class Account:
 
     def send(self) -> dict[str, Any]:
         """Apply the newest plan. A platform may refuse what is gone: that is one of its outcomes."""
-        state, told = self.attempt("apply", *OVERRIDE)
-        assert state in {0, REJECTS}, told
-        return told
+        state, document = self.attempt("apply", *OVERRIDE)
+        assert state in {0, REJECTS}, document
+        return document
 
     def settle(self) -> None:
         """Let a second pass: moments of the platforms have whole seconds."""

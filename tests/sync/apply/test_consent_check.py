@@ -37,12 +37,12 @@ def both(platforms: Platforms) -> list[str]:
 
 def asked(platforms: Platforms, since: int) -> dict[str, int]:
     """Requests of each platform that wrote nothing, up to the first that wrote."""
-    found = {"hubspot": 0, "mailchimp": 0}
+    counts = {"hubspot": 0, "mailchimp": 0}
     for entry in list(platforms.sandbox.journal.entries)[since:]:
         if entry.write:
             break
-        found[entry.platform] += 1
-    return found
+        counts[entry.platform] += 1
+    return counts
 
 
 def test_at_most_three_requests_a_platform_ask_and_nobody_is_asked_for_nothing(
@@ -94,16 +94,16 @@ def test_every_apply_of_a_part_asks_again(
         for row in platforms.crm.contact_records.rows()
         if row["properties"].get("personasync_persona")
     }
-    one, other = [email for email in both(platforms) if email not in done][:2]
-    do(platforms.sandbox.world, "unsubscribe", one, {})
+    first, other = [email for email in both(platforms) if email not in done][:2]
+    do(platforms.sandbox.world, "unsubscribe", first, {})
     do(platforms.sandbox.world, "edit contact", other, {"properties": {"hs_email_optout": "true"}})
     applied = apply(ready)
     shown = [
         row["properties"].get("personasync_persona")
         for row in platforms.crm.contact_records.rows()
-        if row["properties"].get("email") in {one, other}
+        if row["properties"].get("email") in {first, other}
     ]
-    told = {
+    outcomes = {
         (outcome.state, outcome.code, outcome.reason)
         for outcome in ready.control.ledger.outcomes(applied.run_id)
         if outcome.code
@@ -111,7 +111,7 @@ def test_every_apply_of_a_part_asks_again(
 
     assert [value for value in shown if value] == []
     assert applied.skipped > 0
-    assert told == {
+    assert outcomes == {
         ("skipped", "consent_changed", "Unsubscribed on email since the last pull."),
         ("skipped", "consent_changed", "Unsubscribed on crm since the last pull."),
     }
@@ -166,11 +166,11 @@ def test_what_earlier_versions_forgot_is_recalled_once(ready: Session) -> None:
         ready.warehouse.append(CONTACTS.name, rows, recorded_at=known["recorded_at"])
     ready.control.cursors.move(*opt_outs.RECALLED, {}, "test")
     opt_outs.follow_opt_outs(ready.warehouse, ready.control, "test", ready.now())
-    found = [row for row in opt_outs.refusals_of_gone(ready.warehouse) if row["platform_id"] == "m"]
+    refusals = [row for row in opt_outs.refusals_of_gone(ready.warehouse) if row["platform_id"] == "m"]
     opt_outs.follow_opt_outs(ready.warehouse, ready.control, "test", ready.now())
 
-    assert [(row["state"], row["consent"]) for row in found] == [("deleted", "unsubscribed")]
-    assert [row for row in opt_outs.refusals_of_gone(ready.warehouse) if row["platform_id"] == "m"] == found
+    assert [(row["state"], row["consent"]) for row in refusals] == [("deleted", "unsubscribed")]
+    assert [row for row in opt_outs.refusals_of_gone(ready.warehouse) if row["platform_id"] == "m"] == refusals
 
 
 def test_opt_outs_that_earlier_pulls_read_are_noted_once_for_the_service(platforms: Platforms, ready: Session) -> None:
@@ -232,9 +232,11 @@ def test_an_opt_out_that_only_the_service_saw_counts_after_its_record_is_gone(
 
     applied = apply(ready)
 
-    outcomes = [one for one in ready.control.ledger.outcomes(applied.run_id) if one.change.person_id == person]
-    assert {(one.state, one.code) for one in outcomes} == {("skipped", "consent_changed")}
-    assert {one.reason for one in outcomes} == {"Unsubscribed on email since the last pull."}
+    outcomes = [
+        outcome for outcome in ready.control.ledger.outcomes(applied.run_id) if outcome.change.person_id == person
+    ]
+    assert {(outcome.state, outcome.code) for outcome in outcomes} == {("skipped", "consent_changed")}
+    assert {outcome.reason for outcome in outcomes} == {"Unsubscribed on email since the last pull."}
 
 
 @pytest.mark.parametrize("people", ["few", "many"])
@@ -256,9 +258,11 @@ def test_an_opt_out_of_a_contact_that_was_made_since_the_pull_counts(
 
     applied = apply(ready)
 
-    outcomes = [one for one in ready.control.ledger.outcomes(applied.run_id) if one.change.email == email]
+    outcomes = [outcome for outcome in ready.control.ledger.outcomes(applied.run_id) if outcome.change.email == email]
     assert [change for change in planned.plan.changes if change.email == email]
-    assert {(one.state, one.reason) for one in outcomes} == {("skipped", "Unsubscribed on crm since the last pull.")}
+    assert {(outcome.state, outcome.reason) for outcome in outcomes} == {
+        ("skipped", "Unsubscribed on crm since the last pull.")
+    }
     assert asked(platforms, before)["hubspot"] <= 3
 
 
@@ -270,20 +274,22 @@ def test_who_unsubscribes_during_a_long_apply_is_found_before_their_slice(
     planned = plan(ready)
     emails = [change.email for change in planned.plan.changes if change.connection == "crm"]
     last = next(email for email in reversed(emails) if email in both(platforms))
-    told: list[tuple[str, int, int]] = []
+    steps: list[tuple[str, int, int]] = []
 
     def progress(what: str, done: int, total: int | None) -> None:
-        if not told:
+        if not steps:
             do(platforms.sandbox.world, "unsubscribe", last, {})
-        told.append((what, done, total or 0))
+        steps.append((what, done, total or 0))
 
     applied = apply(ready, progress=progress)
 
-    outcomes = [one for one in ready.control.ledger.outcomes(applied.run_id) if one.change.email == last]
-    assert {(one.state, one.reason) for one in outcomes} == {("skipped", "Unsubscribed on email since the last pull.")}
+    outcomes = [outcome for outcome in ready.control.ledger.outcomes(applied.run_id) if outcome.change.email == last]
+    assert {(outcome.state, outcome.reason) for outcome in outcomes} == {
+        ("skipped", "Unsubscribed on email since the last pull.")
+    }
     assert sum(applied.states.values()) == len(planned.plan.changes)
-    crm = [done for what, done, _ in told if what == "crm changes"]
+    crm = [done for what, done, _ in steps if what == "crm changes"]
     assert crm == sorted(crm)
-    assert {total for what, _, total in told if what == "crm changes"} == {len(emails)}
+    assert {total for what, _, total in steps if what == "crm changes"} == {len(emails)}
     writes = sum(entry.write and "batch/update" in entry.path for entry in platforms.sandbox.journal.entries)
     assert applied.predicted["crm"]["POST contacts/batch/update"] == writes > 1

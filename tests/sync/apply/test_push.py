@@ -35,10 +35,10 @@ def test_what_an_interrupted_run_sent_is_looked_for(platforms: Platforms, ready:
     dead = ready.control.runs.begin("apply long-ago")
     ready.control.ledger.intend(dead, changes)
 
-    found = recover(ready, ready.connector("crm"))
+    count = recover(ready, ready.connector("crm"))
 
     outcomes = ready.control.ledger.outcomes(dead)
-    assert found == 2
+    assert count == 2
     assert [(outcome.state, outcome.code) for outcome in outcomes] == [("applied", "seen"), ("rejected", "interrupted")]
     assert recover(ready, ready.connector("crm")) == 0
 
@@ -195,19 +195,19 @@ def test_a_part_of_a_plan_is_compared_with_what_that_part_should_take(ready: Ses
     rest = workspace_status(Stores(ready.workspace, ready.control))
 
     assert len({change.person_id for change in whole}) > 5
-    for found in (sample, rest):
-        assert found.compared
-        assert all(predicted == real for _, _, predicted, real in found.compared), found.compared
+    for result in (sample, rest):
+        assert result.compared
+        assert all(predicted == real for _, _, predicted, real in result.compared), result.compared
     assert {name for name, *_ in rest.compared} == {"email"}
 
 
 def test_a_run_whose_process_died_is_not_working_any_more(session: Session) -> None:
     dead = session.control.runs.begin("pull")
     session.control.runs.fail_killed(lambda _process: False)
-    found = session.control.runs.get(dead)
+    record = session.control.runs.get(dead)
 
-    assert found is not None
-    assert (found.state, found.counts["error"]) == ("failed", "The run was killed before it finished.")
+    assert record is not None
+    assert (record.state, record.counts["error"]) == ("failed", "The run was killed before it finished.")
 
 
 def test_history_tells_a_plan_that_waits_from_one_that_was_sent(ready: Session) -> None:

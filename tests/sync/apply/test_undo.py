@@ -47,8 +47,8 @@ def test_an_undo_restores_everything_and_an_undo_of_it_brings_it_back(platforms:
     plan(session)
     first = apply(session)
     after = shown(platforms)
-    found = intended(session, first.run_id)
-    undone = undo(session, found)
+    intent = intended(session, first.run_id)
+    undone = undo(session, intent)
     assert shown(platforms)["crm"] == before["crm"]
     assert shown(platforms)["email"] == before["email"]
     assert shown(platforms)["tags"] == before["tags"]
@@ -70,10 +70,10 @@ def test_what_a_person_changed_since_stays(platforms: Platforms, session: Sessio
     )
     platforms.crm.touch_contact(contact, {"personasync_reason": "by hand"})
 
-    found = intended(session, "last")
-    undone = undo(session, found)
+    intent = intended(session, "last")
+    undone = undo(session, intent)
 
-    assert (found.changed_since, undone.left) == (2, 2)
+    assert (intent.changed_since, undone.left) == (2, 2)
     assert member["merge_fields"]["PERSONA"] == "by hand"
     assert contact["properties"]["personasync_reason"] == "by hand"
     assert not contact["properties"].get("personasync_persona")
@@ -85,10 +85,10 @@ def test_a_contact_that_is_gone_is_counted_and_no_error(platforms: Platforms, se
     ]
     archive_contact(platforms.crm, ids[0])
 
-    found = intended(session, applied)
-    undone = undo(session, found)
+    intent = intended(session, applied)
+    undone = undo(session, intent)
 
-    assert found.gone > 0
+    assert intent.gone > 0
     assert undone.rejected == 0
 
 
@@ -185,11 +185,11 @@ def test_an_undo_gives_no_earlier_words_back_to_who_unsubscribed(
         do(platforms.sandbox.world, "unsubscribe", member["email_address"], {})
         undone = undo(again, intended(again, second.run_id))
         shown = platforms.email.directory(AUDIENCE).find(member["email_address"])
-        skipped = [one for one in again.control.ledger.outcomes(undone.run_id) if one.state == "skipped"]
+        skipped = [outcome for outcome in again.control.ledger.outcomes(undone.run_id) if outcome.state == "skipped"]
 
     assert shown is not None
     assert shown["merge_fields"]["PS_HEAD"].startswith("Other: ")
-    assert {one.code for one in skipped} == {"consent_changed"}
-    assert {one.change.email for one in skipped} == {member["email_address"]}
-    assert all(one.change.after is not None for one in skipped)
+    assert {outcome.code for outcome in skipped} == {"consent_changed"}
+    assert {outcome.change.email for outcome in skipped} == {member["email_address"]}
+    assert all(outcome.change.after is not None for outcome in skipped)
     assert undone.count("applied") > 0

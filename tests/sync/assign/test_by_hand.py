@@ -19,8 +19,8 @@ CAP = 'name = "regulars"\ncap = 3\ncap_by = "revenue_total"'
 
 
 def told(say: Run, *command: str, status: int = 0) -> dict[str, Any]:
-    found, out, error = say(*command, "--json")
-    assert found == status, (command, out, error)
+    code, out, error = say(*command, "--json")
+    assert code == status, (command, out, error)
     document: dict[str, Any] = json.loads(out)
     return document
 
@@ -49,12 +49,12 @@ def test_a_pin_goes_before_rules_is_shown_everywhere_and_ends(ready: Any, platfo
     assert "by Ada on" in explained
     assert "until 2099-01-31: asked by phone." in explained
     assert "1 person is pinned to a segment by hand" in say("plan")[1]
-    [pinned] = [one for one in people_of(say, "regulars") if one["email"] == who]
+    [pinned] = [member for member in people_of(say, "regulars") if member["email"] == who]
     assert (pinned["source"], pinned["confidence"]) == ("pinned", None)
     assert "asked by phone" not in pinned["reasons"]  # platforms are shown those
     assert "pin 1, segment regulars, until 2099-01-31, by Ada" in say("history")[1].replace("\n", "")
     listed = told(say, "pins")["pins"]
-    assert [(one["email"], one["reason"], one["state"]) for one in listed] == [(who, "asked by phone", "in force")]
+    assert [(pin["email"], pin["reason"], pin["state"]) for pin in listed] == [(who, "asked by phone", "in force")]
 
     assert say("unpin", who, "--by", "Ben")[0] == 0
     assert "is not pinned" in say("unpin", who)[2]
@@ -118,11 +118,11 @@ def test_a_cap_keeps_the_best_of_a_segment_and_gives_the_others_what_comes_next(
     edit(platforms, 'name = "regulars"', CAP, file="segments.toml")
     text = say("assign")[1]
     inside = people_of(say, "regulars")
-    worth = {one["email"]: told(say, "explain", one["email"])["traits"]["revenue_total"] for one in before[:4]}
+    worth = {member["email"]: told(say, "explain", member["email"])["traits"]["revenue_total"] for member in before[:4]}
 
     assert f"Segment 'regulars' is full: 3 people, cap 3 by revenue_total; {len(before) - 3} others" in text
     assert len(inside) == 3
-    names = {one["email"] for one in inside}
+    names = {member["email"] for member in inside}
     out = sorted((value for who, value in worth.items() if who not in names), reverse=True)
     assert all(value >= out[0] for who, value in worth.items() if who in names)
     left = next(who for who in worth if who not in names)
@@ -133,7 +133,7 @@ def test_a_cap_keeps_the_best_of_a_segment_and_gives_the_others_what_comes_next(
 
     say("pin", left, "regulars", "--until", "2099-01-31", "--reason", "promised")
     say("assign")
-    now_inside = {one["email"] for one in people_of(say, "regulars")}
+    now_inside = {member["email"] for member in people_of(say, "regulars")}
     assert len(now_inside) == 3
     assert left in now_inside
     page = told(say, "members", "regulars", "--limit", "2", "--page", "2")

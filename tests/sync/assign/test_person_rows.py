@@ -43,8 +43,8 @@ def handful(session: Session) -> list[str]:
     kinds = {(row["segment"], row["source"]): row["person_id"] for row in rows}
     people = [*kinds.values(), *(row["person_id"] for row in rows[:2])]
     links = session.control.links.mapping().items()
-    found = {person: key for key, person in links if key.startswith("mailto:")}
-    return sorted({found[person].removeprefix("mailto:") for person in people if person in found})
+    addresses = {person: key for key, person in links if key.startswith("mailto:")}
+    return sorted({addresses[person].removeprefix("mailto:") for person in people if person in addresses})
 
 
 def asked(shop: Platforms, email: str) -> Explanation:

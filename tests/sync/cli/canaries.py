@@ -89,27 +89,27 @@ EVERY = (
 def _forms(mark: str) -> set[bytes]:
     """The mark as text, as UTF-16, in hexadecimal digits, and in base64 at any place."""
     text = mark.encode()
-    found = {text, mark.encode("utf-16-le"), text.hex().encode()}
+    forms = {text, mark.encode("utf-16-le"), text.hex().encode()}
     for before in range(3):
-        found.add(base64.b64encode(b"\0" * before + text)[4 if before else 0 : -4])
-    return found
+        forms.add(base64.b64encode(b"\0" * before + text)[4 if before else 0 : -4])
+    return forms
 
 
-_MARKS = {form: one.name for one in EVERY for form in _forms(one.mark)}
+_MARKS = {form: canary.name for canary in EVERY for form in _forms(canary.mark)}
 _ANY = re.compile(b"|".join(map(re.escape, _MARKS)))
 
 
 def leaks_in(content: bytes) -> set[str]:
     """Return the names of the canaries that stand in *content*; a table may have broken their lines."""
     unbroken = re.sub(rb"\s+", b"", content)
-    return {_MARKS[found] for text in (content, unbroken) for found in _ANY.findall(text)}
+    return {_MARKS[form] for text in (content, unbroken) for form in _ANY.findall(text)}
 
 
 def leaks_below(folder: Path, *, but: Iterable[str]) -> set[str]:
     """Return "canary in file" for every canary in a file below *folder*, or in a file's name."""
-    found = set()
+    leaks = set()
     for path in folder.rglob("*"):
         where = str(path.relative_to(folder))
         content = path.read_bytes() if path.is_file() and path.name not in set(but) else b""
-        found |= {f"{name} in {where}" for name in leaks_in(where.encode()) | leaks_in(content)}
-    return found
+        leaks |= {f"{name} in {where}" for name in leaks_in(where.encode()) | leaks_in(content)}
+    return leaks

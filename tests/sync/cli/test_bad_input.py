@@ -14,21 +14,21 @@ from tests.sync.conftest import Platforms, Run, edit
 def test_an_unknown_key_is_told_with_file_line_and_the_likely_word(platforms: Platforms, say: Run) -> None:
     edit(platforms, "[guardrails]", "[guardrails]\nmax_chnged = 0.5")
 
-    status, _, told = say("pull")
+    status, _, error = say("pull")
 
     assert status == 2
-    assert "personasync.toml, line" in told
-    assert "max_chnged" in told
-    assert "max_changed" in told
+    assert "personasync.toml, line" in error
+    assert "max_chnged" in error
+    assert "max_changed" in error
 
 
 def test_a_missing_token_is_told_with_the_variable(say: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HUBSPOT_TOKEN")
 
-    status, _, told = say("pull")
+    status, _, error = say("pull")
 
     assert status == 2
-    assert "environment variable HUBSPOT_TOKEN is not set" in told
+    assert "environment variable HUBSPOT_TOKEN is not set" in error
 
 
 @pytest.mark.parametrize(
@@ -55,12 +55,12 @@ def test_an_audience_that_does_not_exist_is_told_and_the_other_platform_was_read
 ) -> None:
     edit(platforms, AUDIENCE, "0000000000")
 
-    status, _, told = say("pull")
+    status, _, error = say("pull")
     _, shown, _ = say("status", "--json")
 
     assert status == 2
-    assert "Mailchimp has no audience '0000000000'. Fix `audience` in [connections.email]" in told
-    rows = {(one["connection"], one["stream"]): one["rows"] for one in json.loads(shown)["streams"]}
+    assert "Mailchimp has no audience '0000000000'. Fix `audience` in [connections.email]" in error
+    rows = {(stream["connection"], stream["stream"]): stream["rows"] for stream in json.loads(shown)["streams"]}
     assert rows["crm", "contacts"] > 0
 
 
@@ -68,11 +68,11 @@ def test_no_room_for_merge_fields_is_told_before_anything_is_made(platforms: Pla
     for number in range(27):
         platforms.email.add_merge_field(AUDIENCE, f"X{number}", name=f"X {number}")
 
-    status, _, told = say("setup", "--yes")
+    status, _, error = say("setup", "--yes")
 
     assert status == 2
-    assert "30 of 30 merge fields: no room for PERSONA, PS_HEAD, PS_OFFER" in told
-    assert 'On a Premium plan, write plan = "premium" into [connections.email].' in told
+    assert "30 of 30 merge fields: no room for PERSONA, PS_HEAD, PS_OFFER" in error
+    assert 'On a Premium plan, write plan = "premium" into [connections.email].' in error
     assert platforms.writes() == []
 
 
@@ -86,40 +86,40 @@ def test_premium_has_room_for_eighty_merge_fields_where_it_is_named_or_seen(
     if plan:
         edit(platforms, 'connector = "mailchimp"', f'connector = "mailchimp"\nplan = "{plan}"')
 
-    status, _, told = say("setup", "--yes")
+    status, _, error = say("setup", "--yes")
     for number in range(fields, 80):
         platforms.email.add_merge_field(AUDIENCE, f"X{number}", name=f"X {number}")
     edit(platforms, 'email = "PS_HEAD"', 'email = "PS_HEADER"', "personas.toml")
     full, _, said = say("setup", "--yes")
 
-    assert (status, full) == (0, 2), told
+    assert (status, full) == (0, 2), error
     assert "of 80 merge fields: no room for PS_HEADER" in said
     assert "On a Premium plan" not in said
 
 
 def test_setup_shows_what_it_would_make_and_makes_nothing_unasked(platforms: Platforms, say: Run) -> None:
-    status, _, told = say("setup")
+    status, _, error = say("setup")
 
     assert status == 2
-    assert "personasync_persona" in told
-    assert "Run `personasync setup --yes` to create them." in told
+    assert "personasync_persona" in error
+    assert "Run `personasync setup --yes` to create them." in error
     assert platforms.writes() == []
 
 
 def test_run_makes_no_field_that_nobody_was_shown(platforms: Platforms, say: Run) -> None:
-    status, _, told = say("run")
+    status, _, error = say("run")
 
     assert status == 2
-    assert "Run `personasync setup` to review and create them." in told
+    assert "Run `personasync setup` to review and create them." in error
     assert platforms.writes() == []
 
 
 def test_contacts_without_an_address_are_kept_and_written_where_that_works(platforms: Platforms, say: Run) -> None:
     visitor = platforms.crm.add_contact({"firstname": "Visitor"}, created_at=platforms.sandbox.world.clock.now())
     assert say("setup", "--yes")[0] == 0
-    status, _, told = say("run")
+    status, _, error = say("run")
 
-    assert (status, told.count("Error")) == (0, 0)
+    assert (status, error.count("Error")) == (0, 0)
     row = platforms.crm.contact(visitor)
     assert row is not None
     assert row["properties"]["personasync_persona"] == "nora_new"
@@ -143,13 +143,13 @@ def test_a_platform_that_answers_pages_is_told_and_nothing_is_lost(
     monkeypatch.setattr("connectors.transport.transport.FIRST_WAIT", 0.001)
     platforms.sandbox.journal.faults[:] = [InjectedFault(kind="html", platform="mailchimp", status=502, times=10_000)]
 
-    status, _, told = say("pull")
+    status, _, error = say("pull")
     platforms.sandbox.journal.faults[:] = []
 
     assert status == 1
     assert (
         "the platform is temporarily unavailable (HTTP 502). Nothing is lost; run the command again in a few minutes."
-        in told
+        in error
     )
     assert say("pull")[0] == 0
 
@@ -158,20 +158,20 @@ def test_a_page_with_status_200_is_no_answer(platforms: Platforms, say: Run, mon
     monkeypatch.setattr("connectors.transport.transport.FIRST_WAIT", 0.001)
     platforms.sandbox.journal.faults[:] = [InjectedFault(kind="html", platform="hubspot", status=200, times=10_000)]
 
-    status, _, told = say("pull")
+    status, _, error = say("pull")
 
     assert status == 1
-    assert "returned a web page (HTTP 200)" in told
+    assert "returned a web page (HTTP 200)" in error
 
 
 def test_a_wrong_rule_points_at_its_place(platforms: Platforms, say: Run) -> None:
     edit(platforms, "orders_365d >= 3", "order_365d >= 3", file="segments.toml")
 
-    status, _, told = say("assign")
+    status, _, error = say("assign")
 
     assert status == 2
-    assert "segments.toml, line" in told
-    assert "orders_365d" in told
+    assert "segments.toml, line" in error
+    assert "orders_365d" in error
 
 
 def test_json_is_one_document_even_when_it_fails(say: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,12 +196,12 @@ def test_an_answer_about_something_else_is_not_taken_for_something_made(
 ) -> None:
     stale = InjectedFault(kind="again", match=endpoint, method="POST", skip=1, times=2)
     platforms.sandbox.journal.faults[:] = [stale]
-    status, _, told = say("setup", "--yes")
+    status, _, error = say("setup", "--yes")
     platforms.sandbox.journal.faults.clear()
     again, _, _ = say("setup", "--yes")
     _, out, _ = say("setup", "--yes")
 
     assert status == 1
-    assert f"The response to creating {what}" in told
+    assert f"The response to creating {what}" in error
     assert again == 0
     assert "exist already" in out

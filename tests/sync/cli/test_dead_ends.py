@@ -22,13 +22,13 @@ def test_a_property_that_the_platform_does_not_have_is_an_error_with_the_nearest
     )
     edit(platforms, "[guardrails]", f"{traits}\n[guardrails]")
 
-    status, _, told = say("pull")
+    status, _, error = say("pull")
     examined, shown, _ = say("doctor", "--json")
-    findings = [one for one in json.loads(shown)["findings"] if one["check"] == "properties"]
+    findings = [finding for finding in json.loads(shown)["findings"] if finding["check"] == "properties"]
 
     assert (status, examined) == (2, 2)
-    assert "[traits.stage] reads 'LifeCycleStage', which HubSpot does not have (did you mean 'lifecyclestage'" in told
-    assert [(one["connection"], one["state"]) for one in findings] == [("crm", "fail"), ("email", "fail")]
+    assert "[traits.stage] reads 'LifeCycleStage', which HubSpot does not have (did you mean 'lifecyclestage'" in error
+    assert [(finding["connection"], finding["state"]) for finding in findings] == [("crm", "fail"), ("email", "fail")]
     assert "'country_code'" in findings[1]["message"]
 
 
@@ -42,5 +42,5 @@ def test_a_rule_that_matches_nobody_is_shown_with_zero(platforms: Platforms, say
     _, text, _ = say("segments")
 
     assert json.loads(assigned)["segments"]["moon"] == 0
-    assert {one["segment"]: one["people"] for one in json.loads(ranked)["segments"]}["moon"] == 0
+    assert {segment["segment"]: segment["people"] for segment in json.loads(ranked)["segments"]}["moon"] == 0
     assert "moon" in text

@@ -84,23 +84,23 @@ def folder(tmp_path: Path, applied_moment: Moment) -> Path:
 @pytest.mark.parametrize("columns", WIDTHS)
 @pytest.mark.parametrize("arguments", [["--help"], ["history"], ["status"], ["undo", "nothing-of-that-name"]])
 def test_commands_fit_the_terminal(folder: Path, arguments: list[str], columns: int) -> None:
-    told = printed(folder, *arguments, columns=columns)
+    text = printed(folder, *arguments, columns=columns)
     whole = printed(folder, *arguments, columns=None)
 
-    assert [line for line in told.splitlines() if len(line) > columns and len(line.split()) > 1] == []
-    words = set(told.split())
+    assert [line for line in text.splitlines() if len(line) > columns and len(line.split()) > 1] == []
+    words = set(text.split())
     assert set(whole.split()) <= words | {word.removesuffix(":") for word in words}  # `column: value` has a colon
 
 
 def test_a_runs_id_can_be_copied_at_80_columns(folder: Path) -> None:
     ids = re.findall(r"^\d{8}T\S+", printed(folder, "history", columns=None), re.MULTILINE)
-    told = printed(folder, "history", columns=80).split()
+    words = printed(folder, "history", columns=80).split()
 
     assert len(ids) == 5
-    assert set(ids) <= set(told)
+    assert set(ids) <= set(words)
 
 
 def test_help_puts_explanations_below_where_there_is_no_room_beside(folder: Path) -> None:
-    told = printed(folder, "history", "--help", columns=40)
+    text = printed(folder, "history", "--help", columns=40)
 
-    assert "  --rejects FILE\n      Export RUN's rejected changes to" in told
+    assert "  --rejects FILE\n      Export RUN's rejected changes to" in text

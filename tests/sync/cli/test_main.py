@@ -12,17 +12,17 @@ from tests.sync.conftest import Run
 
 
 def test_the_steps_run_one_by_one(say: Run) -> None:
-    told = {}
+    documents = {}
     for command in (["doctor"], ["setup", "--yes"], ["pull"], ["assign"], ["plan"], ["apply"], ["results"], ["report"]):
         status, out, error = say(*command, "--json")
         assert (status, error) == (0, ""), command
-        told[command[0]] = json.loads(out)
+        documents[command[0]] = json.loads(out)
 
-    assert {finding["state"] for finding in told["doctor"]["findings"]} <= {"ok", "warn"}
-    assert told["pull"]["persons"] == told["assign"]["persons"] > 100
-    assert told["assign"]["assigned"] + told["assign"]["unclassified"] == told["assign"]["persons"]
-    assert sum(told["apply"]["outcomes"].values()) == told["plan"]["changes"]
-    assert Path(told["report"]["report"]).read_text("utf-8").startswith("<!doctype html>")
+    assert {finding["state"] for finding in documents["doctor"]["findings"]} <= {"ok", "warn"}
+    assert documents["pull"]["persons"] == documents["assign"]["persons"] > 100
+    assert documents["assign"]["assigned"] + documents["assign"]["unclassified"] == documents["assign"]["persons"]
+    assert sum(documents["apply"]["outcomes"].values()) == documents["plan"]["changes"]
+    assert Path(documents["report"]["report"]).read_text("utf-8").startswith("<!doctype html>")
 
 
 def test_every_step_speaks_to_people_too(say: Run) -> None:
@@ -38,32 +38,37 @@ def test_explain_names_the_clauses_and_the_values(say: Run) -> None:
         assert say(*command)[0] == 0
     status, out, _ = say("explain", "JUN.imber.1@people.test")
     _, document, _ = say("explain", "jun.imber.1@people.test", "--json")
-    found = json.loads(document)
+    explanation = json.loads(document)
 
     assert status == 0
     assert "Reasons:" in out or "unclassified" in out
-    assert {one["segment"] for one in found["tried"]} == {"regulars", "gift_buyers", "bargain_hunters", "newcomers"}
-    assert {contact["connection"] for contact in found["contacts"]} <= {"crm", "email"}
+    assert {attempt["segment"] for attempt in explanation["tried"]} == {
+        "regulars",
+        "gift_buyers",
+        "bargain_hunters",
+        "newcomers",
+    }
+    assert {contact["connection"] for contact in explanation["contacts"]} <= {"crm", "email"}
 
 
 def test_explain_says_that_it_knows_nobody(say: Run) -> None:
     say("pull")
 
-    status, _, told = say("explain", "nobody@people.test")
+    status, _, error = say("explain", "nobody@people.test")
 
     assert status == 2
-    assert "No contact has the email address" in told
+    assert "No contact has the email address" in error
 
 
 def test_assign_looks_at_any_moment_and_refuses_what_is_none(say: Run) -> None:
     say("pull")
 
     past, out, _ = say("assign", "--as-of", "2025-06-01", "--json")
-    wrong, _, told = say("assign", "--as-of", "last week")
+    wrong, _, error = say("assign", "--as-of", "last week")
 
     assert (past, wrong) == (0, 2)
     assert json.loads(out)["persons"] < 120
-    assert "last week" in told
+    assert "last week" in error
 
 
 def test_a_command_that_does_not_exist_is_misuse(capsys: pytest.CaptureFixture[str]) -> None:

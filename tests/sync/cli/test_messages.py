@@ -41,18 +41,18 @@ def said(folder: Path, capsys: pytest.CaptureFixture[str]) -> Said:
     def command(*arguments: str) -> tuple[int, str]:
         capsys.readouterr()
         status = run([*arguments, "--workspace", str(folder)])
-        told = capsys.readouterr()
-        return status, " ".join((told.out + told.err).split())
+        output = capsys.readouterr()
+        return status, " ".join((output.out + output.err).split())
 
     return command
 
 
-def assert_said_once(told: str) -> None:
-    sentences = [part.strip() for part in re.split(r"(?<=[.!?])\s+", told) if len(part) > 20]
-    assert len(sentences) == len(set(sentences)), told
-    assert "Errno" not in told
-    assert "docs/" not in told
-    assert ".." not in told, told
+def assert_said_once(text: str) -> None:
+    sentences = [part.strip() for part in re.split(r"(?<=[.!?])\s+", text) if len(part) > 20]
+    assert len(sentences) == len(set(sentences)), text
+    assert "Errno" not in text
+    assert "docs/" not in text
+    assert ".." not in text, text
 
 
 @pytest.mark.parametrize(
@@ -70,10 +70,10 @@ def assert_said_once(told: str) -> None:
 def test_a_rule_in_the_words_of_another_language(folder: Path, said: Said, rule: str, message: str) -> None:
     (folder / "segments.toml").write_text(f'[[segments]]\nname = "a"\nrule = "{rule}"\n', "utf-8")
 
-    status, told = said("assign")
+    status, output = said("assign")
 
-    assert (status, "segments.toml, line 3: segment 'a': " + message in told) == (2, True), told
-    assert_said_once(told)
+    assert (status, "segments.toml, line 3: segment 'a': " + message in output) == (2, True), output
+    assert_said_once(output)
 
 
 @pytest.mark.parametrize(
@@ -91,17 +91,17 @@ def test_a_file_of_another_kind_or_none(folder: Path, said: Said, content: bytes
         (folder / "people.csv").write_bytes(content)
 
     for command in ("pull", "doctor"):
-        status, told = said(command)
+        status, output = said(command)
         assert status in {1, 2, 3}
-        assert message.format(folder=folder) in told.replace(" |", ""), told
-        assert_said_once(told)
+        assert message.format(folder=folder) in output.replace(" |", ""), output
+        assert_said_once(output)
 
 
 @pytest.mark.parametrize("command", ["assign", "apply", "run"])
 def test_a_guardrail_that_does_not_exist_overrides_nothing(said: Said, command: str) -> None:
-    status, told = said(command, "--override", "max_chnged")
+    status, output = said(command, "--override", "max_chnged")
 
-    assert (status, told) == (2, "Error: There is no guardrail 'max_chnged'. Did you mean 'max_changed'?")
+    assert (status, output) == (2, "Error: There is no guardrail 'max_chnged'. Did you mean 'max_changed'?")
     assert "There are: max_changed, max_removed" in said(command, "--override", "everything")[1]
 
 
@@ -128,11 +128,11 @@ def test_files_that_a_command_names_and_that_are_not_there(folder: Path, said: S
         ("fit", "--labels", str(missing)),
         ("preview", str(folder)),
     ):
-        status, told = said(*arguments)
-        assert status == 2, (arguments, told)
-        assert "Unexpected" not in told
-        assert told.count(arguments[-1]) <= 1, told
-        assert_said_once(told)
+        status, output = said(*arguments)
+        assert status == 2, (arguments, output)
+        assert "Unexpected" not in output
+        assert output.count(arguments[-1]) <= 1, output
+        assert_said_once(output)
 
 
 WITHOUT_RIGHTS = """
@@ -160,12 +160,12 @@ def test_a_folder_that_can_not_be_written_to(folder: Path, tmp_path_factory: pyt
     finally:
         folder.chmod(0o755)
 
-    told = " ".join(ended.stderr.split()).split("Error: ")[1:]
+    messages = " ".join(ended.stderr.split()).split("Error: ")[1:]
     assert ended.stdout.splitlines()[-1] == "2 2", ended
-    assert "not a directory. Check the path: a part of it is a file where a folder is expected." in told[0]
-    assert "can't be written to. Give yourself write permission there" in told[1]
-    assert "permission denied. Give yourself permission there" in told[2]
-    assert [one.startswith(str(folder)) for one in told] == [False, True, True], told
+    assert "not a directory. Check the path: a part of it is a file where a folder is expected." in messages[0]
+    assert "can't be written to. Give yourself write permission there" in messages[1]
+    assert "permission denied. Give yourself permission there" in messages[2]
+    assert [message.startswith(str(folder)) for message in messages] == [False, True, True], messages
 
 
 def test_no_message_names_a_file_that_only_the_repository_has() -> None:

@@ -98,7 +98,7 @@ def watch(
         ("signing", canaries.SIGNING),
         ("path", [canaries.PATH]),
     ):
-        (folder / SECRETS / name).write_text("\n".join(one.value for one in held), "utf-8")
+        (folder / SECRETS / name).write_text("\n".join(secret.value for secret in held), "utf-8")
     (folder / ANSWERS).write_text("email,color\nada@people.test,red\n", "utf-8")
     (folder / MAIL).write_text("<p>Hello *|PS_HEAD|* {{ contact.personasync_headline }}</p>", "utf-8")
     edit(folder, "env:MAILCHIMP_API_KEY", "keyring:mailchimp")
@@ -143,7 +143,7 @@ def test_a_planted_leak_is_found(tmp_path: Path) -> None:
             assert canary.name in leaks_in(b"so " + planted + b" it is"), (canary, planted)
     (tmp_path / TOKENS[0].mark).write_bytes(b"\0" + TOKENS[1].content)
 
-    assert {one.split(" in ")[0] for one in leaks_below(tmp_path, but=())} == {TOKENS[0].name, TOKENS[1].name}
+    assert {leak.split(" in ")[0] for leak in leaks_below(tmp_path, but=())} == {TOKENS[0].name, TOKENS[1].name}
 
 
 @pytest.mark.filterwarnings("ignore:Mean of empty slice")  # discover, of so few people
@@ -164,8 +164,8 @@ def test_nothing_is_shown_of_secrets_that_cant_be_used(
     text = path.read_text("utf-8")
     for number, name in enumerate(["doctor", *commands()]):
         turned = kept[number % len(kept) :] + kept[: number % len(kept)]
-        one = {"base": platforms.hubspot_url}
-        more = [ONE.format(name=f"c{place}", reference=ref, **one) for place, ref in enumerate(turned)]
+        settings = {"base": platforms.hubspot_url}
+        more = [ONE.format(name=f"c{place}", reference=ref, **settings) for place, ref in enumerate(turned)]
         changed = text.replace("env:HUBSPOT_TOKEN", turned[0]).replace("keyring:mailchimp", turned[1])
         for place, old in enumerate(("hubspot", "signing", "path"), start=2):
             changed = changed.replace(f"file:secrets/{old}", turned[place])
@@ -195,16 +195,16 @@ def references(folder: Path, ring: Ring, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 def assert_told(printed: str, kept: Sequence[str]) -> None:
     """Each token that can't be used is told with its reference, and what is wrong with it; others are tried."""
-    told = "".join(printed.split())  # a table breaks a long path, and what stands behind it, anywhere
+    text = "".join(printed.split())  # a table breaks a long path, and what stands behind it, anywhere
     for token, reference in zip(TOKENS, kept, strict=False):
-        complaint = f"({reference}):character" in told or f"{reference.split('/')[-1]}isnotUTF-8text" in told
+        complaint = f"({reference}):character" in text or f"{reference.split('/')[-1]}isnotUTF-8text" in text
         assert complaint == (not token.usable), (token.name, reference)
     for sentence in (
         "character 5 is a zero-width space (U+200B)",
         "character 1 is a left double quotation mark (U+201C)",
         "the environment variable *** is not set",
     ):
-        assert sentence.replace(" ", "") in told
+        assert sentence.replace(" ", "") in text
 
 
 @pytest.mark.parametrize(
@@ -244,10 +244,12 @@ def crash(folder: Path) -> Callable[..., None]:
         for name in ("hubspot", "signing", "path"):
             reference = f"file:{SECRETS}/{name}"
             held.append(resolve_secret(reference, where="", environment={}, directory=folder, several=True))
-        values = [*(one.reveal() for one in held), unquote(canaries.ENGINE.value)]
+        values = [*(secret.reveal() for secret in held), unquote(canaries.ENGINE.value)]
         addresses = [workspace.engine.reveal(), workspace.state_url.reveal()]
-        told = [[value, quote(value), json.dumps(value), base64.b64encode(f"me:{value}".encode())] for value in values]
-        raise RuntimeError(connections, held, told, addresses)
+        spellings = [
+            [value, quote(value), json.dumps(value), base64.b64encode(f"me:{value}".encode())] for value in values
+        ]
+        raise RuntimeError(connections, held, spellings, addresses)
 
     return failing
 
@@ -262,8 +264,8 @@ def test_nothing_is_shown_by_a_crash(
 ) -> None:
     crashing(watch, monkeypatch)
     for name in commands():
-        told = watch.command(name, "--debug", "--json")
-        assert name in WITHOUT_WORKSPACE or "RuntimeError" in told or "Usage" in told or "Error" in told
+        text = watch.command(name, "--debug", "--json")
+        assert name in WITHOUT_WORKSPACE or "RuntimeError" in text or "Usage" in text or "Error" in text
 
     assert watch.statuses[1] >= 25
     no_leak(watch, capsys, 7)
@@ -274,8 +276,9 @@ def test_a_crash_would_show_them(watch: Watch, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(import_module("sync.cli.main"), "hide", str)
     watch.command("status", "--json")
 
-    assert {one.split(" in ")[0] for one in watch.found} >= {
-        one.name for one in (TOKENS[4], canaries.MAILCHIMP, canaries.HUBSPOT_SECRET, canaries.PATH, canaries.ENGINE)
+    assert {leak.split(" in ")[0] for leak in watch.found} >= {
+        canary.name
+        for canary in (TOKENS[4], canaries.MAILCHIMP, canaries.HUBSPOT_SECRET, canaries.PATH, canaries.ENGINE)
     }
 
 
@@ -300,8 +303,8 @@ def test_nothing_is_shown_by_the_service(watch: Watch, capsys: pytest.CaptureFix
         finally:
             service.terminate()
             out, error = service.communicate(timeout=60)
-    for told in (began, out, error, *answers):
-        watch.saw(told, "service")
+    for text in (began, out, error, *answers):
+        watch.saw(text, "service")
 
     assert "event=refused" in error
     assert "event=stopped" in error
@@ -323,7 +326,7 @@ def asked_for_trouble(address: str) -> list[str]:
             session.post(f"{address}{place}x", data=b"type=subscribe", timeout=20),
             session.post(f"{address}{place}", data=b"type=subscribe", timeout=20),
             session.get(f"{address}{place}", timeout=20),
-            *(session.get(f"{address}/{one}", timeout=20) for one in ("ready", "health", "metrics", "nowhere")),
+            *(session.get(f"{address}/{path}", timeout=20) for path in ("ready", "health", "metrics", "nowhere")),
         ]
-    assert {one.status_code for one in said} >= {200, 204, 401}
-    return [one.text + str(one.headers) for one in said]
+    assert {response.status_code for response in said} >= {200, 204, 401}
+    return [response.text + str(response.headers) for response in said]

@@ -19,10 +19,10 @@ def test_init_asks_at_a_terminal_and_writes_what_it_was_told(tmp_path: Path) -> 
     if child == 0:
         os.execv(program, [program, "init", str(folder)])  # noqa: S606 - our own command, on a terminal
     os.write(terminal, ANSWERS)
-    told = b""
+    output = b""
     try:
         while part := os.read(terminal, 4096):
-            told += part
+            output += part
     except OSError:  # the terminal is gone with its program
         pass
     os.close(terminal)
@@ -30,7 +30,7 @@ def test_init_asks_at_a_terminal_and_writes_what_it_was_told(tmp_path: Path) -> 
     workspace = load_workspace(folder)
 
     assert os.waitstatus_to_exitcode(status) == 0
-    assert b"Are the contacts in HubSpot?" in told
+    assert b"Are the contacts in HubSpot?" in output
     assert workspace.name == "Acme Outdoor"
     assert list(workspace.connections) == ["crm", "email", "files"]
     assert workspace.connections["email"].settings()["audience"] == "a6b5da1054"

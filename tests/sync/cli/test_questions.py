@@ -53,12 +53,12 @@ def test_an_undo_does_only_what_was_agreed_to_and_is_still_so(after_apply: Platf
         properties = after_apply.crm.contact_records.table[change.platform_id]["properties"]
         properties[change.name] = "what a person wrote meanwhile"
         left_out = agreed.restore["email"].pop()
-        found = still_intended(session, agreed)
+        intent = still_intended(session, agreed)
 
-    assert change not in found.restore["crm"]
-    assert left_out not in found.restore["email"]
-    assert found.changed_since == 2
-    assert found.count == agreed.count - 1
+    assert change not in intent.restore["crm"]
+    assert left_out not in intent.restore["email"]
+    assert intent.changed_since == 2
+    assert intent.count == agreed.count - 1
 
 
 @pytest.mark.parametrize("arguments", [["status"], ["history"]])
@@ -74,7 +74,9 @@ def test_what_was_done_can_be_read_while_another_command_holds_the_warehouse(
 
     assert (done.returncode, done.stderr) == (0, "")
     if arguments == ["status"]:
-        streams = {(one["connection"], one["stream"]): one["rows"] for one in json.loads(done.stdout)["streams"]}
+        streams = {
+            (stream["connection"], stream["stream"]): stream["rows"] for stream in json.loads(done.stdout)["streams"]
+        }
         assert streams["crm", "contacts"] == rows > 100
 
 
@@ -109,12 +111,12 @@ def test_ctrl_c_in_a_pull_ends_with_its_sentence_and_130(tmp_path: Path, *, as_j
         )
         assert under_way.wait(120)
         pull.send_signal(signal.SIGINT)
-        out, told = pull.communicate(timeout=120)
+        out, error = pull.communicate(timeout=120)
         fault.times = 0
         with open_session(platforms.folder, now=now, environment=platforms.environment) as session:
             runs = session.control.runs.newest(5)
 
-    assert (pull.returncode, told) == (
+    assert (pull.returncode, error) == (
         130,
         "Stopped. Completed work is kept; run the same command again to continue.\n",
     )

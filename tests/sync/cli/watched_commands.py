@@ -48,8 +48,8 @@ def commands() -> Iterator[str]:
     """Every command that there is, in the order of the loop: setup, pull, assign ... come first."""
 
     def below(command: Any, path: tuple[str, ...]) -> Iterator[str]:
-        for name, one in getattr(command, "commands", {}).items():
-            yield from below(one, (*path, name))
+        for name, subcommand in getattr(command, "commands", {}).items():
+            yield from below(subcommand, (*path, name))
         if not getattr(command, "commands", {}):
             needed = [param.name for param in command.params if param.required]
             assert not needed or " ".join(path) in ARGUMENTS, f"ARGUMENTS lacks {path}: {needed}"
@@ -88,7 +88,7 @@ class Watch:
         files = {file: str(self.folder / file) for file in (ANSWERS, MAIL)}
         taken = {**files, "(busy)": str(self.folder / SECRETS), "(port)": str(self._port)}
         taken["(out)"] = str(self.folder / "exported.csv")
-        arguments = [taken.get(one, one) for one in ARGUMENTS.get(name, [])]
+        arguments = [taken.get(argument, argument) for argument in ARGUMENTS.get(name, [])]
         where = [] if name in WITHOUT_WORKSPACE else ["--workspace", str(self.folder)]
         before = [flag for flag in flags if flag == "--debug"]
         after = [flag for flag in flags if flag != "--debug" and name != "serve"]

@@ -163,10 +163,10 @@ def test_a_plan_goes_through_its_states(control: Control) -> None:
     control.plans.record("one", run_id=run_id, path="plans/one.jsonl", changes=2, summary={"requests": {}})
     control.plans.move("one", "applied")
 
-    found = control.plans.get("one")
-    assert found is not None
-    assert (found.state, found.changes, found.path) == ("applied", 2, "plans/one.jsonl")
-    assert control.plans.latest() == found
+    record = control.plans.get("one")
+    assert record is not None
+    assert (record.state, record.changes, record.path) == ("applied", 2, "plans/one.jsonl")
+    assert control.plans.latest() == record
     assert control.plans.get("other") is None
 
 

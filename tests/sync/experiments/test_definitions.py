@@ -43,9 +43,9 @@ def say(folder: Path, capsys: pytest.CaptureFixture[str]) -> Say:
 
 
 def document(say: Say, *arguments: str) -> Any:
-    status, told = say(*arguments, "--json")
-    assert status == 0, told
-    return json.loads(told)
+    status, output = say(*arguments, "--json")
+    assert status == 0, output
+    return json.loads(output)
 
 
 def create(say: Say, *more: str) -> Any:
@@ -70,8 +70,8 @@ def test_what_create_needs_less_what_is_there_is_what_lift_and_show_miss(say: Sa
     assert {key: shown[key] for key in ("people", "needed_per_arm", "missing_per_arm", "everyone", "baseline")} == {
         key: created[key] for key in ("people", "needed_per_arm", "missing_per_arm", "everyone", "baseline")
     }
-    pairs = [one for one in lift["comparisons"] if one["metric"] == "clicked"]
-    assert [(one["treated"], one["control"]) for one in pairs] == [
+    pairs = [comparison for comparison in lift["comparisons"] if comparison["metric"] == "clicked"]
+    assert [(pair["treated"], pair["control"]) for pair in pairs] == [
         ("new", "old"),
         ("old", "holdout"),
         ("new", "holdout"),
@@ -105,17 +105,18 @@ def test_an_edit_after_the_start_is_refused_with_what_was_changed_and_there_are_
     create(say)
     file = folder / "experiments.toml"
     text = file.read_text("utf-8")
-    for before, (after, told) in EDITS.items():
+    for before, (after, reason) in EDITS.items():
         file.write_text(text.replace(before, after), "utf-8")
         status, said = say("experiment", "show", "spring")
-        assert (status, f"experiments.toml: [experiments.spring] {told}" in said) == (2, True), said
+        assert (status, f"experiments.toml: [experiments.spring] {reason}" in said) == (2, True), said
 
     refused = [say(*line.split()) for line in ("assign", "plan", "lift --experiment spring", "experiment show spring")]
     assert [status for status, _ in refused] == [2] * 4
-    assert all("Experiment 'spring' was edited after its start (" in told for _, told in refused)
+    assert all("Experiment 'spring' was edited after its start (" in output for _, output in refused)
     assert all("Restore it, or end the experiment with `personasync experiment end spring`" in t for _, t in refused)
     assert any(
-        "spring is excluded. Experiment 'spring' was edited" in one for one in document(say, "report")["summary"]
+        "spring is excluded. Experiment 'spring' was edited" in sentence
+        for sentence in document(say, "report")["summary"]
     )
     assert "was edited after its start" in say("doctor")[1]
     assert [say(*line.split())[0] for line in ("experiment list", "status", "history")] == [0, 0, 0]

@@ -105,7 +105,9 @@ def test_an_experiment_and_its_result_on_the_platforms(platforms: Platforms, pus
         if comparison.question.metric == "clicked" and comparison.question.control == HOLDOUT
     }
     assert [
-        (one.question.treated, one.question.control) for one in lift.comparisons if one.question.metric == "clicked"
+        (comparison.question.treated, comparison.question.control)
+        for comparison in lift.comparisons
+        if comparison.question.metric == "clicked"
     ] == [
         ("new", "old"),
         ("old", HOLDOUT),
@@ -117,15 +119,15 @@ def test_an_experiment_and_its_result_on_the_platforms(platforms: Platforms, pus
     assert lift.ratio is not None
     assert set(clicked) == {"old", "new"}
     # all that were dealt stand with their persona; one that chance left without a holdout tells nothing of everyone
-    (told,) = (
+    (effects,) = (
         comparison.personas
         for comparison in lift.comparisons
         if (comparison.question.metric, comparison.question.treated) == ("clicked", "new")
         and comparison.question.control == HOLDOUT
     )
-    assert sum(one.treated.people for one in told) == sum(arm == "new" for arm in allocated.values())
-    assert sum(one.control.people for one in told) == sum(arm == HOLDOUT for arm in allocated.values())
-    assert clicked["new"].treated.people == sum(one.treated.people for one in told if one.control.people)
+    assert sum(effect.treated.people for effect in effects) == sum(arm == "new" for arm in allocated.values())
+    assert sum(effect.control.people for effect in effects) == sum(arm == HOLDOUT for arm in allocated.values())
+    assert clicked["new"].treated.people == sum(effect.treated.people for effect in effects if effect.control.people)
     assert clicked["new"].treated.converted > 0
     assert clicked["new"].control.converted == 0
     assert lift.notes == ()
@@ -187,17 +189,17 @@ def test_the_global_holdout_is_a_group_of_its_own_and_takes_part_in_no_experimen
 
 
 def test_an_ended_experiment_takes_nobody_in(assigned: Session) -> None:
-    one = experiments.create_experiment(assigned, wanted(assigned, personas=("nora_new",))).experiment
+    experiment = experiments.create_experiment(assigned, wanted(assigned, personas=("nora_new",))).experiment
     known = arms(assigned)
-    experiments.end_experiment(assigned, "spring", one.begins + timedelta(hours=1))
+    experiments.end_experiment(assigned, "spring", experiment.begins + timedelta(hours=1))
     assigned.workspace = load_workspace(assigned.workspace.directory)
     assigned.warehouse.engine.truncate_table(ARMS.name)
-    found = assign(assigned, as_of=one.begins + timedelta(days=1))
+    result = assign(assigned, as_of=experiment.begins + timedelta(days=1))
 
     assert known
-    assert found.allocated == {}
+    assert result.allocated == {}
     with pytest.raises(FixSettingsError, match="ended"):
-        experiments.end_experiment(assigned, "spring", one.begins + timedelta(days=2))
+        experiments.end_experiment(assigned, "spring", experiment.begins + timedelta(days=2))
     with pytest.raises(FixSettingsError, match="No global holdout"):
         experiments.show_experiment(assigned, HOLDOUT)
 
@@ -275,12 +277,12 @@ def test_what_an_arm_is_shown_differs_from_its_persona_and_the_persona_stays_tru
     shown = {m["email_address"].lower(): m["merge_fields"] for m in platforms.members()}
     heads = {"rita_regular": "Early access for you", "nora_new": "Welcome to the shop"}
     own = {
-        shown[one]["PS_HEAD"] == heads[shown[one]["PERSONA"]]
-        for one in tagged(platforms, "spring_own")
-        if shown[one]["PERSONA"] in heads
+        shown[address]["PS_HEAD"] == heads[shown[address]["PERSONA"]]
+        for address in tagged(platforms, "spring_own")
+        if shown[address]["PERSONA"] in heads
     }
-    generic = {shown[one]["PS_HEAD"] for one in tagged(platforms, "spring_generic")}
-    drawn = [(shown[one]["PERSONA"], shown[one]["PS_HEAD"]) for one in tagged(platforms, "spring_random")]
+    generic = {shown[address]["PS_HEAD"] for address in tagged(platforms, "spring_generic")}
+    drawn = [(shown[address]["PERSONA"], shown[address]["PS_HEAD"]) for address in tagged(platforms, "spring_random")]
     assert own == {True}
     assert generic == {"News from the shop"}
     assert any(persona in heads and head != heads[persona] for persona, head in drawn)

@@ -52,8 +52,8 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     def command(*arguments: str) -> tuple[int, str, str]:
         capsys.readouterr()
         status = run([*arguments, "--workspace", str(folder)])
-        told = capsys.readouterr()
-        return status, told.out, told.err
+        output = capsys.readouterr()
+        return status, output.out, output.err
 
     assert command("pull")[0] in {0, 3, 4}
     assert command("assign")[0] == 0
@@ -66,29 +66,29 @@ def lines(path: str) -> list[dict[str, Any]]:
 
 
 def test_people_are_written_with_segment_persona_reason_and_fields(shop: Run) -> None:
-    status, told, _ = shop("export", "people", "--out", "people.csv")
-    found = {row["email"]: row for row in lines("people.csv")}
+    status, output, _ = shop("export", "people", "--out", "people.csv")
+    people = {row["email"]: row for row in lines("people.csv")}
 
-    assert (status, "Wrote 4 people to people.csv." in told) == (0, True)
-    assert list(found["ada@people.test"]) == [
+    assert (status, "Wrote 4 people to people.csv." in output) == (0, True)
+    assert list(people["ada@people.test"]) == [
         "email", "segment", "persona", "confidence", "reason", "consent", "headline"
     ]  # fmt: skip
-    assert (found["ada@people.test"]["segment"], found["ada@people.test"]["persona"]) == ("swiss", "Heidi")
-    assert "land = 'CH'" in found["ada@people.test"]["reason"]
-    assert found["dan@people.test"]["headline"] == "Hello"
-    assert found["bob@people.test"]["consent"] == "unsubscribed"
-    assert found["'=cmd@people.test"]["headline"] == "'@home"  # neither is run by a spreadsheet
+    assert (people["ada@people.test"]["segment"], people["ada@people.test"]["persona"]) == ("swiss", "Heidi")
+    assert "land = 'CH'" in people["ada@people.test"]["reason"]
+    assert people["dan@people.test"]["headline"] == "Hello"
+    assert people["bob@people.test"]["consent"] == "unsubscribed"
+    assert people["'=cmd@people.test"]["headline"] == "'@home"  # neither is run by a spreadsheet
     assert Path("people.csv").stat().st_mode & 0o077 == 0
 
 
 def test_a_segment_is_written_as_excel_and_parquet(shop: Run) -> None:
-    _, told, _ = shop("export", "segment", "swiss", "--out", "swiss.xlsx", "--json")
+    _, output, _ = shop("export", "segment", "swiss", "--out", "swiss.xlsx", "--json")
     shop("export", "segment", "swiss", "--out", "swiss.parquet")
     sheet = openpyxl.load_workbook("swiss.xlsx").active
     cells = {cell.value: cell.data_type for row in sheet.iter_rows() for cell in row}
     table = pq.read_table("swiss.parquet")
 
-    assert json.loads(told)["rows"] == table.num_rows == 3
+    assert json.loads(output)["rows"] == table.num_rows == 3
     assert (cells["=cmd@people.test"], cells["@home"], cells["email"]) == ("s", "s", "s")
     assert table["email"].to_pylist() == ["=cmd@people.test", "ada@people.test", "bob@people.test"]
     assert read_table(Path("swiss.xlsx")).headers[:2] == ("email", "segment")
@@ -109,18 +109,18 @@ def test_excluded_people_are_in_no_file_for_a_platform(shop: Run) -> None:
 
 
 def test_an_audience_holds_hashes_of_those_who_said_yes(shop: Run) -> None:
-    _, told, _ = shop("export", "audience", "swiss", "--out", "audience.csv")
+    _, output, _ = shop("export", "audience", "swiss", "--out", "audience.csv")
 
     expected = {hashlib.sha256(who.encode()).hexdigest() for who in ("ada@people.test", "=cmd@people.test")}
     assert {row["email"] for row in lines("audience.csv")} == expected
-    assert "Left out: 1 people: no consent." in told
+    assert "Left out: 1 people: no consent." in output
     assert "people.test" not in Path("audience.csv").read_text("utf-8")
 
 
 @pytest.mark.usefixtures("ready")
 def test_columns_are_those_of_the_importers(platforms: Platforms, say: Run, tmp_path: Path) -> None:
     files = {name: str(tmp_path / f"{name}.csv") for name in ("hubspot", "mailchimp", "plan", "plan_for")}
-    _, told, _ = say("export", "people", "--for", "hubspot", "--out", files["hubspot"], "--json")
+    _, output, _ = say("export", "people", "--for", "hubspot", "--out", files["hubspot"], "--json")
     say("export", "people", "--for", "mailchimp", "--out", files["mailchimp"])
     say("plan")
     say("export", "plan", "--out", files["plan"])
@@ -131,7 +131,7 @@ def test_columns_are_those_of_the_importers(platforms: Platforms, say: Run, tmp_
     assert {"Email", "Persona (personasync)", "Segment (personasync)", "Headline"} <= set(crm[0])
     assert {"Email Address", "Persona", "Headline", "Tags"} <= set(email[0])
     assert any(row["Tags"].startswith("ps:") for row in email)
-    assert json.loads(told)["left_out"]
+    assert json.loads(output)["left_out"]
     assert {"connection", "email", "kind", "name", "before", "after"} <= set(changes[0])
     planned = {
         row["email"]: row["after"] for row in changes if row["connection"] == "email" and row["name"] == "PERSONA"

@@ -26,11 +26,15 @@ def test_a_rule_has_no_probability_and_a_segment_without_persona_is_not_unclassi
         assert say(*command.split())[0] == 0
     status, document, _ = say("plan", "--json")
 
-    told = json.loads(document)
-    new = {(one["connection"], one.get("field")): one["after"] for one in told["samples"] if one.get("field")}
-    assert status == 0, told["breaches"]  # who is in a segment is not unclassified for max_unclassified either
-    assert set(told["personas"]) <= {"no persona", "unclassified"}
-    assert told["personas"]["no persona"] > 0
+    summary = json.loads(document)
+    new = {
+        (sample["connection"], sample.get("field")): sample["after"]
+        for sample in summary["samples"]
+        if sample.get("field")
+    }
+    assert status == 0, summary["breaches"]  # who is in a segment is not unclassified for max_unclassified either
+    assert set(summary["personas"]) <= {"no persona", "unclassified"}
+    assert summary["personas"]["no persona"] > 0
     assert ("crm", "personasync_confidence") not in new
     assert ("crm", "personasync_segment") in new
     assert ("crm", "personasync_reason") in new
@@ -52,21 +56,21 @@ def test_extra_fields_exist_and_are_filled_where_they_are_switched_on(platforms:
     within = {(fields.get("PS_SEGMENT"), fields.get("PS_ALL")) for fields in shown} - {("", ""), (None, None)}
     assert ("regulars", "regulars") in within
     contacts = [row["properties"] for row in platforms.crm.contacts.rows.values()]
-    segments = [one for one in contacts if one.get("personasync_segment")]
+    segments = [contact for contact in contacts if contact.get("personasync_segment")]
     assert segments
-    assert all(one.get("personasync_version") and one.get("personasync_memberships") for one in segments)
-    assert any(one.get("personasync_runner_up") for one in segments)
-    assert not any(one.get("personasync_confidence") for one in segments)  # the rules placed everybody
+    assert all(segment.get("personasync_version") and segment.get("personasync_memberships") for segment in segments)
+    assert any(segment.get("personasync_runner_up") for segment in segments)
+    assert not any(segment.get("personasync_confidence") for segment in segments)  # the rules placed everybody
 
 
 def test_memberships_are_named_from_the_inside_out_as_far_as_there_is_room() -> None:
     assert memberships_of(waterfall(SEGMENTS, catalogue())) == {"champions": "champions; buyers", "buyers": "buyers"}
     deep = [Segment(f"{n:040}".replace("0", "a"), "", "true") for n in range(1, 9)]
-    nested = [replace(one, parent=deep[n - 1].name if n else None) for n, one in enumerate(deep)]
+    nested = [replace(segment, parent=deep[n - 1].name if n else None) for n, segment in enumerate(deep)]
 
-    found = memberships_of(waterfall(nested, catalogue()))
+    memberships = memberships_of(waterfall(nested, catalogue()))
 
-    assert found[deep[-1].name] == "; ".join(one.name for one in reversed(deep[2:]))  # 250 bytes of 255
+    assert memberships[deep[-1].name] == "; ".join(segment.name for segment in reversed(deep[2:]))  # 250 bytes of 255
 
 
 @pytest.mark.parametrize("extra", ["runner", "segment"])
@@ -75,7 +79,7 @@ def test_a_word_that_is_no_extra_field_is_told_with_those_that_there_are(
 ) -> None:
     edit(platforms, 'connector = "hubspot"', f'connector = "hubspot"\nextra_fields = "{extra}"')
 
-    status, _, told = say("plan")
+    status, _, error = say("plan")
 
     assert status == 2
-    assert f"'{extra}' is no extra field of HubSpot; known: runner_up, version, memberships" in told
+    assert f"'{extra}' is no extra field of HubSpot; known: runner_up, version, memberships" in error

@@ -42,7 +42,7 @@ def test_two_personas_that_are_the_same_one_there_are_an_error() -> None:
         resolved({"rita": RITA, "gus": GUS}, offered, "crm")
 
 
-@pytest.mark.parametrize("labels", [tuple(one for one in LABELS if one != "Rita Regular"), ()])
+@pytest.mark.parametrize("labels", [tuple(label for label in LABELS if label != "Rita Regular"), ()])
 def test_a_persona_that_the_platform_lacks_is_skipped_by_name_and_the_rest_goes_on(
     platforms: Platforms, ready: Session, say: Run, labels: tuple[str, ...]
 ) -> None:
@@ -51,17 +51,17 @@ def test_a_persona_that_the_platform_lacks_is_skipped_by_name_and_the_rest_goes_
 
     status, out, _ = say("plan", "--json")
     _, shown, _ = say("plan")
-    _, found, _ = say("doctor", "--json")
+    _, output, _ = say("doctor", "--json")
 
-    told = json.loads(out)
+    document = json.loads(out)
     listed = ", ".join(labels) or "none"
     sentence = f"crm has no persona 'Rita Regular' (hs_persona has: {listed}) for [personas.rita_regular]; its contacts"
-    assert (status, told["breaches"]) == (0, [])
-    assert len(told["notes"]) == (1 if labels else 4)
-    assert any(one.startswith(sentence) and 'hs_persona = "its label"' in one for one in told["notes"])
+    assert (status, document["breaches"]) == (0, [])
+    assert len(document["notes"]) == (1 if labels else 4)
+    assert any(note.startswith(sentence) and 'hs_persona = "its label"' in note for note in document["notes"])
     assert sentence in " ".join(shown.split())
-    assert ("crm: hs_persona" in told["by_field"]) is bool(labels)
-    states = {one["state"] for one in json.loads(found)["findings"] if one["check"] == "personas"}
+    assert ("crm: hs_persona" in document["by_field"]) is bool(labels)
+    states = {finding["state"] for finding in json.loads(output)["findings"] if finding["check"] == "personas"}
     assert states == {"warn"}
 
 
@@ -112,7 +112,7 @@ def test_it_is_read_planned_applied_and_undone_and_what_people_set_is_left_alone
     }
     edit(platforms, 'hs_persona = "write"', 'hs_persona = "overwrite"')
     status, out, _ = say("plan", "--json")
-    over = [one for one in json.loads(out)["samples"] if one.get("field") == "hs_persona"]
+    over = [sample for sample in json.loads(out)["samples"] if sample.get("field") == "hs_persona"]
     assert (status, len(over)) == (3, 2)
 
 

@@ -48,19 +48,21 @@ def test_a_plan_warns_and_shows_or_holds_back_as_the_workspace_says(
     personal: Platforms, ready: Session, say: Run
 ) -> None:
     status, out, _ = say("plan", "--json")
-    told = json.loads(out)
+    document = json.loads(out)
     bought = shown_values(ready, "PS_LAST")
     edit(personal, "[personalize]", '[personalize]\ncreepy = "fallback"')
     ready.reload()
     held = shown_values(ready, "PS_LAST")
 
-    fresh = [one for one in told["creepy"] if (one["reason"], one["held_back"]) == ("recent", False)]
+    fresh = [
+        concern for concern in document["creepy"] if (concern["reason"], concern["held_back"]) == ("recent", False)
+    ]
     assert status == 0
-    assert sum(one["people"] for one in fresh) > 20
+    assert sum(concern["people"] for concern in fresh) > 20
     assert fresh[0]["sentence"].startswith("field 'bought', persona '")
     assert 'creepy = "fallback"' in fresh[0]["fix"]
-    assert "@" in next(iter(told["creepy_samples"].values()))
-    assert "@" not in json.dumps(told["creepy"])
+    assert "@" in next(iter(document["creepy_samples"].values()))
+    assert "@" not in json.dumps(document["creepy"])
     assert len(bought) > 5
     assert held == {"our favourites"}
     assert any("get the persona's copy or the fallback instead" in concern.message for concern in plan(ready).concerns)
@@ -72,21 +74,21 @@ def test_a_preview_names_line_field_persona_and_reason(personal: Platforms, read
     path = tmp_path / "mail.html"
     path.write_text("*|PS_HEAD|*\n*|PS_LAST|*\n*|PS_KIND|*", "utf-8")
 
-    found = preview(ready, path)
+    sheet = preview(ready, path)
     rita = preview(ready, path, persona="rita_regular")
     path.write_text("*|PS_HEAD|*", "utf-8")
     copy = preview(ready, path)
 
-    by_reason: dict[str, Any] = {concern.reason: concern for concern in found.concerns}
+    by_reason: dict[str, Any] = {concern.reason: concern for concern in sheet.concerns}
     assert set(by_reason) == {"recent", "once", "tokens"}
     assert by_reason["recent"].place.startswith("line 2, column 1, field 'bought', persona '")
     assert by_reason["once"].place.startswith("line 3, column 1, field 'kind', persona '")
     assert by_reason["tokens"].place == "line 3"
-    gus = next(one for one in found.shown if one.title == "Gus Gift")
+    gus = next(mail for mail in sheet.shown if mail.title == "Gus Gift")
     assert gus.html.splitlines()[2] == "our favourites"  # what most of them get
     assert 0.5 < gus.fallbacks["PS_KIND"] < 1
-    assert "Too personal?</h3><ul><li>line 3: the email shows 2 individual values" in found.page()
-    assert "<li>line 2, column 1, field &#x27;bought&#x27;" in found.page()
+    assert "Too personal?</h3><ul><li>line 3: the email shows 2 individual values" in sheet.page()
+    assert "<li>line 2, column 1, field &#x27;bought&#x27;" in sheet.page()
     assert {concern.persona for concern in rita.concerns} == {"", "rita_regular"}
     assert copy.concerns == []
 
@@ -137,8 +139,8 @@ def test_an_option_that_few_are_shown_is_named(personal: Platforms, ready: Sessi
     edit(personal, "min_audience = 1000 ", "min_audience = 1 ")
     ready.reload()
 
-    assert [one.place for one in small] == ["field 'kind', option 'kitchen'", "field 'kind', option 'paper'"]
-    assert all(one.reason == "audience" and 0 < one.people < 1000 for one in small)
+    assert [concern.place for concern in small] == ["field 'kind', option 'kitchen'", "field 'kind', option 'paper'"]
+    assert all(concern.reason == "audience" and 0 < concern.people < 1000 for concern in small)
     assert [concern for concern in plan(ready).concerns if concern.reason == "audience"] == []
 
 
@@ -177,7 +179,7 @@ def test_words_for_the_few_who_are_in_a_segment_and_in_none_within_it_are_named(
 def test_limits_that_leave_nothing_are_refused(personal: Platforms, say: Run) -> None:
     edit(personal, "recent_days = 700", "recent_days = 730")
 
-    status, _, told = say("plan")
+    status, _, error = say("plan")
 
     assert status == 2
-    assert "recent_days must be below max_age_days" in told
+    assert "recent_days must be below max_age_days" in error

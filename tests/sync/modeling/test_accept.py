@@ -57,7 +57,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     chance = np.full((3, len(ITEMS)), 0.1)
     chance[0, :3] = chance[1, 3:6] = chance[2, 5:] = 0.9
     said = rng.random((PEOPLE, len(ITEMS))) < chance[kind]
-    words = [["Yes" if one else "No" for one in row] for row in said]
+    words = [["Yes" if answer else "No" for answer in row] for row in said]
     full = [[f"p{n}@people.test", *words[n]] for n in range(FULL)]
     part = [[f"p{n}@people.test", *words[n][:6], "", ""] for n in range(FULL, PART)]
     write(folder / "answers.csv", [["email", *ITEMS], *full])
@@ -134,7 +134,7 @@ def test_everybody_is_classified_by_what_they_answered(folder: Path, told: Told)
         (own.version, "age >= 40"), (short["version"], "age < 40")
     ]  # fmt: skip
     main.write_text(before + '\n[classify]\ntools = ["short"]\n', "utf-8")
-    assert {one["name"]: one["lacking"] for one in told("survey", "list")["tools"]}["needs"] == (
+    assert {tool["name"]: tool["lacking"] for tool in told("survey", "list")["tools"]}["needs"] == (
         "not listed in [classify] tools"
     )
     main.write_text(before + '\n[tools.nope]\nwho = "age >= 40"\n', "utf-8")
@@ -146,7 +146,9 @@ def test_everybody_is_classified_by_what_they_answered(folder: Path, told: Told)
 
 
 def test_who_answers_a_form_in_numbers_is_classified_as_who_answers_in_words(folder: Path, told: Told) -> None:
-    in_words = {one["respondent"]: one for one in told("survey", "score", "--tool", "needs")["respondents"]}
+    in_words = {
+        respondent["respondent"]: respondent for respondent in told("survey", "score", "--tool", "needs")["respondents"]
+    }
     with (folder / "answers.csv").open(encoding="utf-8") as file:
         rows = [[cell.replace("Yes", "1").replace("No", "0") for cell in row] for row in csv.reader(file)]
     write(folder / "numbers.csv", rows[: FULL + 1])
@@ -154,8 +156,8 @@ def test_who_answers_a_form_in_numbers_is_classified_as_who_answers_in_words(fol
     scored = told("survey", "score", str(folder / "numbers.csv"), "--tool", "needs")
 
     assert len(scored["respondents"]) == FULL
-    found = sorted((one["best"], round(one["confidence"], 9)) for one in scored["respondents"])
-    assert found == sorted(
+    scores = sorted((respondent["best"], round(respondent["confidence"], 9)) for respondent in scored["respondents"])
+    assert scores == sorted(
         (in_word["best"], round(in_word["confidence"], 9)) for in_word in in_words.values() if in_word["best"]
     )
 
@@ -166,20 +168,20 @@ def test_segments_that_do_not_hold_any_more_are_told(folder: Path, tmp_path: Pat
     chance = np.where(
         rng.random(FULL)[:, None] < 0.5, 0.5, [0.9] * 3 + [0.1] * 5
     )  # two of three are one now, of nothing
-    words = [["Yes" if one else "No" for one in row] for row in rng.random((FULL, len(ITEMS))) < chance]
+    words = [["Yes" if answer else "No" for answer in row] for row in rng.random((FULL, len(ITEMS))) < chance]
     write(later / "answers.csv", [["email", *ITEMS], *([f"p{n}@people.test", *words[n]] for n in range(FULL))])
     with open_session(later, now=now, environment={}) as session:
         (before,) = held(session)
         pull(session)
         (after,) = held(session)
-        told = quality_sentences(session)
+        sentences = quality_sentences(session)
 
     assert (before.proposal, before.sentences()) == ("needs", [])
-    assert before.found.agreement > 0.9
-    assert after.found.segment_anew
-    assert after.found.agreement < 0.6
+    assert before.result.agreement > 0.9
+    assert after.result.segment_anew
+    assert after.result.agreement < 0.6
     assert "Segments of 'needs': recalculated segments agree with these by" in after.sentences()[0]
-    assert told[-1] == after.sentences()[0]  # the report says it too
+    assert sentences[-1] == after.sentences()[0]  # the report says it too
 
 
 def test_latent_classes_too_are_found_anew_in_each_fold(

@@ -41,7 +41,7 @@ def respondents(seed: int = 1) -> tuple[list[list[str]], Any]:
     chance = np.full((3, len(ITEMS)), 0.1)
     chance[0, :3] = chance[1, 3:6] = chance[2, 5:] = 0.9
     said = rng.random((PEOPLE, len(ITEMS))) < chance[kind]
-    return [["yes" if one else "no" for one in row] for row in said], kind
+    return [["yes" if answer else "no" for answer in row] for row in said], kind
 
 
 def write_survey(path: Path, rows: list[list[str]], separator: str = ",") -> Path:
@@ -79,17 +79,17 @@ def looked(survey: Path, *more: str) -> list[str]:
 
 
 def test_a_survey_becomes_segments_of_the_workspace(folder: Path, survey: Path, told: Told) -> None:
-    found = told(*looked(survey, "--name", "kinds"))
+    summary = told(*looked(survey, "--name", "kinds"))
 
-    assert found["light"] in {"green", "amber"}
-    assert len(found["segments"]) == 3
-    assert found["p"] == pytest.approx(0.05)
-    assert found["describe"][0]["name"] == "age"
-    assert found["describe"][0]["p"] > 0.01
+    assert summary["light"] in {"green", "amber"}
+    assert len(summary["segments"]) == 3
+    assert summary["p"] == pytest.approx(0.05)
+    assert summary["describe"][0]["name"] == "age"
+    assert summary["describe"][0]["p"] > 0.01
 
     proposal = folder / "proposals/kinds.toml"
     text = proposal.read_text("utf-8")
-    first = found["segments"][0]["name"]
+    first = summary["segments"][0]["name"]
     proposal.write_text(text.replace(f'name = "{first}"', 'name = "early"'), "utf-8")
     accepted = told("discover", "--accept", "kinds")
 
@@ -111,7 +111,7 @@ def test_a_survey_becomes_segments_of_the_workspace(folder: Path, survey: Path, 
 
 
 def test_segments_with_one_message_are_one_and_those_let_go_are_gone(folder: Path, survey: Path, told: Told) -> None:
-    names = [one["name"] for one in told(*looked(survey, "--name", "kinds"))["segments"]]
+    names = [segment["name"] for segment in told(*looked(survey, "--name", "kinds"))["segments"]]
     proposal = folder / "proposals/kinds.toml"
     parts = proposal.read_text("utf-8").split("[[segments]]")
     parts[1:3] = [part.replace('message = ""', 'message = "Come and see"') for part in parts[1:3]]
@@ -139,14 +139,14 @@ def test_a_segment_keeps_its_words_when_it_is_found_anew(folder: Path, survey: P
 
     again = told(*looked(survey, "--name", "kinds", "--seed", "99"))["segments"]
 
-    assert "early" in [one["name"] for one in again]
-    assert all(one["kept_its_name"] for one in again)
+    assert "early" in [segment["name"] for segment in again]
+    assert all(segment["kept_its_name"] for segment in again)
 
 
 def test_a_persona_keeps_its_people_and_no_other_segment_gets_them_by_chance(
     folder: Path, survey: Path, told: Told
 ) -> None:
-    names = [one["name"] for one in told(*looked(survey, "--name", "kinds"))["segments"]]
+    names = [segment["name"] for segment in told(*looked(survey, "--name", "kinds"))["segments"]]
     told("discover", "--accept", "kinds")
     personas = folder / "personas.toml"
     mine = f'\n[personas.early]\nname = "Early Eve"\nsegments = ["{names[0]}"]\n'
@@ -155,7 +155,7 @@ def test_a_persona_keeps_its_people_and_no_other_segment_gets_them_by_chance(
     again = told(*looked(survey, "--name", "kinds", "--seed", "99"))["segments"]
     added = told("discover", "--accept", "kinds")["added"]
 
-    assert {one["name"] for one in again} == set(names)
+    assert {segment["name"] for segment in again} == set(names)
     assert added == []
     assert load_workspace(folder).persona_of[names[0]] == "early"
     # the same answers, so the same markers and the same words; but other people gave them
@@ -163,10 +163,10 @@ def test_a_persona_keeps_its_people_and_no_other_segment_gets_them_by_chance(
     order = default_rng(7).permutation(PEOPLE)
     write_survey(survey, [rows[place] for place in order])
     others = told(*looked(survey, "--name", "kinds"))["segments"]
-    assert not any(one["kept_its_name"] for one in others)
-    assert not {one["name"] for one in others} & set(names)
+    assert not any(segment["kept_its_name"] for segment in others)
+    assert not {segment["name"] for segment in others} & set(names)
     elsewhere = told(*looked(survey, "--name", "afresh"))["segments"]
-    assert not {one["name"] for one in elsewhere} & set(names)
+    assert not {segment["name"] for segment in elsewhere} & set(names)
 
 
 def test_sensitive_items_and_traits_make_no_segments_unless_the_purpose_names_them(
@@ -201,17 +201,19 @@ def test_sensitive_items_and_traits_make_no_segments_unless_the_purpose_names_th
 
 
 def test_latent_classes_have_a_form_with_probabilities(folder: Path, survey: Path, told: Told) -> None:
-    found = told(*looked(survey, "--method", "lca", "--name", "classes"))
+    summary = told(*looked(survey, "--method", "lca", "--name", "classes"))
 
-    assert len(found["segments"]) == 3
-    assert found["relative_entropy"] > 0.6
+    assert len(summary["segments"]) == 3
+    assert summary["relative_entropy"] > 0.6
     form = form_of(folder, "classes")
     assert form is not None
     assert form.kind == "lca"
     model = LinearModel(**form.coefficients())
-    numbers = np.array([[one == "yes" for one in row] for row in respondents()[0]], dtype=float)
+    numbers = np.array([[answer == "yes" for answer in row] for row in respondents()[0]], dtype=float)
     own = [form.segments[place] for place in score_rows(model, numbers).best]
-    assert labels(folder, "classes") == {f"r{n}": one for n, one in enumerate(own)}  # each respondent their own class
+    assert labels(folder, "classes") == {
+        f"r{n}": label for n, label in enumerate(own)
+    }  # each respondent their own class
     met = told("overlap", "classes", "classes")
     assert met["agreement"] == pytest.approx(1.0)
     assert all(cell["from"] == cell["to"] for cell in met["cells"])
@@ -219,13 +221,13 @@ def test_latent_classes_have_a_form_with_probabilities(folder: Path, survey: Pat
 
 def test_noise_is_refused_and_nothing_is_saved(folder: Path, told: Told) -> None:
     rng = default_rng(4)
-    noise = [["yes" if one else "no" for one in row] for row in rng.random((PEOPLE, len(ITEMS))) < 0.5]
+    noise = [["yes" if answer else "no" for answer in row] for row in rng.random((PEOPLE, len(ITEMS))) < 0.5]
 
-    found = told(*looked(write_survey(folder / "noise.csv", noise), "--name", "noise"))
+    summary = told(*looked(write_survey(folder / "noise.csv", noise), "--name", "noise"))
 
-    assert found["light"] == "red"
-    assert "No segments" in found["sentence"]
-    assert found["segments"] == []
+    assert summary["light"] == "red"
+    assert "No segments" in summary["sentence"]
+    assert summary["segments"] == []
     assert not (folder / "proposals").exists()
 
 
@@ -330,13 +332,13 @@ def test_migration_counts_who_moved_between_two_moments(folder: Path, told: Told
     fill(folder, {"assignments": assigned(["champions", "champions", "lapsed", None])}, START)
     fill(folder, {"assignments": assigned(["champions", "lapsed", "lapsed", "champions"])}, START + timedelta(days=2))
 
-    found = told("migration", "--from", "2026-03-02", "--to", "2026-03-04")
+    migration = told("migration", "--from", "2026-03-02", "--to", "2026-03-04")
 
-    people = {(cell["from"], cell["to"]): cell["people"] for cell in found["cells"]}
+    people = {(cell["from"], cell["to"]): cell["people"] for cell in migration["cells"]}
     assert people == {
         ("champions", "champions"): 1, ("champions", "lapsed"): 1, ("lapsed", "lapsed"): 1, (None, "champions"): 1,
     }  # fmt: skip
-    assert found["stayed"] == pytest.approx(0.5)
+    assert migration["stayed"] == pytest.approx(0.5)
     told("migration", "--from", "2026-03-04", "--to", "2026-03-02", status=2)
     error = told("migration", "--from", "2026-02-01", status=2)["error"]["message"]
     assert "The first assignments were at 2026-03-01 00:00" in error
@@ -355,9 +357,9 @@ def test_answers_that_were_pulled_are_looked_at_within_a_segment(folder: Path, t
     put_people(folder, PEOPLE)
     fill(folder, {"assignments": assigned([parent] * PEOPLE)}, START)
 
-    found = told("discover", "--survey", "needs", "--within", parent, "--max-segments", "4", "--name", "inside")
+    summary = told("discover", "--survey", "needs", "--within", parent, "--max-segments", "4", "--name", "inside")
 
-    assert len(found["segments"]) == 3
+    assert len(summary["segments"]) == 3
     added = told("discover", "--accept", "inside")["added"]
     assert len(added) == 3
     assert {segment.parent for segment in load_workspace(folder).segments if segment.name in added} == {parent}

@@ -115,7 +115,9 @@ def test_a_model_that_beats_chance_is_in_use_and_decides_whom_no_rule_matches(fi
     assert all(row["confidence"] >= 0.6 for row in sure)
 
     person = next(
-        key for key, one in filled.control.links.mapping().items() if one == sure[0]["person_id"] and "@" in key
+        key
+        for key, person_id in filled.control.links.mapping().items()
+        if person_id == sure[0]["person_id"] and "@" in key
     )
     asked = SessionRows(filled)
     explanation = explain(filled, asked, person.removeprefix("mailto:"))
@@ -215,7 +217,7 @@ def test_only_the_named_traits_are_learned_from(filled: Session, tmp_path: Path)
     [
         ("a,b\n1,2\n", "has the columns a, b"),
         ("person_id,segment\nx,nobody\n", "has segment 'nobody', which segments.toml does not define"),
-        ("", "can't be read"),
+        ("", "labels.csv is empty"),
     ],
 )
 def test_a_labelling_that_says_nothing_is_refused(filled: Session, tmp_path: Path, text: str, told: str) -> None:
@@ -322,7 +324,7 @@ def test_a_fit_to_the_rules_says_whom_they_leave_out(
 def test_a_workspace_that_asks_for_a_declared_trait_it_does_not_have_is_told_so(real: Session) -> None:
     file = real.workspace.directory / "personasync.toml"
     plain = file.read_text("utf-8")
-    for name, told in (("nothing", "is not a trait"), ("orders_total", "must be text")):
+    for name, message in (("nothing", "is not a trait"), ("orders_total", "must be text")):
         file.write_text(f'{plain}\n[classify]\ndeclared = "{name}"\n', "utf-8")
-        with pytest.raises(FixSettingsError, match=told):
+        with pytest.raises(FixSettingsError, match=message):
             definitions_of(load_workspace(real.workspace.directory))

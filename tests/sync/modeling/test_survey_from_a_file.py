@@ -76,8 +76,8 @@ def test_a_survey_in_a_file_goes_to_its_end_with_the_commands_that_are_printed(
         return capsys.readouterr().out
 
     do("personasync pull")
-    told = do("personasync discover answers.csv --respondent email --describe age --name needs --max-segments 2")
-    next_ = told.rpartition("run: ")[2].strip()
+    output = do("personasync discover answers.csv --respondent email --describe age --name needs --max-segments 2")
+    next_ = output.rpartition("run: ")[2].strip()
     assert next_ == "personasync discover --accept needs"
     proposal = (tmp_path / "proposals" / "needs.toml").read_text("utf-8")
     assert 'name = "price_seekers"' in proposal
@@ -94,9 +94,9 @@ def test_a_survey_in_a_file_goes_to_its_end_with_the_commands_that_are_printed(
         "personasync personas draft --all --proposal needs",
     ]
     for line in printed:
-        told = do(line)
+        output = do(line)
         if "fit" in line:
-            assert "Trained on 110 people" in told
+            assert "Trained on 110 people" in output
     assert "price_seekers" in do("personasync segments")
     form = (tmp_path / "survey-short" / "form.html").read_text("utf-8")
     assert ">1 (disagree completely)</label>" in form
@@ -115,9 +115,9 @@ def test_the_same_answers_get_the_same_light_in_any_order_of_the_rows(tmp_path: 
             csv.writer(out).writerows([head, *(rows[place] for place in order)])
         read = from_file(tmp_path / "again.csv", wanted=(), respondent="email", beside=("age",), most=3)
         base: Base = replace(read, people=tuple(read.people)).in_order()
-        told = propose(base.items, asked, np.random.default_rng(1))
-        people = [base.people[place] for place in told.people]
-        return told.light, told.test.p, dict(zip(people, told.labels.tolist(), strict=True))
+        proposal = propose(base.items, asked, np.random.default_rng(1))
+        people = [base.people[place] for place in proposal.people]
+        return proposal.light, proposal.test.p, dict(zip(people, proposal.labels.tolist(), strict=True))
 
     forth = found([*range(PEOPLE)])
     back = found([*reversed(range(PEOPLE))])

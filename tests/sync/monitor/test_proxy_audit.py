@@ -25,14 +25,14 @@ def test_a_rule_over_a_sensitive_trait_is_refused_until_the_purpose_is_named(pla
     add(platforms, "personasync.toml", TRAIT)
     add(platforms, "segments.toml", RULE, front=True)
 
-    refused, _, told = say("assign")
+    refused, _, error = say("assign")
     add(platforms, "personasync.toml", '\n[sensitive]\npurpose = "Toys by age."\nallow = ["children_at_home"]\n')
     allowed, _, _ = say("assign")
 
     assert refused == 2
-    assert "segments.toml, line 1" in told
-    assert "'children_at_home' is sensitive" in told
-    assert 'allow = ["children_at_home"]' in told
+    assert "segments.toml, line 1" in error
+    assert "'children_at_home' is sensitive" in error
+    assert 'allow = ["children_at_home"]' in error
     assert allowed == 0
 
 
@@ -54,12 +54,12 @@ def test_what_a_persona_should_not_say_is_told_with_its_line_whenever_the_worksp
     text = path.read_text("utf-8")
     path.write_text(text.replace("story = ", 'story = "A devout catholic." # ', 1), "utf-8")
 
-    status, _, told = say("status")
+    status, _, error = say("status")
     _, document, _ = say("doctor", "--json")
 
     assert status == 0
-    assert "Warning: personas.toml, line " in told
-    assert "'catholic' is about religion" in told
+    assert "Warning: personas.toml, line " in error
+    assert "'catholic' is about religion" in error
     assert [f["check"] for f in json.loads(document)["findings"] if "catholic" in f["message"]] == ["personas"]
 
 
@@ -91,10 +91,10 @@ def test_a_flag_that_a_segment_stands_for_is_blocked_and_kept_nowhere(
     status, document, _ = say("audit", str(file), "--json")
     shown_status, shown, _ = say("audit", str(file), "--flag", "Secret_Flag")
 
-    found = json.loads(document)
-    assert (status, shown_status, found["verdict"]) == (3, 3, "block")
-    assert found["by_segment"][0]["auc"] > 0.95
-    assert {offer["segment"]: offer["verdict"] for offer in found["offers"]}[largest] == "warn"
+    audit = json.loads(document)
+    assert (status, shown_status, audit["verdict"]) == (3, 3, "block")
+    assert audit["by_segment"][0]["auc"] > 0.95
+    assert {offer["segment"]: offer["verdict"] for offer in audit["offers"]}[largest] == "warn"
     assert "act as a proxy for it" in shown
     kept = [path for path in platforms.folder.rglob("*") if path.is_file() and b"secret_flag" in path.read_bytes()]
     assert kept == []
@@ -106,9 +106,9 @@ def test_a_flag_by_chance_passes(platforms: Platforms, say: Run, tmp_path: Path)
 
     _, document, _ = say("audit", str(file), "--json")
 
-    found = json.loads(document)
-    assert found["by_segment"][0]["auc"] < 0.65
-    assert found["people"] > 40
+    audit = json.loads(document)
+    assert audit["by_segment"][0]["auc"] < 0.65
+    assert audit["people"] > 40
 
 
 def test_an_audit_names_what_its_file_lacks(platforms: Platforms, say: Run, tmp_path: Path) -> None:
@@ -121,22 +121,22 @@ def test_an_audit_names_what_its_file_lacks(platforms: Platforms, say: Run, tmp_
     ):
         file.write_text(text, "utf-8")
 
-        status, _, told = say("audit", str(file))
+        status, _, error = say("audit", str(file))
 
         assert status == 2
-        assert wanted in told
+        assert wanted in error
 
 
 def test_a_sensitive_trait_enters_no_fit_without_a_purpose(platforms: Platforms, say: Run) -> None:
     add(platforms, "personasync.toml", TRAIT)
     assert say("pull")[0] == 0
 
-    refused, _, told = say("fit", "--target", "rules", "--trait", "children_at_home")
+    refused, _, error = say("fit", "--target", "rules", "--trait", "children_at_home")
     add(platforms, "personasync.toml", '\n[sensitive]\npurpose = "Toys by age."\nallow = ["children_at_home"]\n')
     _, _, allowed = say("fit", "--target", "rules", "--trait", "children_at_home")
 
     assert refused == 2
-    assert "'children_at_home' can't be a feature" in told
+    assert "'children_at_home' can't be a feature" in error
     assert "can't be a feature" not in allowed
 
 
@@ -148,7 +148,7 @@ def test_a_tool_over_a_sensitive_trait_is_not_asked_without_a_purpose(platforms:
     table.write_text(f"item,{','.join(segments)}\nx,1,2\nconstant,0,0\n", "utf-8")
     assert say("survey", "import", str(table), "--tool", "t", "--out", str(platforms.folder / "out"))[0] == 0
 
-    status, _, told = say("assign")
+    status, _, error = say("assign")
 
     assert status == 2
-    assert "typing tool 't': the trait 't_x' is sensitive" in told
+    assert "typing tool 't': the trait 't_x' is sensitive" in error

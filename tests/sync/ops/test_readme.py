@@ -37,7 +37,7 @@ def platforms_of(line: str, folder: Path) -> Iterator[None]:
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
-        assert any("personasync doctor" in told for told in process.stdout), process.wait()
+        assert any("personasync doctor" in text for text in process.stdout), process.wait()
         yield
     finally:
         process.terminate()
@@ -64,18 +64,18 @@ def test_every_step_of_the_readme_works_as_it_stands_there(
     assert (tmp_path / "my-shop" / "segments.toml").is_file()
 
     monkeypatch.chdir(tmp_path)  # the second terminal
-    told = {}
+    outputs = {}
     with platforms_of(lines[place], tmp_path):
         for line in lines[place + 1 :]:
-            told[line] = do(line, monkeypatch, capsys)
+            outputs[line] = do(line, monkeypatch, capsys)
 
-    assert "FAIL" not in told["personasync doctor"]
-    assert "in segment 'newcomers'" in told["personasync members newcomers"]
-    assert "applied" in told["personasync apply"]
-    assert "to the whole audience: " in told["personasync sandbox send"]
-    assert "Sent to variant 'new': " in told["personasync sandbox send --experiment spring"]
-    assert "“new” vs “old”" in " ".join(told["personasync lift --experiment spring"].split())
-    assert len(told) >= 16
+    assert "FAIL" not in outputs["personasync doctor"]
+    assert "in segment 'newcomers'" in outputs["personasync members newcomers"]
+    assert "applied" in outputs["personasync apply"]
+    assert "to the whole audience: " in outputs["personasync sandbox send"]
+    assert "Sent to variant 'new': " in outputs["personasync sandbox send --experiment spring"]
+    assert "“new” vs “old”" in " ".join(outputs["personasync lift --experiment spring"].split())
+    assert len(outputs) >= 16
 
 
 def do(line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
@@ -94,6 +94,6 @@ def do(line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
         terminal.setattr(sys, "stdin", Person("\n" * 5 if words[1] == "init" else "y\n"))
         capsys.readouterr()
         status = run(words[1:])
-    told = capsys.readouterr()
-    assert status == 0, (line, told.out, told.err)
-    return told.out
+    output = capsys.readouterr()
+    assert status == 0, (line, output.out, output.err)
+    return output.out

@@ -156,16 +156,16 @@ def test_a_person_keeps_their_id_when_the_address_changes(platforms: Platforms, 
 
 
 def test_contacts_that_are_merged_stay_one_person(platforms: Platforms, session: Session) -> None:
-    one = platforms.crm.add_contact({"email": "one@merging.test"}, created_at=session.now())
+    first = platforms.crm.add_contact({"email": "one@merging.test"}, created_at=session.now())
     two = platforms.crm.add_contact({"email": "two@merging.test"}, created_at=session.now())
     pull(session)
     apart = session.control.links.mapping()
-    merge(platforms, one, two)
+    merge(platforms, first, two)
     pull(session)
     links = session.control.links.mapping()
 
-    assert apart[f"crm:{one}"] != apart[f"crm:{two}"]
-    assert links[f"crm:{one}"] == links[f"crm:{two}"] == links["mailto:two@merging.test"]
+    assert apart[f"crm:{first}"] != apart[f"crm:{two}"]
+    assert links[f"crm:{first}"] == links[f"crm:{two}"] == links["mailto:two@merging.test"]
 
 
 def merge(platforms: Platforms, keep: str, other: str) -> None:

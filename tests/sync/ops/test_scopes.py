@@ -26,14 +26,14 @@ def test_the_declared_scopes_are_enough(platforms: Platforms, session: Session) 
 @pytest.mark.parametrize("scope", SCOPES)
 def test_no_declared_scope_can_be_left_out(platforms: Platforms, session: Session, scope: str) -> None:
     platforms.sandbox.world.settings.scopes = frozenset(SCOPES) - {scope}
-    told = ""
+    message = ""
     try:
         done = run_loop(session, as_of=session.now(), set_up=True)
-        told = " ".join([*done.applied.failed.values(), *done.imported.unread])
+        message = " ".join([*done.applied.failed.values(), *done.imported.unread])
     except MissingScopeError as error:
-        told = str(error)
+        message = str(error)
 
-    assert scope in told
+    assert scope in message
 
 
 def test_a_missing_scope_ends_in_one_sentence_with_its_mend(
@@ -52,10 +52,10 @@ def test_a_missing_scope_ends_in_one_sentence_with_its_mend(
 def test_doctor_says_what_a_missing_scope_is_for(platforms: Platforms, session: Session) -> None:
     platforms.sandbox.world.settings.scopes = frozenset(SCOPES) - {"content"}
 
-    told = [finding for _, finding in examine(session) if "content (to read marketing emails" in finding.message]
+    findings = [finding for _, finding in examine(session) if "content (to read marketing emails" in finding.message]
 
-    assert {finding.state for finding in told} == {"warn"}
-    assert all("Missing from results: " in finding.message for finding in told)
+    assert {finding.state for finding in findings} == {"warn"}
+    assert all("Missing from results: " in finding.message for finding in findings)
 
 
 def test_a_small_plan_without_marketing_email_runs_to_the_report(

@@ -96,8 +96,12 @@ def test_our_own_writes_are_none_of_what_is_told(platforms: Platforms, here: str
         setup.create_missing(session, setup.unheard(session))
         (hook,) = platforms.email.webhooks(AUDIENCE).values()
         owned = {field.name for field in load_manifest().connectors["hubspot"].fields}
-        told = json.loads((platforms.folder / hooks.PROJECT / "src/app/webhooks/webhooks-hsmeta.json").read_bytes())
-        properties = {one.get("propertyName") for one in told["config"]["subscriptions"]["crmObjects"]}
+        component = json.loads(
+            (platforms.folder / hooks.PROJECT / "src/app/webhooks/webhooks-hsmeta.json").read_bytes()
+        )
+        properties = {
+            subscription.get("propertyName") for subscription in component["config"]["subscriptions"]["crmObjects"]
+        }
 
     assert (hook["events"]["profile"], hook["sources"]["api"]) == (False, True)
     assert properties & owned == set()
@@ -233,9 +237,11 @@ def test_properties_that_traits_read_are_told_of_as_well(platforms: Platforms) -
         setup.create_missing(
             session, [setup_step for setup_step in setup.unheard(session) if setup_step.connection == "crm"]
         )
-    told = json.loads((platforms.folder / hooks.PROJECT / "src/app/webhooks/webhooks-hsmeta.json").read_bytes())
+    component = json.loads((platforms.folder / hooks.PROJECT / "src/app/webhooks/webhooks-hsmeta.json").read_bytes())
 
-    properties = [one.get("propertyName") for one in told["config"]["subscriptions"]["crmObjects"]]
+    properties = [
+        subscription.get("propertyName") for subscription in component["config"]["subscriptions"]["crmObjects"]
+    ]
     assert "lifecyclestage" in properties
 
 

@@ -94,8 +94,8 @@ def test_facts_stand_by_family_with_figures_and_without_what_is_sensitive(drafte
     assert not any("diabetes" in str(fact) for fact in card["profile"].values())
     typical = card["profile"]["typical"]
     assert typical["alike"] >= 20
-    assert {one["trait"]: one["value"] for one in typical["said"]}["country"] == "CH"
-    assert not any("@" in one["value"] for one in typical["said"])
+    assert {fact["trait"]: fact["value"] for fact in typical["said"]}["country"] == "CH"
+    assert not any("@" in fact["value"] for fact in typical["said"])
     assert card["profile"]["trust"]["grade"] == "fair"  # nothing but contact records was ever read
     assert card["invention"]["name"] == "Gold members"
     assert "story" in card["to_write"]
@@ -144,8 +144,8 @@ def test_what_a_person_wrote_stays_to_the_byte(folder: Path) -> None:
         @examples(40)
         @given(TEXTS, TEXTS, st.sampled_from(["\n", "\r\n"]), st.sampled_from(["", "\n", "\n\n"]))
         def holds(story: str, remark: str, end: str, last: str) -> None:
-            told = json.dumps(story, ensure_ascii=False)
-            lines = [*PERSONAS.splitlines(), f"# {remark}", "[personas.mine]", 'name = "Mine"', f"story = {told}"]
+            literal = json.dumps(story, ensure_ascii=False)
+            lines = [*PERSONAS.splitlines(), f"# {remark}", "[personas.mine]", 'name = "Mine"', f"story = {literal}"]
             mine = (end.join(lines) + last.replace("\n", end)).encode()
             path.write_bytes(mine)
             session.reload()
@@ -191,7 +191,7 @@ def test_versions_tell_what_changed_in_facts_and_in_invention(drafted: Path, fol
     assert any(change["verdict"] == "noise" for change in compared["changes"])
     old = told("personas", "show", "gold", "--version", str(compared["old"]))
     assert old["invention"]["name"] == "Gold members"
-    assert [one["version"] for one in old["versions"]] == [compared["old"], compared["new"]]
+    assert [version["version"] for version in old["versions"]] == [compared["old"], compared["new"]]
     assert "is not a version or a date" in told("personas", "diff", "soon", status=2)["error"]["message"]
     assert told("personas", "diff", "2020-01-01")["notes"] == [
         "olaf: there was no version at 2020-01-01.", "gold: there was no version at 2020-01-01.",
@@ -205,9 +205,9 @@ def test_doctor_names_facts_that_are_old_or_of_another_rule(drafted: Path, folde
         later = now() + timedelta(days=days)
         with open_session(folder, now=lambda: later, environment={}) as session:
             return [
-                one.message
-                for where, one in examine(session, only="none")
-                if where == "workspace" and one.check == "personas"
+                finding.message
+                for where, finding in examine(session, only="none")
+                if where == "workspace" and finding.check == "personas"
             ]
 
     assert findings(29) == []
@@ -282,7 +282,8 @@ def test_an_accepted_proposal_is_described_before_anybody_is_assigned_by_it(fold
 
 def test_nobody_is_described_before_anybody_is_assigned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "workspace"
-    write_workspace(folder, Answers("Acme", (NewConnection("shop", "files", {"contacts": "contacts.csv"}),)))
+    files = {"contacts": "contacts.csv", "orders": "orders.csv"}
+    write_workspace(folder, Answers("Acme", (NewConnection("shop", "files", files),)))
 
     assert run(["personas", "draft", "--all", "--workspace", str(folder)]) == 2
     assert "Nobody is assigned yet" in capsys.readouterr().err
@@ -294,7 +295,8 @@ def test_one_segment_of_everybody_and_people_of_whom_nothing_is_known_are_told_p
     folder: Path, told: Told
 ) -> None:
     (folder / "segments.toml").write_text('[[segments]]\nname = "others"\nrule = "true"\n', "utf-8")
-    (folder / "contacts.csv").write_text("id,email\n" + "".join(f"{n},p{n}@people.test\n" for n in range(60)), "utf-8")
+    rows = "".join(f"{n},p{n}@people.test,,,,\n" for n in range(60))
+    (folder / "contacts.csv").write_text("id,email,tier,language,age,diabetes\n" + rows, "utf-8")
     for command in ("pull", "assign"):
         assert run([command, "--workspace", str(folder)]) == 0
 

@@ -57,15 +57,15 @@ class Person:
         done: list[str] = []
         for _ in range(MOST):
             status, out, error = self.say(*goal)
-            told = " ".join((out + error).split())
-            assert all(float(share.replace(",", "")) <= 100 for share in SHARE.findall(told)), told
-            self.met |= {name for name, words in GUARDRAILS.items() if words in told and status == REFUSED}
-            stopped = told.rpartition("Blocked by guardrail")[2]  # before it stands what may be done at any time
-            advice = [one for one in COMMAND.findall(OTHERWISE.sub("", stopped)) if not NOT_MEANT.match(one)]
+            output = " ".join((out + error).split())
+            assert all(float(share.replace(",", "")) <= 100 for share in SHARE.findall(output)), output
+            self.met |= {name for name, words in GUARDRAILS.items() if words in output and status == REFUSED}
+            stopped = output.rpartition("Blocked by guardrail")[2]  # before it stands what may be done at any time
+            advice = [step for step in COMMAND.findall(OTHERWISE.sub("", stopped)) if not NOT_MEANT.match(step)]
             if status == 0 or (status == REJECTS and not advice):
                 self.done += done
                 return done
-            assert advice, told
+            assert advice, output
             for command in dict.fromkeys(advice):
                 words = command.split()
                 if words[0] != goal[0]:
@@ -73,7 +73,7 @@ class Person:
                 elif words != list(goal):
                     self.say(*words)
                 done.append(command)
-            if any(one.startswith("apply") for one in done):  # what was planned is sent
+            if any(step.startswith("apply") for step in done):  # what was planned is sent
                 self.done += done
                 return done
             if status == REJECTS:  # the plan was applied; what was missing for the rest is there now, for the next one
@@ -88,7 +88,7 @@ class Person:
             self.follow(command)
         done = self.follow("plan")
         self.met |= self.reasons()
-        if not any(one.startswith("apply") for one in done):
+        if not any(step.startswith("apply") for step in done):
             self.follow("apply")
 
     def reasons(self) -> set[str]:
@@ -174,12 +174,12 @@ def enough_again(person: Person) -> None:
 def people_leave_and_others_edit(person: Person) -> None:
     """Opt-outs and a deletion before the next pull, and somebody whom others put into a group of ours."""
     platforms = person.platforms
-    members = [one for one in platforms.members() if one["status"] == "subscribed"]
+    members = [subscriber for subscriber in platforms.members() if subscriber["status"] == "subscribed"]
     for member in members[:2]:
         member["status"], member["last_changed"] = "unsubscribed", platforms.email.now()
         platforms.email.directory(AUDIENCE).save(member)
     with open_session(platforms.folder, now=now, environment=platforms.environment) as session:
-        free = next(one for one in members[2:] if not one["tags"] or len(one["tags"]) == 1)
+        free = next(subscriber for subscriber in members[2:] if not subscriber["tags"] or len(subscriber["tags"]) == 1)
         tag = next(iter(session.workspace.groups))
         change = Change("email", free["contact_id"], "", free["email_address"], "group", tag, None, MEMBER)
         list(session.connector("email").push([change]))
@@ -191,7 +191,7 @@ def a_refusal(person: Person) -> None:
     with person.control() as control:
         before = control.ledger.last_writer("apply ") or ""
         sent = (outcome.change for outcome in control.ledger.outcomes(before, state="applied"))
-        shown = next((one for one in sent if one.name == "personasync_offer" and one.after), None)
+        shown = next((update for update in sent if update.name == "personasync_offer" and update.after), None)
         if shown is not None:
             run = control.runs.begin("apply of it")
             change = replace(shown, before=shown.after, after=f"So: {shown.after}")
@@ -251,7 +251,12 @@ STEPS: tuple[tuple[tuple[Happening, ...], tuple[str, ...]], ...] = (
     ((old_data, a_clock_that_was_ahead, a_trait_that_went), ()),
     ((an_experiment_no_more, a_renamed_segment, nobody_fits), ("assign",)),
 )
-TURNED = [one for happenings, _ in reversed(STEPS) for one in reversed(happenings) if one is not enough_again]
+TURNED = [
+    happening
+    for happenings, _ in reversed(STEPS)
+    for happening in reversed(happenings)
+    if happening is not enough_again
+]
 MET = set(GUARDRAILS) | {
     "skipped_segments",
     "memberships_of_others",
@@ -301,4 +306,4 @@ def test_much_at_once_and_the_other_way_round(person: Person) -> None:
         person.settle(*BOTH)
 
     assert "setup" in person.done
-    assert any("--override" in one for one in person.done)
+    assert any("--override" in command for command in person.done)

@@ -142,7 +142,7 @@ def test_who_did_not_consent_on_one_platform_is_left_alone_on_every_platform(mak
     )
 
     assert plan.changes == []
-    assert [(one.connection, one.reason) for one in plan.skipped] == [
+    assert [(skip.connection, skip.reason) for skip in plan.skipped] == [
         ("crm", f"consent: {consent}"),
         ("email", f"consent: {consent}"),
     ]
@@ -159,7 +159,7 @@ def test_a_contact_without_an_address_is_skipped_where_the_platform_needs_one(ma
     )
 
     assert [change.connection for change in plan.changes] == ["crm"]
-    assert [one.reason for one in plan.skipped] == ["no email address"]
+    assert [skip.reason for skip in plan.skipped] == ["no email address"]
 
 
 @pytest.mark.parametrize("state", ["archived", "deleted", "merged"])

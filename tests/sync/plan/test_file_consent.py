@@ -85,9 +85,9 @@ def test_the_plan_says_how_many_are_left_out_and_why(platforms: Platforms, say: 
     for command in ("pull", "assign", "setup --yes"):
         assert say(*command.split())[0] == 0
 
-    _, told, _ = say("plan")
+    _, output, _ = say("plan")
     _, document, _ = say("plan", "--json")
 
     assert any("left out, consent 'unsubscribed': they opted out." in line for line in json.loads(document)["left_out"])
-    assert "left out, consent 'unsubscribed'" in " ".join(told.split())
+    assert "left out, consent 'unsubscribed'" in " ".join(output.split())
     assert address not in {sample["contact"] for sample in json.loads(document)["samples"]}

@@ -34,7 +34,7 @@ def holders(platforms: Platforms, group: str) -> dict[str, set[str]]:
     lists = [key for key, row in platforms.crm.lists.items() if row["name"].endswith(f" {group}")]
     tags = [key for key, row in platforms.email.segments(AUDIENCE).items() if row["name"] == f"ps:{group}"]
     return {
-        "crm": {one for key in lists for one in platforms.crm.members.get(key, {})},
+        "crm": {contact for key in lists for contact in platforms.crm.members.get(key, {})},
         "email": {member["contact_id"] for member in platforms.members() if set(tags) & set(member["tags"])},
     }
 
@@ -43,16 +43,24 @@ def added_by_others(session: Session, group: str) -> list[Change]:
     """Let somebody put a person into a group of ours on each platform: one who was not in it."""
     pull(session)
     held = session.warehouse.current("memberships").to_pyarrow().to_pylist()
-    inside = {(one["connection"], one["platform_id"]) for one in held if one["member"] and one["group_name"] == group}
+    inside = {
+        (membership["connection"], membership["platform_id"])
+        for membership in held
+        if membership["member"] and membership["group_name"] == group
+    }
     rows = session.warehouse.current("contacts").order_by("email").to_pyarrow().to_pylist()
-    free = [one for one in rows if (one["connection"], one["platform_id"]) not in inside and one["state"] == "active"]
-    may = {one["email"] for one in free if one["consent"] == "subscribed"}
-    found = []
+    free = [
+        contact
+        for contact in rows
+        if (contact["connection"], contact["platform_id"]) not in inside and contact["state"] == "active"
+    ]
+    may = {contact["email"] for contact in free if contact["consent"] == "subscribed"}
+    changes = []
     for name in ("crm", "email"):
-        row = next(one for one in free if one["connection"] == name and one["email"] in may)
-        found.append(Change(name, row["platform_id"], "", row["email"], "group", group, None, MEMBER))
-        assert [one.state for page in session.connector(name).push(found[-1:]) for one in page] == ["applied"]
-    return found
+        row = next(contact for contact in free if contact["connection"] == name and contact["email"] in may)
+        changes.append(Change(name, row["platform_id"], "", row["email"], "group", group, None, MEMBER))
+        assert [outcome.state for page in session.connector(name).push(changes[-1:]) for outcome in page] == ["applied"]
+    return changes
 
 
 def definitions(session: Session, changes: Mapping[str, tuple[str, str]]) -> None:
@@ -63,7 +71,7 @@ def definitions(session: Session, changes: Mapping[str, tuple[str, str]]) -> Non
 
 
 def told(planned: Planned) -> str:
-    return " ".join(one for one in rendered(planned) if isinstance(one, str))
+    return " ".join(part for part in rendered(planned) if isinstance(part, str))
 
 
 def daily(session: Session) -> Planned:
@@ -83,27 +91,34 @@ def test_a_renamed_segment_leaves_nobody_behind_whom_we_added(
     create_missing(session, missing_steps(session))
 
     planned = daily(session)
-    leaving = [one for one in planned.plan.changes if one.name == "regulars"]
+    leaving = [change for change in planned.plan.changes if change.name == "regulars"]
 
     assert {breach.guardrail for breach in planned.breaches} == {"max_removed"}
-    assert {one.platform_id for one in leaving} == {key for held in before.values() for key in held}
-    assert all(one.after is None for one in leaving)
-    for one in others:
-        assert f"{one.connection}: 1 membership was added by others, so it stays: {one.email} in regulars." in told(
+    assert {change.platform_id for change in leaving} == {key for held in before.values() for key in held}
+    assert all(change.after is None for change in leaving)
+    for other in others:
+        assert f"{other.connection}: 1 membership was added by others, so it stays: {other.email} in regulars." in told(
             planned
         )
     assert "contacts leave 'regulars', which is no longer defined." in told(planned)
 
     apply(session, override=MANY)
 
-    assert holders(platforms, "regulars") == {one.connection: {one.platform_id} for one in others}
+    assert holders(platforms, "regulars") == {change.connection: {change.platform_id} for change in others}
     assert holders(platforms, "loyals") == before
     again = daily(session)
     assert (again.plan.changes, again.breaches) == ([], [])
-    found = [one for _, one in examine(session) if "'regulars'" in one.message]
-    assert ["0 contacts that personasync added and 1 that others added" in one.message for one in found] == [True, True]
-    assert {one.state for one in found} == {"warn"}
-    [left] = [one.message for _, one in examine(session, only="crm") if one.check == "fields" and one.state == "warn"]
+    findings = [finding for _, finding in examine(session) if "'regulars'" in finding.message]
+    assert ["0 contacts that personasync added and 1 that others added" in finding.message for finding in findings] == [
+        True,
+        True,
+    ]
+    assert {finding.state for finding in findings} == {"warn"}
+    [left] = [
+        finding.message
+        for _, finding in examine(session, only="crm")
+        if finding.check == "fields" and finding.state == "warn"
+    ]
     assert left == "'personasync_headline' is no longer defined, and keeps the values that personasync wrote."
 
 

@@ -35,9 +35,13 @@ def test_a_plan_straight_after_an_apply_is_empty_and_after_an_undo_it_is_not(rea
     undone = undo.undo(ready, intended)
     again = plan(ready)
 
-    key = {(one.connection, one.platform_id, one.kind, one.name, one.after) for one in again.plan.changes}
+    key = {
+        (change.connection, change.platform_id, change.kind, change.name, change.after) for change in again.plan.changes
+    }
     assert undone.restored == applied.count("applied")
-    assert key == {(one.connection, one.platform_id, one.kind, one.name, one.after) for one in rest.plan.changes}
+    assert key == {
+        (change.connection, change.platform_id, change.kind, change.name, change.after) for change in rest.plan.changes
+    }
     assert undo.intended(ready, "last").count == 0  # the same words again, as after a kill: nothing is done twice
 
 

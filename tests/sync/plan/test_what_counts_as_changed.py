@@ -20,7 +20,7 @@ email = "PS_MORE"
 
 
 def told(planned: Planned) -> str:
-    return " ".join(one for one in rendered(planned) if isinstance(one, str))
+    return " ".join(part for part in rendered(planned) if isinstance(part, str))
 
 
 def test_new_fields_texts_and_moves_are_told_apart(session: Session, applied: str) -> None:
@@ -51,7 +51,7 @@ def test_new_fields_texts_and_moves_are_told_apart(session: Session, applied: st
     counts = moves.plan.counts
     assert 5 < counts.moved["crm"] == counts.replaced["crm"] <= assigned.changed
     assert f"{assigned.changed:,} moved to another segment" in " ".join(
-        one for one in render_assigned(assigned) if isinstance(one, str)
+        part for part in render_assigned(assigned) if isinstance(part, str)
     )
     assert all(float(share) <= 100 for share in re.findall(r"([\d.]+)%", " ".join(map(str, rendered(moves)))))
 

@@ -29,9 +29,9 @@ KEPT = '\n[personas.keepers]\nname = "Keepers"\nsegments = ["tiny"]\n'
 
 
 def told(say: Run, *command: str, status: int | None = 0) -> dict[str, Any]:
-    found, out, error = say(*command, "--json")
+    code, out, error = say(*command, "--json")
     if status is not None:
-        assert found == status, (command, out, error)
+        assert code == status, (command, out, error)
     document: dict[str, Any] = json.loads(out)
     return document
 
@@ -104,8 +104,8 @@ def test_who_is_gone_or_was_merged_away_is_in_no_count(platforms: Platforms, say
     assert assigned["segments"]["tiny"] == 24
     assert planned["personas"]["keepers"] == 24
     assert sum(planned["personas"].values()) == assigned["persons"]
-    assert {one["segment"]: one["people"] for one in before}["tiny"] == 30
-    assert {one["segment"]: one["people"] for one in after}["tiny"] == 24
+    assert {segment["segment"]: segment["people"] for segment in before}["tiny"] == 30
+    assert {segment["segment"]: segment["people"] for segment in after}["tiny"] == 24
     assert report.startswith(f"{assigned['persons']:,} ")
 
 

@@ -21,11 +21,11 @@ def test_copy_is_filled_in_the_plan_the_preview_and_on_the_platforms(platforms: 
     for command in ("pull", "assign", "setup --yes"):
         assert say(*command.split())[0] == 0
     _, planned, _ = say("plan", "--json")
-    status, previewed, told = say("preview", str(mail), "--json")
-    assert status == 0, told
+    status, previewed, error = say("preview", str(mail), "--json")
+    assert status == 0, error
     assert say("apply")[0] == 0
 
-    news = [one["after"] for one in json.loads(planned)["samples"] if one.get("field") == "PS_HEAD"]
+    news = [sample["after"] for sample in json.loads(planned)["samples"] if sample.get("field") == "PS_HEAD"]
     heads = {member["merge_fields"].get("PS_HEAD") for member in platforms.members()}
     assert news
     filled = [head for head in heads if head and head.startswith("More ") and head != "More things for you"]
@@ -33,7 +33,7 @@ def test_copy_is_filled_in_the_plan_the_preview_and_on_the_platforms(platforms: 
     assert "{favourite" not in str([news, previewed, heads])
 
     personas.write_text(text.replace("favourite_category|", "favorite_category|", 1), "utf-8")
-    status, _, told = say("plan")
+    status, _, error = say("plan")
     assert status == 2
-    assert "personas.toml, line " in told
-    assert "there is no trait 'favorite_category'; known: favourite_category" in " ".join(told.split())
+    assert "personas.toml, line " in error
+    assert "there is no trait 'favorite_category'; known: favourite_category" in " ".join(error.split())

@@ -19,15 +19,15 @@ def test_all_personas_side_by_side_with_shares_of_fallbacks_and_what_is_wrong(re
     path = tmp_path / "mail.html"
     path.write_text("<h1>*|PS_HEAD|*</h1>*|IF:PERSONA=nora_new|*new*|END:IF|*\n*|NOBODY|*", "utf-8")
 
-    found = preview(ready, path)
+    sheet = preview(ready, path)
 
-    shown = {one.title: one for one in found.shown}
+    shown = {mail.title: mail for mail in sheet.shown}
     assert shown["Nora New"].html == "<h1>Welcome to the shop</h1>new\n*|NOBODY|*"
     assert shown["Unclassified"].html == "<h1>News from the shop</h1>\n*|NOBODY|*"
     assert (shown["Nora New"].fallbacks, shown["Unclassified"].fallbacks) == ({"PS_HEAD": 0.0}, {"PS_HEAD": 1.0})
-    told = "line 2, column 1: the audience has no merge field NOBODY; Mailchimp prints the tag unchanged"
-    assert found.problems == [told]
-    assert "Welcome to the shop" in found.page()
+    problem = "line 2, column 1: the audience has no merge field NOBODY; Mailchimp prints the tag unchanged"
+    assert sheet.problems == [problem]
+    assert "Welcome to the shop" in sheet.page()
     path.write_text("{{ contact.personasync_persona }}", "utf-8")
     assert preview(ready, path, persona="nora_new").shown[0].html == "Nora New"
     for content, message in ((b"\xff\xfe", "can't be read"), (b"*|A\0", "is not text"), (b"plain", "no connection")):
@@ -79,11 +79,11 @@ def test_segments_out_of_focus_are_shown_what_they_will_get(
     edit(platforms, "[guardrails]", '[value]\nfocus = ["newcomers"]\n\n[guardrails]')
     ready.reload()
 
-    found = preview(ready, path)
+    sheet = preview(ready, path)
 
-    assert [one.title for one in found.shown] == ["Nora New", "Unclassified"]
-    assert "newcomers" in found.focus.lower()
-    assert found.focus in found.page()
+    assert [mail.title for mail in sheet.shown] == ["Nora New", "Unclassified"]
+    assert "newcomers" in sheet.focus.lower()
+    assert sheet.focus in sheet.page()
 
 
 def test_a_preview_shows_what_most_people_of_a_persona_get_and_says_which_share(ready: Session, tmp_path: Path) -> None:
@@ -93,16 +93,16 @@ def test_a_preview_shows_what_most_people_of_a_persona_get_and_says_which_share(
     ready.reload()
     path.write_text("*|PS_HEAD|*: new in *|PS_FAV|*", "utf-8")
 
-    found = {one.title: one for one in preview(ready, path).shown}
+    mails = {previewed.title: previewed for previewed in preview(ready, path).shown}
 
-    newcomers = found["Nora New"]
+    newcomers = mails["Nora New"]
     head, favourite = newcomers.fields
     assert newcomers.html == "Welcome to the shop: new in the whole shop"
     assert (head.share, head.others) == (1.0, {})
     assert (favourite.value, favourite.fallback, favourite.share) == ("the whole shop", True, newcomers.share)
     assert favourite.share == newcomers.fallbacks["PS_FAV"] > 0.7
-    for one in found.values():
-        assert all(field.share > max(field.others.values(), default=0) for field in one.fields)
+    for mail in mails.values():
+        assert all(field.share > max(field.others.values(), default=0) for field in mail.fields)
     page = preview(ready, path).page()
     assert f"{newcomers.people} people; {newcomers.share:.0%} get exactly this" in page
     assert f"PS_FAV: “the whole shop” (the fallback) for {favourite.share:.0%}; “" in page

@@ -30,8 +30,8 @@ def browser() -> Iterator[Browser]:
 def test_the_sheet_reads_at_three_widths(ready: Session, browser: Browser, tmp_path: Path) -> None:
     template, sheet = tmp_path / "mail.html", tmp_path / "preview.html"
     template.write_text(MAIL, "utf-8")
-    found = preview(ready, template)
-    sheet.write_text(found.page(), "utf-8")
+    result = preview(ready, template)
+    sheet.write_text(result.page(), "utf-8")
     for width, columns in ((1200, 3), (768, 2), (390, 1)):
         page = browser.new_page(viewport={"width": width, "height": 900})
         page.goto(sheet.as_uri())
@@ -47,7 +47,7 @@ def test_the_sheet_reads_at_three_widths(ready: Session, browser: Browser, tmp_p
         assert len({left for left, _, _ in boxes}) == columns
         assert all(inner < outer for _, outer, inner in boxes)
         assert [mail.split("\n")[0] for mail in mails][:1] == ["Early access for you"]
-        assert len(mails) == len(found.shown) == len(set(titles))
+        assert len(mails) == len(result.shown) == len(set(titles))
         assert all("Dear [First Name]," in mail for mail in mails)
         assert page.title() == "Preview"
         assert lowest >= READABLE, node

@@ -134,8 +134,8 @@ def test_who_was_passed_over_is_found_again_once_and_counted(tmp_path: Path) -> 
     forget_mark(tmp_path, 400)
     with stores(tmp_path) as (warehouse, control):
         assert unlinked(warehouse, control) == 2
-        found = [heal(warehouse, control, "run") for _ in range(2)]
-        assert (found, unlinked(warehouse, control), position_of(control)) == ([3, 0], 0, 8)
+        counts = [heal(warehouse, control, "run") for _ in range(2)]
+        assert (counts, unlinked(warehouse, control), position_of(control)) == ([3, 0], 0, 8)
     append(tmp_path, [(7, 0)], day=2)
     followed(tmp_path)
 
@@ -147,9 +147,9 @@ def test_who_was_passed_over_below_the_position_is_found_too(tmp_path: Path) -> 
     forget_mark(tmp_path, 3)
     append(tmp_path, [(5, 0)], day=1)
     with stores(tmp_path) as (warehouse, control):
-        found = heal(warehouse, control, "run")  # the last three were to be followed anyway
+        count = heal(warehouse, control, "run")  # the last three were to be followed anyway
 
-        assert (found, unlinked(warehouse, control)) == (3, 0)
+        assert (count, unlinked(warehouse, control)) == (3, 0)
 
 
 def test_a_healing_that_was_killed_begins_again(tmp_path: Path) -> None:
@@ -169,13 +169,15 @@ def test_a_workspace_that_was_hit_heals_at_the_next_pull_and_says_so(platforms: 
         passed_over = [key for key in session.control.links.mapping() if key.startswith("crm:")][:7]
         session.control.links.drop(passed_over)
         session.control.cursors.move(*POSITION, {"sequence": "1000000"}, "run")
-        before = [(name, one.state, one.message) for name, one in examine(session) if one.check == "people"]
+        before = [
+            (name, finding.state, finding.message) for name, finding in examine(session) if finding.check == "people"
+        ]
     with open_session(platforms.folder, now=now, environment=platforms.environment) as session:
         pulled = pull(session)
-        after = [one for _, one in examine(session) if one.check == "people"]
+        after = [finding for _, finding in examine(session) if finding.check == "people"]
 
-    told = "7 active contacts are not linked to a person and get no persona."
-    assert before == [("workspace", "fail", told)]
+    message = "7 active contacts are not linked to a person and get no persona."
+    assert before == [("workspace", "fail", message)]
     assert (pulled.healed, pulled.persons, pulled.reread, after) == (7, persons, False, [])
     assert str(healed(pulled)[0]).startswith("7 contacts skipped by an earlier version are now linked")
 

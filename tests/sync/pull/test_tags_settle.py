@@ -28,13 +28,13 @@ def tags(platforms: Platforms) -> dict[str, set[str]]:
     """Our tags of each member that has any, as the platform has them."""
     names = {key: row["name"] for key, row in platforms.email.segments(AUDIENCE).items()}
     shown = {member["contact_id"]: {names[key] for key in member["tags"]} for member in platforms.members()}
-    return {key: found for key, held in shown.items() if (found := {name for name in held if name.startswith("ps:")})}
+    return {key: labels for key, held in shown.items() if (labels := {name for name in held if name.startswith("ps:")})}
 
 
 def planned(say: Run) -> int:
-    status, told, error = say("plan", "--json")
+    status, document, error = say("plan", "--json")
     assert (status, error) == (0, "")
-    return int(json.loads(told)["changes"])
+    return int(json.loads(document)["changes"])
 
 
 def test_the_second_day_wants_no_tag_again_and_who_leaves_a_segment_loses_its_tag(

@@ -35,13 +35,13 @@ def lives_through_a_day_ahead(session: Session) -> None:
 
 def name_of(session: Session, email: str) -> str | None:
     contacts = session.warehouse.current(CONTACTS.name)
-    found = contacts.filter(contacts.email == email, contacts.connection == "crm").to_pyarrow().to_pylist()
-    return str(found[0]["properties"]) if found else None
+    rows = contacts.filter(contacts.email == email, contacts.connection == "crm").to_pyarrow().to_pylist()
+    return str(rows[0]["properties"]) if rows else None
 
 
 def test_what_happens_after_a_clock_was_ahead_is_seen(platforms: Platforms, ready: Session) -> None:
     lives_through_a_day_ahead(ready)
-    row = next(one for one in platforms.crm.contacts.values() if one["properties"].get("email"))
+    row = next(contact for contact in platforms.crm.contacts.values() if contact["properties"].get("email"))
     platforms.crm.touch_contact(row, {"country": "Renamed"})
     platforms.crm.add_contact({"email": "late@people.test"}, created_at=platforms.sandbox.world.clock.now())
     before = [run.run_id for run in ready.control.runs.newest(20)]

@@ -21,12 +21,12 @@ SAID = {
 def test_before_anything_was_read_or_assigned(platforms: Platforms, say: Run, tmp_path: Path) -> None:
     mail = tmp_path / "mail.html"
     mail.write_text("*|PS_HEAD|*", "utf-8")
-    told = {line: say(*line.replace("mail.html", str(mail)).split()) for line in SAID}
+    outcomes = {line: say(*line.replace("mail.html", str(mail)).split()) for line in SAID}
     results, report, plan = say("results"), say("report", "--json"), say("plan")
     shown = say("preview", str(mail), "--out", str(tmp_path / "preview.html"))
 
-    assert {line: status for line, (status, _, _) in told.items()} == dict.fromkeys(SAID, 2)
-    assert [line for line, text in SAID.items() if text not in told[line][2]] == []
+    assert {line: status for line, (status, _, _) in outcomes.items()} == dict.fromkeys(SAID, 2)
+    assert [line for line, text in SAID.items() if text not in outcomes[line][2]] == []
     assert (results[0], report[0], plan[0], shown[0]) == (0, 0, 3, 0)
     assert "email campaigns" in results[1]
     document = json.loads(report[1])
@@ -34,7 +34,7 @@ def test_before_anything_was_read_or_assigned(platforms: Platforms, say: Run, tm
     assert "Nobody is assigned yet" in Path(document["report"]).read_text("utf-8")
     assert "crm has never been pulled; run `personasync pull`" in plan[1]
     assert "Nobody is assigned yet, so there is no contact to preview" in shown[1]
-    assert "Traceback" not in "".join(out + err for _, out, err in (*told.values(), results, report, plan, shown))
+    assert "Traceback" not in "".join(out + err for _, out, err in (*outcomes.values(), results, report, plan, shown))
 
 
 def test_an_experiment_without_any_campaign_yet(platforms: Platforms, say: Run) -> None:

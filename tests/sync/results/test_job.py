@@ -69,8 +69,8 @@ def test_late_answers_are_found_and_nothing_counts_twice(platforms: Platforms, p
 
 def _clicks(session: Session) -> list[Mapping[str, Any]]:
     table = session.warehouse.current(ENGAGEMENTS.name)
-    found: list[Mapping[str, Any]] = table.filter(table.kind == "click").to_pyarrow().to_pylist()
-    return found
+    clicks: list[Mapping[str, Any]] = table.filter(table.kind == "click").to_pyarrow().to_pylist()
+    return clicks
 
 
 def test_a_campaign_that_was_deleted_on_the_platform_keeps_its_results(platforms: Platforms, pushed: Session) -> None:
@@ -92,7 +92,7 @@ def test_two_campaigns_of_one_name_are_told_apart_by_their_ids(platforms: Platfo
 
     with pytest.raises(FixSettingsError, match="2 campaigns have the name 'November'") as caught:
         lifting.lift_of_campaign(pushed, "November")
-    assert all(one in str(caught.value) for one in (first, second))
+    assert all(campaign_id in str(caught.value) for campaign_id in (first, second))
     assert lifting.lift_of_campaign(pushed, first).about == "November"
 
 
@@ -136,13 +136,13 @@ def test_offers_of_all_campaigns_come_together(platforms: Platforms, pushed: Ses
     let_pass(platforms, pushed, 4)
     results(pushed)
     learned = learning.offers(pushed)
-    found = learned.bests
+    bests = learned.bests
 
-    people = sum(cell.responses.people for best in found for cell in best.offers)
+    people = sum(cell.responses.people for best in bests for cell in best.offers)
     table = pushed.warehouse.current(CAMPAIGNS.name)
     parents = table.filter(table.parent_id.isnull(), table.name.isin(["One", "Two"])).to_pyarrow().to_pylist()
-    assert {cell.offer for best in found for cell in best.offers} == set(VARIANTS)
+    assert {cell.offer for best in bests for cell in best.offers} == set(VARIANTS)
     assert (learned.apart, learned.notes) == ({}, [])
-    assert {trial.name for best in found for trial in best.trials} == {"One", "Two"}
-    assert not any(best.supported for best in found)  # 120 people
+    assert {trial.name for best in bests for trial in best.trials} == {"One", "Two"}
+    assert not any(best.supported for best in bests)  # 120 people
     assert 0.9 * sum(row["sent"] for row in parents) < people <= sum(row["sent"] for row in parents)

@@ -45,8 +45,8 @@ class Shop:
     def told(self, *arguments: str) -> tuple[int, str]:
         self.capsys.readouterr()
         status = run([*arguments, "--workspace", str(self.folder)])
-        told = self.capsys.readouterr()
-        return status, " ".join((told.out + told.err).split())
+        output = self.capsys.readouterr()
+        return status, " ".join((output.out + output.err).split())
 
 
 @pytest.fixture
@@ -57,14 +57,14 @@ def shop(whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Sho
 def test_two_campaigns_of_unequal_base_rates_and_no_effect_have_no_best_offer(shop: Shop) -> None:
     with opened(shop.folder) as session:
         people, half = sorted(contact_of(session).values()), PEOPLE // 2
-        one, two = people[:half], people[half:]
-        campaign(session, "Spring", session.now() - timedelta(days=40), {"sale": (one, 24), "early": (two, 24)})
-        campaign(session, "Autumn", session.now() - timedelta(days=20), {"gift": (one, 72), "welcome": (two, 72)})
-    found, report, told = shop.say("offers"), shop.say("report"), shop.told("offers")
+        first, two = people[:half], people[half:]
+        campaign(session, "Spring", session.now() - timedelta(days=40), {"sale": (first, 24), "early": (two, 24)})
+        campaign(session, "Autumn", session.now() - timedelta(days=20), {"gift": (first, 72), "welcome": (two, 72)})
+    offers, report, output = shop.say("offers"), shop.say("report"), shop.told("offers")
 
-    assert [one["supported"] for one in found["personas"]] == [False, False]
-    assert found["never_compared"] == {"Bo": [["early", "sale"], ["gift", "welcome"]]}
-    assert "Bo: not compared yet: “early” or “sale” with “gift” or “welcome”." in told[1]
+    assert [persona["supported"] for persona in offers["personas"]] == [False, False]
+    assert offers["never_compared"] == {"Bo": [["early", "sale"], ["gift", "welcome"]]}
+    assert "Bo: not compared yet: “early” or “sale” with “gift” or “welcome”." in output[1]
     assert "is the best of" not in json.dumps(report)
     (kept,) = report["advice"]["Keep or scale"]
     assert kept.startswith("No significant positive result yet in ")
@@ -88,9 +88,9 @@ def test_a_letter_that_the_platform_gave_is_no_offer_of_two_campaigns(shop: Shop
         for name in ("Spring", "Autumn"):
             parts = {"a": (people[:half], 30), "b": (people[half:], 30)}
             campaign(session, name, session.now() - timedelta(days=20), parts)
-    found = shop.say("offers")
+    offers = shop.say("offers")
 
-    assert found["never_compared"]["Bo"] == [["Autumn: a", "Autumn: b"], ["Spring: a", "Spring: b"]]
+    assert offers["never_compared"]["Bo"] == [["Autumn: a", "Autumn: b"], ["Spring: a", "Spring: b"]]
 
 
 def test_a_campaign_of_one_variant_has_no_offer_that_could_be_tested(shop: Shop) -> None:
@@ -101,10 +101,10 @@ def test_a_campaign_of_one_variant_has_no_offer_that_could_be_tested(shop: Shop)
             campaign(session, name, session.now() - timedelta(days=20), {variant: (people[:half], 30)})
         parts = {"sale": (people[:half], 30), "gift": (people[half:], 30)}
         campaign(session, "Autumn", session.now() - timedelta(days=20), parts)
-    found = shop.say("offers")
+    offers = shop.say("offers")
 
-    assert found["never_compared"] == {}
-    assert [[cell["offer"] for cell in one["offers"]] for one in found["personas"]] == [["gift", "sale"]]
+    assert offers["never_compared"] == {}
+    assert [[cell["offer"] for cell in persona["offers"]] for persona in offers["personas"]] == [["gift", "sale"]]
 
 
 def test_too_few_who_responded_are_named_and_compare_nothing(shop: Shop) -> None:
@@ -115,11 +115,11 @@ def test_too_few_who_responded_are_named_and_compare_nothing(shop: Shop) -> None
         campaign(
             session, "June", session.now() - timedelta(days=20), {"gift": (people[:5], 0), "news": (people[5:9], 0)}
         )
-    found = shop.say("offers")
+    offers = shop.say("offers")
 
-    assert found["never_compared"] == {"Bo": [["news", "sale"], ["gift"]]}
-    assert found["notes"] == ["June: “gift” and “news” are excluded for Bo: too few contacts responded to compare."]
-    assert [(one["best"], one["supported"]) for one in found["personas"]] == [("sale", True)]
+    assert offers["never_compared"] == {"Bo": [["news", "sale"], ["gift"]]}
+    assert offers["notes"] == ["June: “gift” and “news” are excluded for Bo: too few contacts responded to compare."]
+    assert [(persona["best"], persona["supported"]) for persona in offers["personas"]] == [("sale", True)]
 
 
 def allocated(shop: Shop, **changes: Any) -> dict[str, list[str]]:
@@ -132,10 +132,10 @@ def allocated(shop: Shop, **changes: Any) -> dict[str, list[str]]:
         assign(session, as_of=session.now(), override=frozenset({"max_data_age_hours"}))
         arms = session.warehouse.current(ARMS.name)
         key = contact_of(session)
-        found: dict[str, list[str]] = {}
+        members: dict[str, list[str]] = {}
         for row in arms.filter(arms.experiment == "spring").order_by("person_id").to_pyarrow().to_pylist():
-            found.setdefault(row["arm"], []).append(key[row["person_id"]])
-    return found
+            members.setdefault(row["arm"], []).append(key[row["person_id"]])
+    return members
 
 
 def sent(shop: Shop, *mails: tuple[float, str, Sequence[str], int]) -> None:
@@ -149,12 +149,12 @@ def sent(shop: Shop, *mails: tuple[float, str, Sequence[str], int]) -> None:
 
 def test_before_any_mail_went_out_an_experiment_has_no_figures(shop: Shop) -> None:
     allocated(shop, holdout=0.2)
-    status, told = shop.told("lift", "--experiment", "spring")
+    status, text = shop.told("lift", "--experiment", "spring")
     report = shop.say("report")
 
     assert status == 0
-    assert "No sends yet" in told
-    assert "“new” vs “old”" not in told
+    assert "No sends yet" in text
+    assert "“new” vs “old”" not in text
     assert not shop.say("lift", "--experiment", "spring")["mailed"]
     assert report["advice"] == {}
 
@@ -163,12 +163,12 @@ def test_with_a_holdout_the_arms_are_compared_with_each_other_first(shop: Shop) 
     arms = allocated(shop, holdout=0.2)
     old, new = arms["old"], arms["new"]
     sent(shop, (1, "old words", old, len(old) // 20), (1.1, "new words", new, len(new) // 5))
-    told, report = shop.say("lift", "--experiment", "spring"), shop.say("report")
+    lift, report = shop.say("lift", "--experiment", "spring"), shop.say("report")
 
     clicked = {
-        (one["treated"], one["control"]): one["everyone"]["verdict"]
-        for one in told["comparisons"]
-        if one["metric"] == "clicked"
+        (comparison["treated"], comparison["control"]): comparison["everyone"]["verdict"]
+        for comparison in lift["comparisons"]
+        if comparison["metric"] == "clicked"
     }
     assert list(clicked) == [("new", "old"), ("old", "holdout"), ("new", "holdout")]
     assert clicked["new", "old"] == "more"
@@ -189,16 +189,16 @@ def test_an_arm_that_got_more_mails_is_not_better_for_it(shop: Shop) -> None:
     old, new = arms["old"], arms["new"]
     more = [(2.0 + n, f"reminder {n}", new[100 * n :] + new[: 100 * n], len(new) // 10) for n in (1, 2)]
     sent(shop, (1, "old words", old, len(old) // 10), (1.1, "new words", new, len(new) // 10), *more)
-    (found,) = shop.say("offers")["personas"]
+    (persona,) = shop.say("offers")["personas"]
 
-    assert not found["supported"]
-    assert abs(found["difference"]) < 0.01
-    assert {one["offer"]: one["people"] for one in found["offers"]} == {"old": len(old), "new": len(new)}
+    assert not persona["supported"]
+    assert abs(persona["difference"]) < 0.01
+    assert {offer["offer"]: offer["people"] for offer in persona["offers"]} == {"old": len(old), "new": len(new)}
     assert "spring: reminder 1 is excluded, it went to one variant only." in shop.told("offers")[1]
-    told, report = shop.say("lift", "--experiment", "spring"), shop.say("report")
-    clicked = next(one["everyone"] for one in told["comparisons"] if one["metric"] == "clicked")
+    lift, report = shop.say("lift", "--experiment", "spring"), shop.say("report")
+    clicked = next(comparison["everyone"] for comparison in lift["comparisons"] if comparison["metric"] == "clicked")
     assert (clicked["treated"]["people"], clicked["treated"]["converted"]) == (len(new), len(new) // 10)
-    assert "spring: reminder 1 is excluded, it went to one variant only." in told["notes"]
+    assert "spring: reminder 1 is excluded, it went to one variant only." in lift["notes"]
     basis = f"in spring (click rate {100 * clicked['difference']:+.1f} pp, “new” vs “old”, 95% CI "
     for title, told_so in (("Stop", "No significant negative result"), ("Keep or scale", "No significant positive")):
         (line,) = report["advice"][title]
@@ -213,10 +213,10 @@ def test_a_newsletter_to_all_is_no_offers_answer(shop: Shop) -> None:
     everybody = [*new[: len(new) // 2], *old[: len(old) // 10], *new[len(new) // 2 :], *old[len(old) // 10 :]]
     own = ((1, "old words", old, len(old) // 10), (1.1, "new words", new, len(new) // 10))
     sent(shop, *own, (9, "newsletter", everybody, len(everybody) // 4))
-    (found,) = shop.say("offers")["personas"]
+    (persona,) = shop.say("offers")["personas"]
 
-    assert {one["offer"]: one["people"] for one in found["offers"]} == {"old": len(old), "new": len(new)}
-    assert not found["supported"]
+    assert {offer["offer"]: offer["people"] for offer in persona["offers"]} == {"old": len(old), "new": len(new)}
+    assert not persona["supported"]
 
 
 def test_an_arm_that_is_better_is_found_and_named_with_its_comparison(shop: Shop) -> None:
@@ -225,11 +225,19 @@ def test_an_arm_that_is_better_is_found_and_named_with_its_comparison(shop: Shop
     for_it = ((1, "old words", old, len(old) // 20), (1.1, "new words", new, len(new) // 5))
     again = ((15, "old again", old[::-1], len(old) // 20), (15.1, "new again", new[::-1], len(new) // 5))
     sent(shop, *for_it, *again)
-    (found,), report = shop.say("offers")["personas"], shop.say("report")
+    (persona,), report = shop.say("offers")["personas"], shop.say("report")
 
-    assert (found["best"], found["supported"], found["side_by_side"], found["early"]) == ("new", True, True, False)
-    assert found["comparisons"] == [{"name": "spring", "people": {"old": len(old), "new": len(new)}}]
-    assert {one["offer"]: one["people"] for one in found["offers"]} == {"old": 2 * len(old), "new": 2 * len(new)}
+    assert (persona["best"], persona["supported"], persona["side_by_side"], persona["early"]) == (
+        "new",
+        True,
+        True,
+        False,
+    )
+    assert persona["comparisons"] == [{"name": "spring", "people": {"old": len(old), "new": len(new)}}]
+    assert {offer["offer"]: offer["people"] for offer in persona["offers"]} == {
+        "old": 2 * len(old),
+        "new": 2 * len(new),
+    }
     assert any(f"spring ({len(new):,} “new”, {len(old):,} “old”)" in line for line in report["advice"]["Keep or scale"])
     (nothing,) = report["advice"]["Test next"]
     assert nothing.startswith("Nothing: every persona has a significant winner among all offers. Bo: “new” is the best")
@@ -240,9 +248,9 @@ def test_an_arm_that_no_mail_has_shown_is_left_to_test(shop: Shop) -> None:
     arms = allocated(shop, arms={"new": 0.4, "old": 0.4, "third": 0.2})
     old, new = arms["old"], arms["new"]
     sent(shop, (1, "old words", old, len(old) // 20), (1.1, "new words", new, len(new) // 4))
-    (found,), report = shop.say("offers")["personas"], shop.say("report")
+    (persona,), report = shop.say("offers")["personas"], shop.say("report")
 
-    assert (found["best"], found["supported"]) == ("new", True)
+    assert (persona["best"], persona["supported"]) == ("new", True)
     assert report["advice"]["Test next"] == ["Test “new” vs “third” for Bo: not compared yet."]
 
 
@@ -250,13 +258,13 @@ def test_mails_that_did_not_reach_the_arms_alike_compare_nothing(shop: Shop) -> 
     arms = allocated(shop)
     old, new = arms["old"], arms["new"]
     sent(shop, (1, "old words", old, len(old) // 20), (1.1, "new words", new[: len(new) // 2], len(new) // 5))
-    status, told = shop.told("offers")
+    status, result = shop.told("offers")
 
     assert status == 0
-    assert "No offers have been compared yet." in told
-    assert "spring: old words / new words is excluded, it reached the variants unequally." in told
-    told = shop.say("lift", "--experiment", "spring")
-    verdicts = {one["metric"]: one["everyone"]["verdict"] for one in told["comparisons"]}
+    assert "No offers have been compared yet." in result
+    assert "spring: old words / new words is excluded, it reached the variants unequally." in result
+    result = shop.say("lift", "--experiment", "spring")
+    verdicts = {comparison["metric"]: comparison["everyone"]["verdict"] for comparison in result["comparisons"]}
     assert verdicts.pop("ordered") != "nobody"
     assert set(verdicts.values()) == {"nobody"}
     assert shop.say("report")["advice"].keys() == {"Test next"}
@@ -269,10 +277,10 @@ def test_an_experiment_whose_arms_are_not_as_dealt_compares_nothing(shop: Shop) 
         moved = table.filter(table.arm == "new").order_by("person_id").limit(200).mutate(arm=ibis.literal("old"))
         session.warehouse.append(ARMS.name, moved.to_pyarrow().cast(ARMS.columns), recorded_at=session.now())
     sent(shop, (1, "old words", arms["old"], 30), (1.1, "new words", arms["new"], 200))
-    told = shop.told("offers")[1]
+    text = shop.told("offers")[1]
 
-    assert "No offers have been compared yet." in told
-    assert "spring is excluded: sample ratio mismatch." in told
+    assert "No offers have been compared yet." in text
+    assert "spring is excluded: sample ratio mismatch." in text
     summary = shop.say("report")["summary"]
     assert any(line.startswith("spring: Sample ratio mismatch: ") for line in summary)
     assert "No campaign had variants, so there is nothing to compare yet." not in summary

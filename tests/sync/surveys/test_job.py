@@ -40,8 +40,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def say(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
     capsys.readouterr()
     status = run(list(arguments))
-    told = capsys.readouterr()
-    return status, told.out, told.err
+    output = capsys.readouterr()
+    return status, output.out, output.err
 
 
 def answers(people: int = 240) -> list[list[str]]:
@@ -54,7 +54,7 @@ def answers(people: int = 240) -> list[list[str]]:
     said = generator.random((people, 6)) < chances[labels]
     head = ["email", "segment", "cheap", "tasty", "fresh", "q4", "q5", "q6", "same"]
     rows = [
-        [f"p{place}@people.test", SEGMENTS[labels[place]], *("1" if one else "0" for one in said[place]), "3"]
+        [f"p{place}@people.test", SEGMENTS[labels[place]], *("1" if answer else "0" for answer in said[place]), "3"]
         for place in range(people)
     ]
     return [head, *rows]
@@ -80,11 +80,11 @@ def test_from_answers_to_a_form_to_scores_to_assignments(folder: Path, capsys: p
     pulled, _, _ = say(capsys, "pull")
     _, scored, _ = say(capsys, "survey", "score", "--tool", "leads", "--json")
 
-    told = json.loads(document)
+    result = json.loads(document)
     assert (made, longer, pulled) == (0, 0, 0)
-    assert len({question["item"] for question in told["questions"]} & {"cheap", "tasty", "fresh"}) >= 2
-    assert "'same' is excluded: all answers are 3." in [f["message"] for f in told["findings"]]
-    assert told["quality"]["curve"][2]["hit"] > 0.8
+    assert len({question["item"] for question in result["questions"]} & {"cheap", "tasty", "fresh"}) >= 2
+    assert "'same' is excluded: all answers are 3." in [f["message"] for f in result["findings"]]
+    assert result["quality"]["curve"][2]["hit"] > 0.8
     assert "Chance level" in shown
     assert [tool["name"] for tool in json.loads(before)["tools"]] == ["members", "leads"]
     assert all(tool["lacking"] for tool in json.loads(before)["tools"])
@@ -104,17 +104,17 @@ def test_a_file_is_scored_with_gaps_words_and_formulas_kept_harmless(
         capsys, "survey", "score", str(write(folder / "new.csv", new, ";")), "--out", "scored.csv", "--json"
     )
     wrong = write(folder / "wrong.csv", [["email", "cheap"], ["c@people.test", "maybe"]])
-    refused, _, told = say(capsys, "survey", "score", str(wrong))
+    refused, _, error = say(capsys, "survey", "score", str(wrong))
 
-    found = json.loads(document)
+    scoring = json.loads(document)
     lines = list(csv.DictReader(io.StringIO((folder / "scored.csv").read_text("utf-8"))))
     assert status == 0
-    assert found["incomplete"] == ["b@people.test"]
+    assert scoring["incomplete"] == ["b@people.test"]
     assert (lines[0]["respondent"], lines[0]["segment"]) == ("'=cmd()", "value")
     assert lines[1]["reasons"].startswith("answered 1 of 3 questions; missing: ")
     assert refused == 2
     assert (
-        "wrong.csv, column 'cheap', row 2: 'maybe' is not an answer to this question. Valid answers: No, Yes." in told
+        "wrong.csv, column 'cheap', row 2: 'maybe' is not an answer to this question. Valid answers: No, Yes." in error
     )
 
 
@@ -181,15 +181,15 @@ def test_an_agencys_spreadsheet_becomes_a_tool_and_a_wrong_one_is_told(
     (folder / "wrong.tsv").write_text("\ufeffitem\tFans\tSavers\nprice\tmuch\t1\nConstant\t1\t2\n", "utf-8")
 
     status, document, _ = say(capsys, "survey", "import", "table.xlsx", "--json")
-    refused, _, told = say(capsys, "survey", "import", "wrong.tsv")
+    refused, _, error = say(capsys, "survey", "import", "wrong.tsv")
 
-    found = json.loads(document)
+    tool = json.loads(document)
     assert status == 0
-    assert found["model"]["labels"] == ["fans", "savers"]
-    assert found["model"]["weights"] == [[0.5, 2.0], [-1.25, 0.1]]
-    assert found["complete"]
+    assert tool["model"]["labels"] == ["fans", "savers"]
+    assert tool["model"]["weights"] == [[0.5, 2.0], [-1.25, 0.1]]
+    assert tool["complete"]
     assert refused == 2
-    assert "wrong.tsv: row 2 ('price'), column 'Fans' holds 'much', which is not a number" in told
+    assert "wrong.tsv: row 2 ('price'), column 'Fans' holds 'much', which is not a number" in error
 
 
 def test_what_is_written_for_the_platforms_keeps_their_limits(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

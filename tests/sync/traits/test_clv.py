@@ -105,15 +105,15 @@ def test_segments_are_ranked_by_value_with_the_naive_place_beside_it(session: Se
     sell(session)
     assign(session, as_of=session.now())
     segment_values = rank_segments(session)
-    told = ranking_document(segment_values)
+    document = ranking_document(segment_values)
 
     assert segment_values.valued
-    assert [one.value for one in segment_values.ranking] == sorted(
-        (one.value for one in segment_values.ranking), reverse=True
+    assert [segment.value for segment in segment_values.ranking] == sorted(
+        (segment.value for segment in segment_values.ranking), reverse=True
     )
-    assert {one.name for one in segment_values.ranking} == set(segment_values.advice)
+    assert {segment.name for segment in segment_values.ranking} == set(segment_values.advice)
     assert set(segment_values.tried) == {"model", "past spend", "past orders", "recency"}
-    assert all(row["value_interval"][0] <= row["value"] <= row["value_interval"][1] for row in told["segments"])
+    assert all(row["value_interval"][0] <= row["value"] <= row["value_interval"][1] for row in document["segments"])
     assert "Values are revenue, not profit: set `margin` in [value]." in segment_values.notes
 
 

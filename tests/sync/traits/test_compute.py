@@ -1,4 +1,4 @@
-"""Facts that are followed through changes are those that measuring everybody gives; nothing after the moment counts."""
+"""Aggregates followed through changes are those that measuring everybody gives; nothing after the moment counts."""
 
 from __future__ import annotations
 
@@ -67,15 +67,15 @@ step = st.tuples(
 )
 
 
-def table_row(one: tuple[str, int, int, timedelta, int, bool]) -> tuple[str, dict[str, Any]]:
-    kind, number, key, before, pick, _ = one
+def table_row(event: tuple[str, int, int, timedelta, int, bool]) -> tuple[str, dict[str, Any]]:
+    kind, number, key, before, pick, _ = event
     at = START - before
     common = {"connection": "email", "contact_key": KEYS[key], "at": at}
     match kind:
         case "contact":
             zone = ["Europe/Berlin", "us_slash_pacific", ""][pick % 3]
-            told = {"tier": str(pick), "country": "SE", "numemployees": str(number), "hs_timezone": zone}
-            properties = json.dumps(told)
+            fields = {"tier": str(pick), "country": "SE", "numemployees": str(number), "hs_timezone": zone}
+            properties = json.dumps(fields)
             state = ["active", "active", "active", "archived", "deleted"][pick % 5]
             consent = ["subscribed", "unsubscribed", "unknown"][pick % 3]
             names = {"connection": "crm", "platform_id": str(key % 5), "email": f"u{key % 5}@people.test"}
@@ -149,7 +149,7 @@ class World:
 
 
 def rows_of(table: ibis.Table) -> list[dict[str, Any]]:
-    return sorted(table.to_pyarrow().to_pylist(), key=lambda one: (str(one["person_id"]), str(one)))
+    return sorted(table.to_pyarrow().to_pylist(), key=lambda record: (str(record["person_id"]), str(record)))
 
 
 @pytest.fixture(scope="module")
@@ -174,12 +174,12 @@ def follows(world: World, first: list[Any], steps: list[Any]) -> None:
         world.link(links)
         world.erase(erased)
 
-        told = world.measuring.refresh(as_of)
+        result = world.measuring.refresh(as_of)
         followed = world.kept()
         traits = rows_of(world.measuring.traits(as_of))
         world.measuring.refresh(as_of, full=True)
 
-        assert followed == world.kept(), told
+        assert followed == world.kept(), result
         assert traits == rows_of(traits_of(KeptAggregates(world.warehouse).aggregates, catalogue(OWN), as_of))
 
 
@@ -204,20 +204,20 @@ FIRST = [("order", 1, 1, timedelta(days=6, hours=12), 1, False), ("open", 1, 6, 
 
 
 def settled(world: World) -> dict[str, dict[str, Any]]:
-    """Begin with two persons, measured at `START`; return their facts."""
+    """Begin with two persons, measured at `START`; return their aggregates."""
     world.clear()
     world.link([(key, PERSONS[key % 5]) for key in range(len(KEYS))])
     world.add([("contact", n, n, timedelta(days=400), 1, False) for n in (1, 2)])
     world.add(FIRST)
     world.measuring.refresh(START, full=True)
-    return {one["person_id"]: one for one in world.kept()}
+    return {record["person_id"]: record for record in world.kept()}
 
 
 def test_a_day_without_changes_measures_nobody_and_still_lets_counts_age(world: World) -> None:
     before = settled(world)["p1"]
 
     done = world.measuring.refresh(START + timedelta(days=1))
-    after = next(one for one in world.kept() if one["person_id"] == "p1")
+    after = next(record for record in world.kept() if record["person_id"] == "p1")
 
     assert (done.persons, done.whole) == (0, "")
     assert (before["opens_30d"], after["opens_30d"], after["opens_90d"]) == (1, 0, 1)
@@ -231,7 +231,7 @@ def test_only_whom_something_concerns_is_measured_anew(world: World) -> None:
     done = world.measuring.refresh(START + timedelta(days=1))
 
     assert done.persons == 1
-    assert [one["visits_30d"] for one in world.kept()] == [0, 1]
+    assert [record["visits_30d"] for record in world.kept()] == [0, 1]
 
 
 def test_a_row_that_named_somebody_else_concerns_both(world: World) -> None:
@@ -241,7 +241,7 @@ def test_a_row_that_named_somebody_else_concerns_both(world: World) -> None:
     done = world.measuring.refresh(START)
 
     assert done.persons == 2
-    assert [one["orders_total"] for one in world.kept()] == [0, 1]
+    assert [record["orders_total"] for record in world.kept()] == [0, 1]
 
 
 def test_everybody_is_measured_when_what_is_kept_can_not_be_followed(world: World) -> None:

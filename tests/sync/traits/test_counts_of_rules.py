@@ -58,7 +58,7 @@ def rows() -> dict[str, list[dict[str, Any]]]:
         for n in range(8)
     ]
     return {
-        "contacts": [{**one, "consent": "unknown", "properties": "{}"} for one in contacts],
+        "contacts": [{**contact, "consent": "unknown", "properties": "{}"} for contact in contacts],
         "campaigns": [{"connection": "email", "campaign_id": "c1", "name": "spring 2026", "state": "sent"}],
         "orders": [about(0, 10.5, order_id="o1", state="placed", amount=1.0)],
         "order_lines": [{"connection": "email", "order_id": "o1", "line_id": "1", "product_id": "?(t)X-1"}],
@@ -95,7 +95,7 @@ def warehouse() -> Iterator[Warehouse]:
 
 def counts(warehouse: Warehouse, person: str) -> list[int]:
     [kept] = [
-        one for one in KeptAggregates(warehouse).aggregates.to_pyarrow().to_pylist() if one["person_id"] == person
+        row for row in KeptAggregates(warehouse).aggregates.to_pyarrow().to_pylist() if row["person_id"] == person
     ]
     return [kept[name] for name in KNOWN.counted]
 
@@ -136,12 +136,12 @@ def test_postgresql_counts_what_duckdb_counts(
             connection.execute("CREATE DATABASE counts")
         other = open_warehouse(f"{server}/counts", tmp_path_factory.mktemp("none"))
         try:
-            found = counted(measuring(other))
+            result = counted(measuring(other))
         finally:
             other.close()
 
-    assert found == expected
-    assert ("p0", SPRING, 1) in found
+    assert result == expected
+    assert ("p0", SPRING, 1) in result
 
 
 def counted(people: Measuring) -> list[tuple[str, str, int]]:
@@ -151,8 +151,10 @@ def counted(people: Measuring) -> list[tuple[str, str, int]]:
     tables = count_aggregates(
         everything(warehouse, links=links, zones=links), list(KNOWN.counted.values()), Windows(NOW)
     )
-    found = [row for table in tables for row in table.to_pyarrow().to_pylist()]
-    return sorted((row["person_id"], name, n) for row in found for name, n in row.items() if name != "person_id" and n)
+    entries = [row for table in tables for row in table.to_pyarrow().to_pylist()]
+    return sorted(
+        (row["person_id"], name, n) for row in entries for name, n in row.items() if name != "person_id" and n
+    )
 
 
 EVENTS = (

@@ -26,11 +26,11 @@ def test_old_data_do_not_decide_unless_somebody_says_so(ready: Session) -> None:
 def test_doctor_fails_on_data_that_assign_would_refuse(ready: Session) -> None:
     later = ready.now() + timedelta(hours=60)
 
-    fresh = [one for _, one in examine(ready) if one.check == "data"]
-    old = [one for _, one in examine(replace(ready, now=lambda: later)) if one.check == "data"]
+    fresh = [finding for _, finding in examine(ready) if finding.check == "data"]
+    old = [finding for _, finding in examine(replace(ready, now=lambda: later)) if finding.check == "data"]
 
-    assert all(one.state != "fail" for one in fresh)
-    assert [one.state for one in old].count("fail") == len(ready.workspace.connections)
+    assert all(finding.state != "fail" for finding in fresh)
+    assert [finding.state for finding in old].count("fail") == len(ready.workspace.connections)
     assert "last pulled 60 hours ago, the limit is 48; run `personasync pull`" in old[0].message
     assert "`assign` and `run` classify nobody" in old[0].message
 
@@ -46,4 +46,4 @@ def test_each_run_keeps_what_people_looked_like_and_points_to_the_first(ready: S
     kept = second.counts[RECORD]
     assert kept["reference"] == first.run_id
     assert kept["people"] == sum(kept["segments"].values()) == second.counts["persons"]
-    assert all(sum(one["counts"].values()) == kept["people"] for one in kept["traits"].values())
+    assert all(sum(trait["counts"].values()) == kept["people"] for trait in kept["traits"].values())

@@ -49,10 +49,10 @@ def traits(folder: Path, capsys: pytest.CaptureFixture[str], address: str) -> di
         assert run([*command, "--workspace", str(folder)]) == 0
     capsys.readouterr()
     assert run(["explain", address, "--json", "--workspace", str(folder)]) == 0
-    told: dict[str, object] = json.loads(capsys.readouterr().out)
-    found = told["traits"]
-    assert isinstance(found, dict)
-    return found
+    document: dict[str, object] = json.loads(capsys.readouterr().out)
+    values = document["traits"]
+    assert isinstance(values, dict)
+    return values
 
 
 def test_the_first_connection_decides_and_a_stage_never_goes_back(

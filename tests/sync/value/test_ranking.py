@@ -57,18 +57,18 @@ def shop(folder: Path, orders: list[list[str]], people: int) -> Iterator[Session
 def test_without_any_order_segments_are_ranked_all_the_same_and_nothing_is_claimed(tmp_path: Path) -> None:
     with shop(tmp_path, [], 120) as session:
         segment_values = rank_segments(session)
-        pushed, told = focus(session)
+        pushed, note = focus(session)
 
     assert not segment_values.valued
     assert "The value model needs 500 buyers, you have 0. There are no values yet." in segment_values.notes
-    assert [(one.name, one.value, one.naive) for one in segment_values.ranking] == [
+    assert [(segment.name, segment.value, segment.naive) for segment in segment_values.ranking] == [
         ("dollars", 0.0, 1),
         ("euros", 0.0, 1),
     ]
     assert {row["value"] for row in ranking_document(segment_values)["segments"]} == {None}
     assert segment_values.tried == {}
     assert pushed == ["dollars"]  # nothing tells them apart: by name, the same one every day
-    assert "focus: dollars of 2 segments" in told
+    assert "focus: dollars of 2 segments" in note
 
 
 @pytest.mark.simulation
@@ -83,7 +83,7 @@ def test_money_of_another_currency_is_worth_nothing_that_anybody_knows(tmp_path:
     with shop(tmp_path, orders, 900) as session:
         segment_values = rank_segments(session)
 
-    by_name = {one.name: one for one in segment_values.ranking}
+    by_name = {segment.name: segment for segment in segment_values.ranking}
     assert (segment_values.valued, segment_values.currency) == (True, "EUR")
     assert any(
         note.startswith("200 buyers order mostly in a currency other than EUR; they") for note in segment_values.notes
@@ -100,12 +100,12 @@ def test_the_best_arm_is_never_worse_than_to_send_nothing(treated: tuple[int, in
     ]
     comparison = compare_arms(strata, LiftQuestion("ordered", "mail", "holdout", 0.01))
 
-    told = best_arm({"a": "A", "b": "B", "c": "C"}, [comparison])
+    responses = best_arm({"a": "A", "b": "B", "c": "C"}, [comparison])
 
-    assert set(told) == {"a", "b"}
+    assert set(responses) == {"a", "b"}
     if gain:
-        assert told["a"].gain == pytest.approx(0.02)
+        assert responses["a"].gain == pytest.approx(0.02)
     else:
-        assert {(segment_response.gain, segment_response.variance) for segment_response in told.values()} == {
+        assert {(segment_response.gain, segment_response.variance) for segment_response in responses.values()} == {
             (0.0, 0.0)
         }

@@ -75,10 +75,10 @@ def test_the_ranking_takes_the_shrunken_lift_of_the_best_supported_arm_over_the_
     assert (best.question.treated, best.question.control) == ("good", HOLDOUT)
     by_name = {persona.persona: max(persona.shrunken, 0.0) for persona in best.personas}
     of = {name: ready.workspace.personas[slug].name for name, slug in ready.workspace.persona_of.items()}
-    assert {one.name: one.gain for one in segment_values.ranking} == pytest.approx(
-        {one.name: by_name[of[one.name]] for one in segment_values.ranking}
+    assert {segment.name: segment.gain for segment in segment_values.ranking} == pytest.approx(
+        {segment.name: by_name[of[segment.name]] for segment in segment_values.ranking}
     )
-    assert len({round(one.gain or 0.0, 6) for one in segment_values.ranking}) > 1
+    assert len({round(segment.gain or 0.0, 6) for segment in segment_values.ranking}) > 1
     assert any(note.startswith("Response: incremental orders per contact, spring") for note in segment_values.notes)
 
 
@@ -87,11 +87,11 @@ def test_a_change_of_what_mailing_adds_is_told_by_quality_and_by_the_report(read
     run(ready, "spring", {(slug, "good"): 1, (slug, "poor"): 1})
     alone = lifted(ready)
     run(ready, "autumn", {(slug, HOLDOUT): 1})
-    told = lifted(ready)
+    sentences = lifted(ready)
     page = write_report(ready).path.read_text("utf-8")
 
     assert alone == []
-    assert [one.split(":")[0] for one in told] == ["Gus Gift"]
-    assert re.search(r"incremental orders -[0-9.]+ pp in autumn, were \+[0-9.]+ pp\.", told[0])
-    assert told[0] in judge_quality(ready).concept
-    assert told[0] in page
+    assert [sentence.split(":")[0] for sentence in sentences] == ["Gus Gift"]
+    assert re.search(r"incremental orders -[0-9.]+ pp in autumn, were \+[0-9.]+ pp\.", sentences[0])
+    assert sentences[0] in judge_quality(ready).concept
+    assert sentences[0] in page

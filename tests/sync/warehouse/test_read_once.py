@@ -72,7 +72,8 @@ def test_what_is_written_meanwhile_is_seen_and_older_answers_still_hold(warehous
 
 def test_memory_is_bounded_while_a_command_reads_and_free_again_after_it_failed(warehouse: Warehouse) -> None:
     def limit() -> str:
-        return str(warehouse.engine.raw_sql("SELECT current_setting('memory_limit')").fetchone()[0])
+        engine: Any = warehouse.engine
+        return str(engine.raw_sql("SELECT current_setting('memory_limit')").fetchone()[0])
 
     inside = []
 

@@ -35,9 +35,9 @@ def test_a_statement_gets_its_moment_and_its_person() -> None:
     moment = datetime(2026, 3, 4, 5, 6, 7, 89, tzinfo=UTC)
     asked = f"SELECT CAST($moment AS TIMESTAMPTZ) AS at, '{ANY_PERSON}' AS person, CAST(NULL AS TIMESTAMPTZ) AS never"
 
-    found = StatementRunner(connection).rows(asked, person="it's", moment=moment)
+    rows = StatementRunner(connection).rows(asked, person="it's", moment=moment)
 
-    assert found == [{"at": moment, "person": "it's", "never": None}]
+    assert rows == [{"at": moment, "person": "it's", "never": None}]
 
 
 def test_only_statements_of_the_same_digest_are_kept(tmp_path: Path) -> None:

@@ -40,8 +40,8 @@ def contacts(*changed: Mapping[str, object]) -> pa.Table:
 
 
 def members(*rows: tuple[str, str]) -> pa.Table:
-    found = [{"connection": "email", "group_name": g, "platform_id": p, "member": True} for g, p in rows]
-    return pa.Table.from_pylist(found, schema=MEMBERSHIPS.columns)
+    memberships = [{"connection": "email", "group_name": g, "platform_id": p, "member": True} for g, p in rows]
+    return pa.Table.from_pylist(memberships, schema=MEMBERSHIPS.columns)
 
 
 def day(number: int) -> datetime:
@@ -106,8 +106,8 @@ def test_what_was_known_at_a_moment_stays_known(warehouse: Warehouse) -> None:
     warehouse.append("contacts", contacts({"consent": "unsubscribed"}), recorded_at=day(2))
 
     def consent(moment: datetime) -> list[str]:
-        found: list[str] = warehouse.as_of("contacts", moment).to_pyarrow()["consent"].to_pylist()
-        return found
+        consents: list[str] = warehouse.as_of("contacts", moment).to_pyarrow()["consent"].to_pylist()
+        return consents
 
     assert consent(day(-1)) == []
     assert consent(day(0)) == ["subscribed"]
@@ -207,9 +207,9 @@ def test_versions_and_their_order_survive_a_restart(tmp_path: Path) -> None:
         assert newest == number + 1
 
     opened = open_warehouse("duckdb", tmp_path)
-    found = in_force(opened)
+    records = in_force(opened)
     opened.close()
-    assert [row["consent"] for row in found] == ["subscribed"]
+    assert [row["consent"] for row in records] == ["subscribed"]
 
 
 def test_many_rows_are_written_at_once(warehouse: Warehouse) -> None:
@@ -256,10 +256,10 @@ def test_an_engine_that_nobody_knows_is_told(tmp_path: Path) -> None:
 def test_another_engine_by_its_url_holds_the_same_tables(tmp_path: Path) -> None:
     opened = open_warehouse(f"duckdb://{tmp_path / 'elsewhere.db'}", tmp_path)
     opened.append("contacts", contacts({}), recorded_at=START)
-    found = in_force(opened)
+    records = in_force(opened)
     opened.close()
 
-    assert found == [CONTACT]
+    assert records == [CONTACT]
 
 
 writes = st.lists(
@@ -279,10 +279,10 @@ def test_what_is_in_force_is_what_was_written_last(
         opened.append("contacts", rows, recorded_at=day(number))
         assert opened.append("contacts", rows, recorded_at=day(number) + timedelta(hours=1)) == 0
         expected.update(batch)
-    found = {row["platform_id"]: row["email"] for row in in_force(opened)}
+    addresses = {row["platform_id"]: row["email"] for row in in_force(opened)}
     opened.close()
 
-    assert found == expected
+    assert addresses == expected
 
 
 def test_a_page_leaves_nothing_in_memory_once_it_is_written(warehouse: Warehouse) -> None:
@@ -303,8 +303,8 @@ def test_what_was_cached_is_given_back_before_the_engine_closes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An error on its way out still holds tables in its frames: they must not be dropped from a closed engine."""
-    told: list[object] = []
-    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    failures: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", failures.append)
     opened = open_warehouse("duckdb", tmp_path / "closing")
     opened.append(CONTACTS.name, contacts({}), recorded_at=day(0))
     held = opened.current(CONTACTS.name).cache()
@@ -313,7 +313,7 @@ def test_what_was_cached_is_given_back_before_the_engine_closes(
     del held
     gc.collect()
 
-    assert (count, told) == (1, [])
+    assert (count, failures) == (1, [])
 
 
 def test_a_warehouse_that_was_made_before_a_column_came_gets_it(tmp_path: Path) -> None:
@@ -327,7 +327,7 @@ def test_a_warehouse_that_was_made_before_a_column_came_gets_it(tmp_path: Path) 
     event = {"connection": "shop", "event_id": "1", "kind": "visit", "at": START, "product": "T-1", "value": 2.5}
     rows = pa.Table.from_pylist([event], schema=TABLES["engagements"].columns)
     kept = [opened.append("engagements", rows, recorded_at=START) for _ in range(2)]
-    [found] = in_force(opened, "engagements")
+    [row] = in_force(opened, "engagements")
     opened.close()
 
-    assert (kept, found["product"], found["value"]) == ([1, 0], "T-1", 2.5)
+    assert (kept, row["product"], row["value"]) == ([1, 0], "T-1", 2.5)

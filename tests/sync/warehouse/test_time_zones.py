@@ -65,13 +65,13 @@ def favourite(zone: str | None, *opened: str) -> float | None:
         }
         for number, at in enumerate(opened)
     ]
-    told = {} if zone is None else {"hs_timezone": zone}
-    tables = inputs(contacts=[contact("a", created_at=None, properties=json.dumps(told))], engagements=rows)
+    properties = {} if zone is None else {"hs_timezone": zone}
+    tables = inputs(contacts=[contact("a", created_at=None, properties=json.dumps(properties))], engagements=rows)
     listed = {"": "America/New_York", **({zone: iana(zone) or "America/New_York"} if zone else {})}
     columns = list(zip(*[(text, *span) for text, name in listed.items() for span in spans(name, 2028)], strict=True))
     table = pa.table([pa.array(column) for column in columns], schema=OFFSETS)
-    found = traits(replace(tables, offsets=ibis.memtable(table)), catalogue(), END).to_pyarrow()
-    hour: float | None = found["favourite_hour"][0].as_py()
+    people = traits(replace(tables, offsets=ibis.memtable(table)), catalogue(), END).to_pyarrow()
+    hour: float | None = people["favourite_hour"][0].as_py()
     return hour
 
 
@@ -94,13 +94,13 @@ def test_a_workspace_measures_hours_in_the_zones_of_its_contacts(
     ready: Session, platforms: Platforms, say: Run
 ) -> None:
     edit(platforms, "[workspace]", '[workspace]\ntime_zone = "Europe/Belin"')
-    status, _, told = say("assign")
+    status, _, error = say("assign")
     edit(platforms, "Europe/Belin", "Asia/Tokyo")
     ready.reload()
     rows = offsets(ready.warehouse.current("contacts"), ready.workspace.time_zone, ready.now()).to_pylist()
 
     assert status == 2
-    assert "unknown time zone 'Europe/Belin'; use a name like Europe/Berlin" in told
+    assert "unknown time zone 'Europe/Belin'; use a name like Europe/Berlin" in error
     assert {row["ahead"] for row in rows if row["spelt"] == "" and row["since"] > 0} <= {9 * 3600}
     assert rows[-1]["ahead"] == 9 * 3600
     assign(ready, as_of=ready.now())

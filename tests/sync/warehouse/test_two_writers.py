@@ -69,7 +69,7 @@ def test_two_writers_at_once_never_share_a_number_or_a_row(database: str, tmp_pa
     for writer in writers:
         assert writer.stdout is not None
         assert writer.stdout.readline() == "ready\n"
-    kept = sum(int(told) for told in _released(writers))
+    kept = sum(int(number) for number in _released(writers))
 
     rows, numbers, records, newest = asked(
         database, "SELECT count(*), count(DISTINCT sequence), count(DISTINCT platform_id), max(sequence) FROM contacts"
@@ -93,9 +93,9 @@ def test_two_that_open_a_new_database_at_once_both_get_it(database: str, tmp_pat
         subprocess.Popen([*command, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for name in ("one", "other")
     ]
-    told = [told.split() for told in _released(writers)]
+    lines = [line.split() for line in _released(writers)]
 
-    assert [one[0] for one in told] == ["ready", "ready"]
+    assert [words[0] for words in lines] == ["ready", "ready"]
     assert asked(database, "SELECT count(*), max(number) > 0 FROM last_sequence") == (1, True)
     assert asked(database, "SELECT count(*) - count(DISTINCT sequence) FROM contacts") == (0,)
 

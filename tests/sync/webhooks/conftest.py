@@ -112,8 +112,8 @@ class Served:
     def turn(self, contact: str, name: str = "lifecyclestage", value: str = "evangelist", number: int = 2) -> None:
         """Change what a contact shows, and deliver the event."""
         self.platforms.crm.touch_contact(self.platforms.crm.contacts[contact], {name: value})
-        told = {"subscriptionType": "contact.propertyChange", "propertyName": name, "propertyValue": value}
-        assert self.hubspot([{**self.created(contact, number), **told}]).ok
+        change = {"subscriptionType": "contact.propertyChange", "propertyName": name, "propertyValue": value}
+        assert self.hubspot([{**self.created(contact, number), **change}]).ok
 
     def idle(self) -> None:
         """Wait until nothing waits in the inbox any more."""

@@ -38,8 +38,8 @@ def test_a_plan_leaves_out_whom_the_service_decided_for_after_it(looped: Platfor
             served.turn(ada)
             served.idle()
             applied = apply(session, planned.path)
-            shown = [served.property(one, PERSONA) for one in (ada, bea)]
-            told = [one for one in words.applied(applied) if "the webhook service updated" in str(one)]
+            shown = [served.property(contact, PERSONA) for contact in (ada, bea)]
+            notes = [line for line in words.applied(applied) if "the webhook service updated" in str(line)]
             pull(session)
             assign(session, as_of=session.now())
             again = plan(session).plan.changes
@@ -47,7 +47,7 @@ def test_a_plan_leaves_out_whom_the_service_decided_for_after_it(looped: Platfor
     assert shown == [BARGAIN, NEW]
     assert applied.overtaken > 0
     assert applied.waiting == 0
-    assert len(told) == 1
+    assert len(notes) == 1
     assert again == []
 
 

@@ -35,7 +35,7 @@ def test_the_service_keeps_to_pins_exclusion_and_caps(looped: Platforms) -> None
         served.turn(max_, value="other", number=7)
         assert served.hubspot([served.created(zoe, number=3)]).ok
         served.idle()
-        assert [served.property(one, SEGMENT) for one in (zoe, max_)] == ["", ""]
+        assert [served.property(contact, SEGMENT) for contact in (zoe, max_)] == ["", ""]
         assert served.action(zoe, "asked").json()["outputFields"]["segment"] == ""
 
         # zoe and max are in the segment, though nothing is written to them: its places are taken in turn

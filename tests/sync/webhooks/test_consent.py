@@ -34,13 +34,13 @@ def test_a_refusal_counts_before_its_event_comes_and_after_its_record_is_gone(lo
         do(world, "unsubscribe", "bea@new.test", {})
         served.mailchimp("unsubscribe", email="bea@new.test", action="unsub")
         served.idle()
-        first = [served.property(one, PERSONA) for one in (ada, bea)]
+        first = [served.property(newcomer, PERSONA) for newcomer in (ada, bea)]
         for email in ("ada@new.test", "bea@new.test"):
             delete_member(looped, email)
-        for number, one in enumerate((ada, bea), start=3):
-            served.turn(one, number=number)
+        for number, contact in enumerate((ada, bea), start=3):
+            served.turn(contact, number=number)
         served.idle()
-        second = [served.property(one, PERSONA) for one in (ada, bea)]
+        second = [served.property(newcomer, PERSONA) for newcomer in (ada, bea)]
 
     assert (first, second) == (["", ""], ["", ""])
 

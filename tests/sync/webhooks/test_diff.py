@@ -55,12 +55,12 @@ def test_the_service_and_a_plan_find_the_same_changes(platforms: Platforms, sess
         for change in changes_of(
             person,
             random.Random(person).sample(rows, len(rows)),  # noqa: S311 - whatever their order
-            targets={one.connection: one for one in allowed},
+            targets={target.connection: target for target in allowed},
             values=values[person],
             groups=groups.get(person, ()),
             shown_groups=shown,
             ours=(),
-            written={(one.connection, one.platform_id, one.name): one.after for one in mine},
+            written={(edit.connection, edit.platform_id, edit.name): edit.after for edit in mine},
         )
     ]
 
@@ -68,7 +68,7 @@ def test_the_service_and_a_plan_find_the_same_changes(platforms: Platforms, sess
     assert sorted(map(repr, changes)) == sorted(map(repr, planned.changes))
     own = [change for change in changes if change.name == "hs_persona"]
     kept = set(theirs) - {key for key, value in list(theirs.items())[:20] if value == "persona_1"}
-    assert {one.platform_id for one in own if one.before == "persona_1"} - kept
-    assert bool({one.platform_id for one in own} & kept) == (mode == "overwrite")
+    assert {change.platform_id for change in own if change.before == "persona_1"} - kept
+    assert bool({change.platform_id for change in own} & kept) == (mode == "overwrite")
     assert planned.counts.kept["crm", "hs_persona"] > 0
-    assert not [one for one in own if one.platform_id in kept and one.after is None]
+    assert not [change for change in own if change.platform_id in kept and change.after is None]

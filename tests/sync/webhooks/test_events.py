@@ -41,10 +41,10 @@ def test_another_attempt_of_a_delivery_is_the_same_event() -> None:
 
 
 def test_events_that_share_hubspots_event_id_are_two() -> None:
-    one, other = (hubspot_events(body(objectId=number), "crm")[0] for number in (101, 102))
+    first, other = (hubspot_events(body(objectId=number), "crm")[0] for number in (101, 102))
 
-    assert one.key != other.key
-    assert (one.contact, other.contact) == ("crm:101", "crm:102")
+    assert first.key != other.key
+    assert (first.contact, other.contact) == ("crm:101", "crm:102")
 
 
 def test_a_merge_is_about_the_contact_that_stays() -> None:

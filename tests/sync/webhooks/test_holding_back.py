@@ -34,7 +34,7 @@ def test_changes_of_a_day_beyond_a_guardrail_are_set_aside_with_the_reason(
         served.turn(bea)
         wait_for(lambda: served.service.control.inbox.backlog().dead_letters == 1)
         (letter,) = served.service.control.inbox.dead_letters()
-        shown = [served.property(one, PERSONA) for one in (ada, bea)]
+        shown = [served.property(contact, PERSONA) for contact in (ada, bea)]
         change = Change("crm", bea, "p", None, "field", PERSONA, NEW, BARGAIN)
         today = guarding.held_back(served.service, [change], now())
         tomorrow = guarding.held_back(served.service, [change], now() + timedelta(hours=25))
@@ -79,7 +79,7 @@ def test_a_contact_that_breaks_holds_up_no_other_and_is_set_aside_after_its_trie
         letters = served.service.control.inbox.dead_letters()
 
         assert served.property(ada, PERSONA) == NEW
-        assert [(one.contact, one.tries) for one in letters] == [("crm:7", 2)]
+        assert [(letter.contact, letter.tries) for letter in letters] == [("crm:7", 2)]
         assert letters[0].reason.startswith("TypeError")
 
 
@@ -130,7 +130,9 @@ def test_who_is_in_a_segment_out_of_focus_is_shown_no_persona_by_the_service_eit
         served.hubspot([served.created(ada)])
         served.idle()
         shown = served.property(ada, PERSONA)
-        (decided,) = [one for one in served.service.control.people.waiting() if one.assignment["persona"] == NEW]
+        (decided,) = [
+            person for person in served.service.control.people.waiting() if person.assignment["persona"] == NEW
+        ]
 
     assert plan is not None
     assert decided.assignment["segment"] not in plan.counts["focus"]
@@ -148,7 +150,9 @@ def test_who_comes_into_a_segment_of_too_few_is_shown_no_persona_by_the_service_
         served.hubspot([served.created(ada)])
         served.idle()
         shown = served.property(ada, PERSONA)
-        (decided,) = [one for one in served.service.control.people.waiting() if one.assignment["persona"] == NEW]
+        (decided,) = [
+            person for person in served.service.control.people.waiting() if person.assignment["persona"] == NEW
+        ]
 
     assert decided.assignment["segment"] in skipped
     assert shown == "unclassified"

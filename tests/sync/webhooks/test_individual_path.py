@@ -43,8 +43,8 @@ def favourites(platforms: Platforms) -> dict[str, str]:
         for line in order["lines"]:
             mine = pieces.setdefault(order["customer"]["email_address"].lower(), Counter())
             mine[kinds[line["product_id"]]] += line["quantity"]
-    leading = {one: counted.most_common(2) for one, counted in pieces.items()}
-    return {one: top[0][0] for one, top in leading.items() if len(top) == 1 or top[0][1] > top[1][1]}
+    leading = {address: counted.most_common(2) for address, counted in pieces.items()}
+    return {address: top[0][0] for address, top in leading.items() if len(top) == 1 or top[0][1] > top[1][1]}
 
 
 def test_a_favourite_category_comes_from_orders_to_both_platforms_by_plan_and_by_webhook(looped: Platforms) -> None:
@@ -64,17 +64,17 @@ def test_a_favourite_category_comes_from_orders_to_both_platforms_by_plan_and_by
     members = {
         member["email_address"].lower(): member for member in looped.members() if member["status"] == "subscribed"
     }
-    mail = {one: member["merge_fields"] for one, member in members.items()}
+    mail = {address: member["merge_fields"] for address, member in members.items()}
     crm = looped.crm
-    both = [one for one in mail if one in wanted and one in crm.by_email]
-    only_mail = next(one for one in mail if one in wanted and one not in crm.by_email)
+    both = [address for address in mail if address in wanted and address in crm.by_email]
+    only_mail = next(address for address in mail if address in wanted and address not in crm.by_email)
 
     assert len(both) >= 3
-    assert {one: mail[one]["PS_KIND"] for one in mail if one in wanted} == {
-        one: wanted[one] for one in mail if one in wanted
+    assert {address: mail[address]["PS_KIND"] for address in mail if address in wanted} == {
+        address: wanted[address] for address in mail if address in wanted
     }
-    assert {one: crm.contacts[crm.by_email[one]]["properties"]["personasync_kind"] for one in both} == {
-        one: wanted[one] for one in both
+    assert {address: crm.contacts[crm.by_email[address]]["properties"]["personasync_kind"] for address in both} == {
+        address: wanted[address] for address in both
     }
     assert {fields.get("PS_LAST") for fields in mail.values()} - {None} == {"what is new"}
     assert second.plan.changes == []
@@ -88,7 +88,7 @@ def test_a_favourite_category_comes_from_orders_to_both_platforms_by_plan_and_by
         assert served.property(contact, "personasync_kind") == wanted[only_mail]
         assert served.property(contact, "personasync_last") == "what is new"
         persona = served.property(contact, "personasync_persona")
-        labels = {one["value"]: one["label"] for one in crm.properties["contacts/hs_persona"]["options"]}
+        labels = {option["value"]: option["label"] for option in crm.properties["contacts/hs_persona"]["options"]}
         assert labels[served.property(contact, "hs_persona")].lower().replace(" ", "_") == persona
         assert served.property(theirs, "hs_persona") == "persona_1"
         assert served.property(theirs, "personasync_persona") != ""

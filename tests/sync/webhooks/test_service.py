@@ -67,9 +67,9 @@ def test_a_workflow_is_answered_with_the_persona(served: Served) -> None:
     answer = served.action(contact, "ap-1")
 
     assert answer.status_code == 200
-    told = answer.json()["outputFields"]
-    assert told["hs_execution_state"] == "SUCCESS"
-    assert told["segment"] == served.property(contact, "personasync_segment")
+    fields = answer.json()["outputFields"]
+    assert fields["hs_execution_state"] == "SUCCESS"
+    assert fields["segment"] == served.property(contact, "personasync_segment")
 
 
 def test_a_contact_who_opted_out_is_left_alone(served: Served) -> None:

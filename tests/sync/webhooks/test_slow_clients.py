@@ -23,12 +23,12 @@ def test_slow_clients_do_not_keep_real_ones_waiting(served: Served, monkeypatch:
     monkeypatch.setattr(server, "MOST_CONNECTIONS", 20)
     host, port = served.address.removeprefix("http://").split(":")
     slow = [socket.create_connection((host, int(port)), timeout=10) for _ in range(60)]
-    for one in slow:
-        one.sendall(b"POST /web")
+    for client in slow:
+        client.sendall(b"POST /web")
 
     assert served.hubspot([served.created("1")]).status_code == 204
-    for one in slow:
-        one.close()
+    for client in slow:
+        client.close()
 
 
 def test_a_body_that_drips_is_refused(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:

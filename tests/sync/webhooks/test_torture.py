@@ -12,7 +12,7 @@ pytestmark = pytest.mark.torture
 
 
 def test_nothing_is_lost_or_done_twice_when_server_and_worker_are_killed(tmp_path: Path) -> None:
-    found = torture(tmp_path / "workspace", deliveries=400, kills=2, contacts=20)
+    result = torture(tmp_path / "workspace", deliveries=400, kills=2, contacts=20)
 
-    assert found.sound, found
-    assert found.delivered == 400
+    assert result.sound, result
+    assert result.delivered == 400

@@ -149,8 +149,8 @@ def real_time(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealTime]:
 
 
 def deliveries(real_time: RealTime) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = side(real_time.platforms, "webhooks")["log"]
-    return found
+    entries: list[dict[str, Any]] = side(real_time.platforms, "webhooks")["log"]
+    return entries
 
 
 def test_a_subscriber_shows_their_persona_on_both_platforms(real_time: RealTime) -> None:
@@ -264,9 +264,9 @@ def everything(url: str) -> dict[str, str]:
     """Return all that the control store holds, by table."""
     engine = create_engine(url)
     with engine.connect() as connection:
-        found = {name: str(connection.execute(table.select()).all()) for name, table in metadata.tables.items()}
+        contents = {name: str(connection.execute(table.select()).all()) for name, table in metadata.tables.items()}
     engine.dispose()
-    return found
+    return contents
 
 
 def test_a_workflow_gets_the_persona_as_its_answer(real_time: RealTime) -> None:
@@ -301,7 +301,7 @@ def test_doctor_is_content_with_all_of_it(real_time: RealTime) -> None:
     real_time.deed("subscribe", "hal@new.test")
     real_time.deed("create contact", "hal@new.test")
     with session_on(real_time.platforms, {**real_time.service.environment}) as session:
-        found = {(name, one.check): one.state for name, one in examine(session)}
+        states = {(name, finding.check): finding.state for name, finding in examine(session)}
 
     for name in ("crm", "email"):
-        assert [found[name, check] for check in ("webhooks", "signatures", "deliveries")] == ["ok"] * 3
+        assert [states[name, check] for check in ("webhooks", "signatures", "deliveries")] == ["ok"] * 3

@@ -22,15 +22,15 @@ def test_the_connectors_of_plugin_toml_are_those_that_are_installed() -> None:
 
 
 def test_every_scope_says_why() -> None:
-    scopes = [scope for facts in load_manifest().connectors.values() for scope in facts.scopes]
+    scopes = [scope for spec in load_manifest().connectors.values() for scope in spec.scopes]
 
     assert scopes
     assert all(scope.why for scope in scopes)
 
 
 def test_a_connector_gets_plain_values() -> None:
-    facts = load_manifest().connectors["hubspot"].as_mapping()
-    connection = Connection(name="crm", settings={}, manifest=facts)
+    spec = load_manifest().connectors["hubspot"].as_mapping()
+    connection = Connection(name="crm", settings={}, manifest=spec)
 
     assert connection.manifest["scopes"][0]["name"] == "crm.objects.contacts.read"
     assert connection.manifest["fields"][0]["role"] == "persona"
@@ -39,16 +39,16 @@ def test_a_connector_gets_plain_values() -> None:
 
 @pytest.mark.parametrize("path", [(), ("plugin",), ("connectors", "hubspot"), ("connectors", "hubspot", "fields", 0)])
 def test_a_key_that_nobody_knows_is_refused(path: tuple[str | int, ...]) -> None:
-    facts = tomllib.loads(FILE.read_text("utf-8"))
-    part = facts
+    spec = tomllib.loads(FILE.read_text("utf-8"))
+    part = spec
     for step in path:
         part = part[step]  # type: ignore[index]
     part["surprise"] = "!"
 
     with pytest.raises(ValidationError, match="surprise"):
-        Manifest.model_validate(facts)
+        Manifest.model_validate(spec)
 
 
 def test_every_connector_that_needs_a_secret_has_a_setting_for_it() -> None:
-    for facts in load_manifest().connectors.values():
-        assert not facts.secret or facts.secret in facts.settings
+    for spec in load_manifest().connectors.values():
+        assert not spec.secret or spec.secret in spec.settings

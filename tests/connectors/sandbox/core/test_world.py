@@ -102,8 +102,8 @@ def test_a_server_that_was_killed_comes_back_as_it_was(tmp_path: Path) -> None:
         headers = {"Authorization": f"Bearer {access['hubspot_token']}"}
         answer = requests.request(method, access["hubspot_url"] + path, json=body, headers=headers, timeout=10)
         assert answer.status_code < 300, answer.text
-        found: dict[str, object] = answer.json()
-        return found
+        document: dict[str, object] = answer.json()
+        return document
 
     process, access = start()
     made = call(access, "POST", "/crm/v3/objects/contacts", {"properties": {"email": "kept@people.test"}})
@@ -156,31 +156,31 @@ def invented_history(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("orders_as", ["ecommerce", "deals"])
 def test_a_history_fills_both_platforms(invented_history: Path, orders_as: As) -> None:
-    told = filled_by(invented_history, orders_as)
+    totals = filled_by(invented_history, orders_as)
 
-    assert told == {"customers": PAYING, "orders": PAYING * ORDERS_EACH, "lines_left_out": 9}
+    assert totals == {"customers": PAYING, "orders": PAYING * ORDERS_EACH, "lines_left_out": 9}
 
 
 @pytest.mark.proof
 @pytest.mark.parametrize("orders_as", ["ecommerce", "deals"])
 def test_a_real_history_fills_both_platforms(shared: Path, orders_as: As) -> None:
-    told = filled_by(shared / "data" / "cdnow" / "CDNOW_master.txt.gz", orders_as)
+    totals = filled_by(shared / "data" / "cdnow" / "CDNOW_master.txt.gz", orders_as)
 
-    assert 23_000 < told["customers"] <= 23_570  # some bought for nothing only
+    assert 23_000 < totals["customers"] <= 23_570  # some bought for nothing only
 
 
 def filled_by(path: Path, orders_as: As) -> dict[str, int]:
     """Fill both platforms from a file of orders, look whether they hold what was told, and return that."""
     world = make_world()
-    told = fill_from_orders(world, path, orders_as=orders_as)
+    totals = fill_from_orders(world, path, orders_as=orders_as)
     crm, email = HubSpotState.of(world), MailchimpState.of(world)
     deals, orders = len(list(crm.deal_records.rows())), len(email.shop("orders", "orders"))
     last = max(order["processed_at_foreign"] for order in email.shop("orders", "orders").values()) if orders else ""
 
-    assert (deals, orders) == ((told["orders"], 0) if orders_as == "deals" else (0, told["orders"]))
-    assert len(email.members(AUDIENCE)) == len(list(crm.contact_records.rows())) == told["customers"]
+    assert (deals, orders) == ((totals["orders"], 0) if orders_as == "deals" else (0, totals["orders"]))
+    assert len(email.members(AUDIENCE)) == len(list(crm.contact_records.rows())) == totals["customers"]
     assert not last or timedelta(0) <= world.clock.now() - datetime.fromisoformat(last) < timedelta(days=2)
-    return told
+    return totals
 
 
 def test_a_file_that_is_no_order_history_is_told(tmp_path: Path) -> None:

@@ -16,13 +16,13 @@ CONTACTS = "/crm/v3/objects/contacts"
 
 
 def ids_of_all_pages(hubspot: Platform, **query: Any) -> list[str]:
-    found: list[str] = []
+    record_ids: list[str] = []
     after = None
     while True:
         page = hubspot.get(CONTACTS, **query, **({"after": after} if after else {}))
-        found += [row["id"] for row in page["results"]]
+        record_ids += [row["id"] for row in page["results"]]
         if "paging" not in page:
-            return found
+            return record_ids
         after = page["paging"]["next"]["after"]
 
 
@@ -181,10 +181,10 @@ def test_every_write_moves_the_modification_time(hubspot: Platform) -> None:
 def test_an_address_finds_its_contact_and_can_be_its_id(hubspot: Platform) -> None:
     record_id = hubspot.add("ada@people.test")
 
-    found = hubspot.get(f"{CONTACTS}/Ada@people.test", idProperty="email")
+    contact = hubspot.get(f"{CONTACTS}/Ada@people.test", idProperty="email")
     changed = hubspot.call("PATCH", f"{CONTACTS}/ada@people.test?idProperty=email", {"properties": {"city": "Bern"}})
 
-    assert (found["id"], changed.status_code) == (record_id, 200)
+    assert (contact["id"], changed.status_code) == (record_id, 200)
 
 
 def test_an_archived_contact_is_gone_from_lists_and_its_address_is_free(hubspot: Platform) -> None:

@@ -256,12 +256,12 @@ def test_the_lists_of_a_contact_are_told_and_end_with_its_archiving(hubspot: Pla
     path = f"{LISTS}/records/0-1/{record_id}/memberships"
     inputs = {"inputs": [{"objectTypeId": "0-1", "recordId": record_id}]}
 
-    one = hubspot.get(path)["results"]
+    memberships = hubspot.get(path)["results"]
     many = hubspot.post(f"{LISTS}/records/memberships/batch/read", inputs).json()["results"]
     hubspot.call("DELETE", f"/crm/v3/objects/contacts/{record_id}")
 
-    assert [row["listId"] for row in one] == [list_id]
-    assert many[0]["recordListMemberships"] == one
+    assert [row["listId"] for row in memberships] == [list_id]
+    assert many[0]["recordListMemberships"] == memberships
     assert hubspot.get(path)["results"] == []
     assert on_list(hubspot, list_id) == []
 
@@ -271,8 +271,8 @@ def test_a_search_for_lists_in_a_dated_version_needs_both_filters(hubspot: Platf
     path = "/crm/lists/2026-09/search"
 
     refused = hubspot.post(path, {"query": "personasync", "offset": 0})
-    found = hubspot.post(path, {"query": "personasync", "offset": 0, "listIds": [], "processingTypes": []})
+    answer = hubspot.post(path, {"query": "personasync", "offset": 0, "listIds": [], "processingTypes": []})
 
     assert (refused.status_code, "[listIds, processingTypes]" in refused.json()["message"]) == (400, True)
-    assert len(found.json()["lists"]) == 1
+    assert len(answer.json()["lists"]) == 1
     assert len(hubspot.post(f"{LISTS}/search", {"query": "personasync", "offset": 0}).json()["lists"]) == 1

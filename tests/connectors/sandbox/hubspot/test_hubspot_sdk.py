@@ -25,10 +25,10 @@ class Api:
 
     def __getitem__(self, name: str) -> Any:
         if name not in self.kept:
-            found = self.client
+            api = self.client
             for part in name.split("."):
-                found = getattr(found, part)
-            self.kept[name] = found
+                api = getattr(api, part)
+            self.kept[name] = api
         return self.kept[name]
 
     def close(self) -> None:
@@ -109,9 +109,9 @@ def test_the_sdk_searches(hubspot: Platform, sdk: Api) -> None:
     condition = {"propertyName": "city", "operator": "EQ", "value": "Bern"}
     body = {"filterGroups": [{"filters": [condition]}], "sorts": ["hs_object_id"], "properties": ["city"], "limit": 200}
 
-    found = sdk["crm.contacts.search_api"].do_search(body)
+    answer = sdk["crm.contacts.search_api"].do_search(body)
 
-    assert (found.total, found.results[0].id, found.paging) == (1, record_id, None)
+    assert (answer.total, answer.results[0].id, answer.paging) == (1, record_id, None)
 
 
 def test_the_sdk_defines_properties(sdk: Api) -> None:
@@ -156,12 +156,12 @@ def test_the_sdk_reads_deals_and_whose_they_are(hubspot: Platform, sdk: Api) -> 
     deal = hubspot.state.add_deal({"amount": "10"}, contact_id=contact, at=hubspot.world.clock.now())
 
     page = sdk["crm.deals.basic_api"].get_page(associations=["contacts"], properties=["amount"])
-    found = sdk["crm.deals.search_api"].do_search({"filterGroups": [], "limit": 10})
+    answer = sdk["crm.deals.search_api"].do_search({"filterGroups": [], "limit": 10})
     read = sdk["crm.deals.batch_api"].read({"inputs": [{"id": deal}], "properties": [], "propertiesWithHistory": []})
     links = sdk["crm.associations.v4.batch_api"].get_page("deals", "contacts", {"inputs": [{"id": deal}]})
 
     assert page.results[0].associations["contacts"].results[0].id == contact
-    assert (found.results[0].id, read.results[0].id) == (deal, deal)
+    assert (answer.results[0].id, read.results[0].id) == (deal, deal)
     assert links.results[0].to[0].to_object_id == contact
 
 

@@ -56,7 +56,7 @@ def test_an_operation_that_asks_for_no_possible_answer_fails_alone(platform: Pla
     first = platform.post("/batches", {"operations": [unknown, both, rename(platform, "ada")]})
     second = platform.post("/batches", {"operations": [rename(platform, "bob")]})
 
-    answers = {one["operation_id"]: one for file in results(finish(platform, first["id"])) for one in file}
+    answers = {result["operation_id"]: result for file in results(finish(platform, first["id"])) for result in file}
 
     statuses = {name: answer["status_code"] for name, answer in answers.items()}
     assert statuses == {"unknown": 200, "both": 400, "ada": 200}
@@ -70,7 +70,7 @@ def test_a_batch_goes_through_its_states_and_does_what_single_calls_do(platform:
     first = platform.get(f"/batches/{submitted['id']}")
 
     done = finish(platform, submitted["id"])
-    answers = {one["operation_id"]: one for one in results(done)[0]}
+    answers = {result["operation_id"]: result for result in results(done)[0]}
 
     assert (submitted["status"], submitted["total_operations"]) == ("pending", 0)
     assert first["status"] != "finished"
@@ -87,7 +87,7 @@ def test_operations_are_not_done_in_their_order(platform: Platform) -> None:
     platform.add(*names)
     batch = platform.post("/batches", {"operations": [rename(platform, name) for name in names]})
 
-    done = [one["operation_id"] for one in results(finish(platform, batch["id"]))[0]]
+    done = [result["operation_id"] for result in results(finish(platform, batch["id"]))[0]]
 
     assert sorted(done) == sorted(names)
     assert done != names
@@ -120,7 +120,7 @@ def test_a_broken_body_and_an_unknown_path_fail_alone(platform: Platform) -> Non
     away = {"method": "GET", "path": "/nowhere", "operation_id": "away"}
     batch = platform.post("/batches", {"operations": [broken, away]})
 
-    answers = {one["operation_id"]: one["status_code"] for one in results(finish(platform, batch["id"]))[0]}
+    answers = {result["operation_id"]: result["status_code"] for result in results(finish(platform, batch["id"]))[0]}
 
     assert answers == {"broken": 400, "away": 404}
 
@@ -131,7 +131,7 @@ def test_a_get_without_a_count_brings_all_pages_spread_over_files(platform: Plat
     batch = platform.post("/batches", {"operations": [everything]})
 
     files = results(finish(platform, batch["id"]))
-    pages = [json.loads(one["response"])["members"] for file in files for one in file]
+    pages = [json.loads(result["response"])["members"] for file in files for result in file]
 
     assert len(files) == 2
     assert sorted(len(page) for page in pages) == [200, 1000]

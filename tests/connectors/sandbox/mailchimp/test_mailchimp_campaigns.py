@@ -311,11 +311,11 @@ def test_what_is_still_to_happen_survives_a_restart(platform: Platform, script: 
     after.effects |= sending.EFFECTS
     again.clock.advance(DAY)
     after.settle()
-    found = after.directory(list_id).find("ada@people.test")
+    member = after.directory(list_id).find("ada@people.test")
     again.store.close()
 
-    assert found is not None
-    assert (found["status"], found["compliance"]) == ("unsubscribed", True)
+    assert member is not None
+    assert (member["status"], member["compliance"]) == ("unsubscribed", True)
     assert len(after.campaign_orders["c1"]) == 1
     assert platform.state is not after
 

@@ -155,7 +155,9 @@ def test_openers_are_sorted_and_strangers_have_no_activity(
 
     def counts(direction: str) -> list[int]:
         query = {"sort_field": "opens_count", "sort_dir": direction}
-        return [one["opens_count"] for one in platform.get(f"/reports/{campaign}/open-details", **query)["members"]]
+        return [
+            member["opens_count"] for member in platform.get(f"/reports/{campaign}/open-details", **query)["members"]
+        ]
 
     assert (counts("DESC"), counts("ASC")) == ([2, 1], [1, 2])
     assert platform.refusal("GET", f"/reports/{campaign}/email-activity/nobody", 404)

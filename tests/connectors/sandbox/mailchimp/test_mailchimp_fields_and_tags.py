@@ -153,8 +153,8 @@ def test_a_tag_is_a_static_segment(platform: Platform) -> None:
     platform.add("ada")
 
     platform.post(f"{platform.members}/{HASH}/tags", {"tags": [{"name": "ps:a", "status": "active"}]})
-    found = platform.get(f"/lists/{platform.list_id}/tag-search", name="PS:")["tags"]
-    segment = platform.get(f"{segments(platform)}/{found[0]['id']}")
+    tags = platform.get(f"/lists/{platform.list_id}/tag-search", name="PS:")["tags"]
+    segment = platform.get(f"{segments(platform)}/{tags[0]['id']}")
 
     assert (segment["name"], segment["type"], segment["member_count"]) == ("ps:a", "static", 1)
     assert platform.get(f"/lists/{platform.list_id}/tag-search", name="other")["tags"] == []

@@ -80,7 +80,9 @@ def test_a_variate_campaign_sends_the_rest_what_won_the_test(
 
     assert (waiting["status"], waiting["emails_sent"]) == ("sending", 10)
     assert (done["status"], done["emails_sent"]) == ("sent", 20)
-    winner = next(one for one in done["variate_settings"]["combinations"] if one["subject_line"] == 1)
+    winner = next(
+        combination for combination in done["variate_settings"]["combinations"] if combination["subject_line"] == 1
+    )
     assert done["variate_settings"]["winning_combination_id"] == winner["id"]
     assert {text for email, text in script.read.items() if email not in first} == {"B\nHello"}
 

@@ -89,7 +89,7 @@ def test_every_kind_of_event_is_told(platforms: Platforms, receiver: Receiver) -
     point(platforms, receiver)
     for name in ("ada", "bo", "cy", "di"):
         platforms.side("deed", {"deed": "create contact", "email": f"{name}@people.test"})
-    one, other = (platforms.crm.by_email[f"{name}@people.test"] for name in ("ada", "bo"))
+    first, other = (platforms.crm.by_email[f"{name}@people.test"] for name in ("ada", "bo"))
     platforms.side("deed", {"deed": "merge contacts", "email": "ada@people.test", "with": "bo@people.test"})
     platforms.side("deed", {"deed": "archive contact", "email": "cy@people.test"})
     platforms.side("deed", {"deed": "restore contact", "email": "cy@people.test"})
@@ -104,7 +104,7 @@ def test_every_kind_of_event_is_told(platforms: Platforms, receiver: Receiver) -
         *["creation"] * 4, *["deletion"] * 2, "merge", "privacyDeletion", *["propertyChange"] * 5, "restore",
     ]  # fmt: skip
     (merge,) = events(receiver, "merge")
-    assert (merge["primaryObjectId"], merge["mergedObjectIds"]) == (int(one), [int(other)])
+    assert (merge["primaryObjectId"], merge["mergedObjectIds"]) == (int(first), [int(other)])
     assert merge["newObjectId"] == int(platforms.crm.by_email["ada@people.test"])
 
 
@@ -257,10 +257,10 @@ def test_an_action_that_blocks_is_completed_later(platforms: Platforms, receiver
     point(platforms, receiver)
     run_action(platforms)
     done = {"outputFields": {"persona": "gift", "hs_execution_state": "SUCCESS"}}
-    one = platforms.hubspot("POST", "/automation/v4/actions/callbacks/ap-1/complete", done)
+    answer = platforms.hubspot("POST", "/automation/v4/actions/callbacks/ap-1/complete", done)
     many = {"inputs": [{"callbackId": "ap-1", **done}]}
 
-    assert one.status_code == 204
+    assert answer.status_code == 204
     assert platforms.side("action?callback=ap-1")["outputFields"] == done["outputFields"]
     assert platforms.hubspot("POST", "/automation/v4/actions/callbacks/complete", many).status_code == 204
     assert platforms.hubspot("POST", "/automation/v4/actions/callbacks/ap-9/complete", done).status_code == 404
@@ -288,7 +288,7 @@ def test_an_app_sets_up_its_webhooks_by_api(platforms: Platforms, receiver: Rece
     assert (event["subscriptionType"], event["objectTypeId"]) == ("object.creation", "0-1")
     batch = {"inputs": [{"id": made.json()["id"], "active": False}]}
     switched = platforms.hubspot("POST", f"{APP}/subscriptions/batch/update", batch).json()
-    assert [one["active"] for one in switched["results"]] == [False]
+    assert [entry["active"] for entry in switched["results"]] == [False]
     assert platforms.hubspot("DELETE", subscription).status_code == 204
     assert platforms.hubspot("DELETE", subscription).status_code == 404
     assert platforms.hubspot("DELETE", f"{APP}/settings").status_code == 204

@@ -36,12 +36,12 @@ def kinds(bodies: list[dict[str, str]]) -> list[str]:
 def reported(shared: Path) -> dict[str, list[set[str]]]:
     """The keys of every body that public projects have published, by type; merge fields are each audience's own."""
     lines = (shared / "recorded" / "mailchimp_deliveries_reported.txt").read_text("utf-8").splitlines()
-    found: dict[str, list[set[str]]] = {}
+    fields: dict[str, list[set[str]]] = {}
     for line in lines:
         if not line.startswith("#"):
             body = dict(parse_qsl(line, keep_blank_values=True))
-            found.setdefault(body["type"], []).append(set(without_merges(body)))
-    return found
+            fields.setdefault(body["type"], []).append(set(without_merges(body)))
+    return fields
 
 
 def without_merges(body: dict[str, str]) -> Iterator[str]:
