@@ -74,4 +74,4 @@ def _run(command: Sequence[str], folder: Path) -> None:
         raise InstallError(f"{command[0]} took longer than {MINUTES} minutes") from error
     except (OSError, subprocess.CalledProcessError) as error:
         said = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
-        raise InstallError(said[-1] if said else str(error)) from error
+        raise InstallError(" ".join(line for line in said if "og files" not in line)[-300:]) from error
