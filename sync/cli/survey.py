@@ -238,7 +238,7 @@ def _missing(file: Any) -> str:
 def _written(saved: Path, written: list[Path], action: str | None = None) -> list[str]:
     kept = (
         "form.html saves answers as a file on the reader's computer. To collect them, pass --action with the address "
-        "of a Mailchimp signup form or a HubSpot form; see docs/how-to/ask-a-survey.md."
+        "of a Mailchimp signup form or a HubSpot form."
     )
     return [
         f"Saved {saved}",

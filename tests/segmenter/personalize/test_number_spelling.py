@@ -10,7 +10,9 @@ from segmenter.personalize.fields import ROLES, TemplateField, _spelt
 
 @pytest.mark.parametrize(("confidence", "text"), [(1.0, "1"), (0.9, "0.9"), (0.904, "0.9"), (0.0, "0"), (None, "")])
 def test_a_confidence_has_no_zeros_that_mean_nothing(confidence: float | None, text: str) -> None:
-    table = ibis.memtable({"confidence": [confidence]}, schema={"confidence": "float64"})
+    table = ibis.memtable(
+        {"confidence": [confidence], "source": ["model"]}, schema={"confidence": "float64", "source": "string"}
+    )
 
     assert table.select(shown=ROLES["confidence"](table)).to_pyarrow()["shown"].to_pylist() == [text]
 

@@ -7,12 +7,21 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from sync.clock import now
 from sync.session import open_session
 from tests.sync.conftest import Platforms, Run, edit
 
 TRAIT = '\n[traits.children_at_home]\nconnection = "crm"\nproperty = "children_at_home"\ntype = "number"\n'
 RULE = '[[segments]]\nname = "parents"\nrule = "children_at_home >= 1"\n\n'
+
+
+@pytest.fixture(autouse=True)
+def asked_for_children(platforms: Platforms) -> None:
+    """HubSpot's account has a property with what the trait reads."""
+    number = platforms.crm.properties["contacts/annualrevenue"]
+    platforms.crm.properties["contacts/children_at_home"] = {**number, "name": "children_at_home"}
 
 
 def add(platforms: Platforms, file: str, text: str, *, front: bool = False) -> None:

@@ -27,12 +27,12 @@ def test_before_anything_was_read_or_assigned(platforms: Platforms, say: Run, tm
 
     assert {line: status for line, (status, _, _) in outcomes.items()} == dict.fromkeys(SAID, 2)
     assert [line for line, text in SAID.items() if text not in outcomes[line][2]] == []
-    assert (results[0], report[0], plan[0], shown[0]) == (0, 0, 3, 0)
+    assert (results[0], report[0], plan[0], shown[0]) == (0, 0, 2, 0)
     assert "email campaigns" in results[1]
     document = json.loads(report[1])
     assert document["summary"] == ["Nobody is assigned yet: run `personasync assign`."]
     assert "Nobody is assigned yet" in Path(document["report"]).read_text("utf-8")
-    assert "crm has never been pulled; run `personasync pull`" in plan[1]
+    assert "Run `personasync pull`" in plan[2]
     assert "Nobody is assigned yet, so there is no contact to preview" in shown[1]
     assert "Traceback" not in "".join(out + err for _, out, err in (*outcomes.values(), results, report, plan, shown))
 

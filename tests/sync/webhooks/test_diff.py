@@ -24,11 +24,11 @@ def test_the_service_and_a_plan_find_the_same_changes(platforms: Platforms, sess
     theirs = dict(zip(list(platforms.crm.contacts)[:40], ["persona_1", "persona_2"] * 20, strict=True))
     for key, value in theirs.items():
         platforms.crm.touch_contact(platforms.crm.contacts[key], {"hs_persona": value})
-    pull(session)
-    assign(session, as_of=session.now())
     run = session.control.runs.begin("apply of a test")
     mine = [Change("crm", key, "", None, "field", "hs_persona", None, "persona_1") for key in list(theirs)[:20]]
     session.control.ledger.settle(run, [Outcome(change, "applied") for change in mine])
+    pull(session)  # afterwards: what was confirmed since the last reading would count as shown
+    assign(session, as_of=session.now())
     personas = platform_personas(session).values
     state, allowed = gather_state(session, None, None, personas), targets(session, personas)
     planned = make_plan(state, allowed, as_of=None)
