@@ -35,19 +35,29 @@ def missing_properties(api: HubSpotApi, connection: str, fields: Sequence[FieldD
         FixSettingsError: A property of that name exists with another type.
     """
     present = {row["name"]: row for row in api.call(PROPERTIES)["results"]}
+    other = [field for field in fields if field.name in present and _of_other_type(field, present[field.name])]
+    if other:
+        raise FixSettingsError(
+            " ".join(
+                f"HubSpot property {field.name!r} has type {present[field.name]['type']}, "
+                f"expected {TYPES[field.type][0]}."
+                for field in other
+            ),
+            fix="Archive it in HubSpot (where no internal name can be changed), and run `personasync setup`: it makes "
+            "its own. personasync never changes a property that it did not create.",
+        )
     for field in fields:
         there = present.get(field.name)
         if there is None:
             yield SetupStep(connection, "create_field", field.name, f"property {field.label!r}, {field.type}", field)
             continue
-        if there["type"] != TYPES[field.type][0]:
-            raise FixSettingsError(
-                f"HubSpot property {field.name!r} has type {there['type']}, expected {TYPES[field.type][0]}.",
-                fix="Rename or archive it there; personasync never changes a property that it did not create.",
-            )
         lacking = [value for value, _ in field.options if value not in _values(there)]
         if lacking:
             yield SetupStep(connection, "extend_field", field.name, f"options {', '.join(lacking)}", field)
+
+
+def _of_other_type(field: FieldDefinition, there: Mapping[str, Any]) -> bool:
+    return bool(there["type"] != TYPES[field.type][0])
 
 
 def present_properties(api: HubSpotApi) -> dict[str, FieldDefinition]:

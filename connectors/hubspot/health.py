@@ -70,8 +70,8 @@ def _scope(
         message = f"{probe.endpoint} can't be read. Missing scopes: {', '.join(named)}."
         if probe not in RESULTS:
             return Finding("scopes", "fail", message, error.fix)
-        fix = f"{error.fix} If the account's plan has no marketing email, nothing needs to be done."
-        return Finding("scopes", "warn", f"{message} Missing from results: {RESULTS[probe]}. The rest works.", fix)
+        message = f"{message} Missing from results: {RESULTS[probe]}. The rest works."
+        return Finding("scopes", "warn", message, error.fix)
     return None
 
 

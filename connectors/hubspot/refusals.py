@@ -19,6 +19,7 @@ from connectors.errors import (
 from connectors.transport.answers import object_of
 
 ALTERNATIVES = ("requiredGranularScopes", "requiredScopes")
+OF_THE_PLAN = frozenset({"content"})  # scopes that an account without marketing email has none of
 LOCKED, HOLD_ON = 423, 477
 TEN_SECONDS, ONE_SECOND, LOCK_SECONDS = 10.0, 1.0, 2.0
 MEND_TOKEN = (
@@ -94,6 +95,8 @@ def scopes_to_add(error: MissingScopeError, declared: Sequence[str]) -> MissingS
         return error
     message = f"HubSpot: the token lacks the scope{'s' if len(wanted) > 1 else ''} {', '.join(wanted)}."
     fix = f"Add these scopes to the token: {', '.join(wanted)}."
+    if OF_THE_PLAN.issuperset(wanted):
+        fix = f"{fix} If the account's plan has no marketing email, nothing needs to be done."
     return MissingScopeError(message, scopes=wanted, fix=fix)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from connectors.errors import FixSettingsError, PersonasyncError
@@ -27,6 +27,8 @@ REFUSED = "Until this is fixed, `assign` and `run` classify nobody."
 DAILY = "Schedule `personasync run` daily, for example with cron."
 CLOCKS_APART = timedelta(minutes=2)
 
+Check = Callable[[Session, str], Sequence[Finding]]
+
 
 def examine(session: Session, *, only: str | None = None) -> list[tuple[str, Finding]]:
     """Return findings by connection, and those about the workspace itself under "workspace".
@@ -46,21 +48,23 @@ def examine(session: Session, *, only: str | None = None) -> list[tuple[str, Fin
 
 
 def _connection(session: Session, name: str) -> list[Finding]:
+    findings: list[Finding] = []
     try:
         connector = session.connector(name)
-        findings = list(connector.check())
+        findings += connector.check()
         if connector.pushes and not any(finding.state == "fail" for finding in findings):
-            findings += [
-                *_properties(session, name),
-                _fields(session, name),
-                *_undefined(session, name),
-                *_personas(session, name),
-                _clock(session, name),
-                *hooks.findings(session, name),
-            ]
+            findings += [finding for check in CHECKS for finding in _settled(session, name, check)]
     except PersonasyncError as error:
-        return [Finding("settings", "fail", str(error))]
-    return findings
+        findings.append(Finding("settings", "fail", str(error)))
+    return list(dict.fromkeys(findings))
+
+
+def _settled(session: Session, name: str, check: Check) -> Sequence[Finding]:
+    """Return what *check* finds; settings that stop it are a finding like others, so that one run shows all of them."""
+    try:
+        return check(session, name)
+    except FixSettingsError as error:
+        return [Finding("settings", "fail", error.what, error.fix)]
 
 
 def _properties(session: Session, name: str) -> list[Finding]:
@@ -69,12 +73,12 @@ def _properties(session: Session, name: str) -> list[Finding]:
     return [Finding("properties", "fail", f"{sentence}.", FIX) for sentence in lacking]
 
 
-def _fields(session: Session, name: str) -> Finding:
+def _fields(session: Session, name: str) -> list[Finding]:
     steps = setup.missing_steps(session, only=name)
     if not steps:
-        return Finding("fields", "ok", "All fields, tags and lists of personasync exist.")
+        return [Finding("fields", "ok", "All fields, tags and lists of personasync exist.")]
     listed = ", ".join(step.name for step in steps)
-    return Finding("fields", "warn", f"Missing: {listed}.", "Run `personasync setup`.")
+    return [Finding("fields", "warn", f"Missing: {listed}.", "Run `personasync setup`.")]
 
 
 def _undefined(session: Session, name: str) -> list[Finding]:
@@ -142,18 +146,18 @@ def _personas(session: Session, name: str) -> list[Finding]:
     return findings
 
 
-def _clock(session: Session, name: str) -> Finding:
+def _clock(session: Session, name: str) -> list[Finding]:
     """Our clock decides how old data are, the platform's what has changed: they should agree."""
     apart = abs(session.connector(name).now() - session.now())
     if apart > CLOCKS_APART:
         minutes = apart.total_seconds() / 60
-        return Finding(
-            "clock",
-            "warn",
-            f"This machine's clock is off by {minutes:.0f} minutes.",
-            "Synchronize this machine's clock (NTP).",
-        )
-    return Finding("clock", "ok", "Clock in sync.")
+        message = f"This machine's clock is off by {minutes:.0f} minutes."
+        return [Finding("clock", "warn", message, "Synchronize this machine's clock (NTP).")]
+    return [Finding("clock", "ok", "Clock in sync.")]
+
+
+CHECKS: tuple[Check, ...] = (_properties, _fields, _undefined, _personas, _clock, hooks.findings)
+"""Of a connection that we write to, once its credentials and scopes are fine."""
 
 
 def _workspace(session: Session) -> list[Finding]:

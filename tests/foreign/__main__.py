@@ -1,7 +1,7 @@
 """``python -m tests.foreign``: see `make foreign`. A line a client, and one JSON document.
 
 clients           by name: version, language, by what it was pointed, and "read": how many records each reading had
-not_installed     clients that the registries did not give, with the reason; the target does not fail for them
+not_installed     clients that the registries did not give, with the reason; the target fails if none is left
 wrong             readings that are not what the world holds, and clients that ended with an error
 strangers         hosts that a client asked for besides the two platforms' (they were refused)
 refused           requests that a platform refused, by how often: scopes of objects that the local account lacks

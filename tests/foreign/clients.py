@@ -153,6 +153,8 @@ def _said(command: Sequence[str], environment: Mapping[str, str]) -> str:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired as error:
         raise ClientError(f"did not end within {SECONDS} s") from error
+    except OSError as error:
+        raise ClientError(str(error)) from error
     if done.returncode:
         raise ClientError(" | ".join(done.stderr.strip().splitlines()[-3:])[-600:])
     return done.stdout

@@ -57,7 +57,7 @@ def _of_npm(package: ClientPackage, folder: Path) -> list[list[str]]:
     if shutil.which("npm") is None or shutil.which("node") is None:
         raise InstallError("needs node and npm (on Debian: apt-get install nodejs npm)")
     (folder / "package.json").write_text('{"private": true}')
-    options = ["--no-audit", "--no-fund", "--ignore-scripts", "--no-package-lock", "--loglevel=error"]
+    options = ["--no-audit", "--no-fund", "--ignore-scripts", "--no-package-lock", "--loglevel=error", "--logs-max=0"]
     return [["npm", "install", *options, *package.pins]]
 
 
@@ -74,4 +74,4 @@ def _run(command: Sequence[str], folder: Path) -> None:
         raise InstallError(f"{command[0]} took longer than {MINUTES} minutes") from error
     except (OSError, subprocess.CalledProcessError) as error:
         said = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
-        raise InstallError(said[-1] if said else str(error)) from error
+        raise InstallError(" ".join(line for line in said if "og files" not in line)[-300:]) from error

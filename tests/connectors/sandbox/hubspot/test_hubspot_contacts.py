@@ -289,7 +289,7 @@ def test_both_families_of_paths_show_one_state(hubspot: Platform) -> None:
 
 
 def test_what_is_not_imitated_answers_404_in_the_platforms_shape(hubspot: Platform) -> None:
-    for method, path in (("GET", "/crm/v3/objects/2-1"), ("GET", "/crm/v3/nothing"), ("PUT", CONTACTS)):
+    for method, path in (("GET", "/crm/v3/objects/starships"), ("GET", "/crm/v3/nothing"), ("PUT", CONTACTS)):
         answer = hubspot.call(method, path)
 
         assert answer.status_code == 404
