@@ -43,7 +43,7 @@ ACCOUNTS = st.sampled_from((8, 40, 200))
 # So many deeds between two runs: a lone one shows what many would cover up. Integers that are drawn are mostly small.
 DEEDS = st.sampled_from((1, 5, 25, 120, 600, 3_000, *((15_000, 15_000) if LONG else (6_000,))))
 LIFE = DAYS * (4_000 if LONG else 1_400)  # deeds, usually
-GUARDRAILS = frozenset({"max_changed", "max_removed", "max_unclassified", "max_data_age"})
+GUARDRAILS = frozenset({"max_changed", "max_removed", "max_unclassified", "max_data_age_hours"})
 OURS = ("personasync_",)
 OUR_TAGS = ("PERSONA", "PS_")
 

@@ -34,7 +34,7 @@ from tests.torture.stage import KILLED, Control, Stage
 
 HERE = Path(__file__).parent
 MEMORY = Path("/dev/shm")  # noqa: S108 - where there is one, a workspace costs no disk
-AS_ASKED = ("max_changed", "max_removed", "max_unclassified", "max_data_age")
+AS_ASKED = ("max_changed", "max_removed", "max_unclassified", "max_data_age_hours")
 OVERRIDE = [word for name in AS_ASKED for word in ("--override", name)]
 LOOP = (["pull"], ["assign", "--override", "trait_quality"], ["plan"], ["apply", *OVERRIDE])
 DAY = (*LOOP[:2], ["pull"], *LOOP[2:])  # most of what the second one reads is known: positions ran ahead by that

@@ -161,7 +161,7 @@ class Stage:
         """Run a command in a fork; return its exit status, `KILLED` or `STUCK`."""
 
         def work() -> int:
-            OPTIONS.now = lambda: now() + self.ahead
+            OPTIONS.clock_of = lambda _workspace: lambda: now() + self.ahead
             status: int = COMMANDS.run([*arguments, "--workspace", str(self.workspace), "--json"])
             return status
 
