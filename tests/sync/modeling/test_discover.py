@@ -352,7 +352,8 @@ def test_answers_that_were_pulled_are_looked_at_within_a_segment(folder: Path, t
         for item, value in zip(ITEMS, row, strict=True)
     ]
     table = pa.Table.from_pylist(told_by, schema=SURVEY_ANSWERS.columns)
-    parent = load_workspace(folder).segments[0].name
+    parent = "everybody"
+    (folder / "segments.toml").write_text('[[segments]]\nname = "everybody"\nrule = "platforms >= 1"\n', "utf-8")
     fill(folder, {"survey_answers": table}, START)
     put_people(folder, PEOPLE)
     fill(folder, {"assignments": assigned([parent] * PEOPLE)}, START)
