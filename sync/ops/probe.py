@@ -1,0 +1,157 @@
+"""Probes (`doctor --probe`): what is assumed of the platforms, tested on the user's own accounts."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from connectors.connector import Connector, HasProbes
+from connectors.errors import FixSettingsError
+from connectors.evidence import Assumption, load_evidence
+from connectors.probing import ProbeResult, Redaction, SeenAnswer, untestable
+from connectors.records import Finding
+from sync.breach import blocking_assumptions
+from sync.session import Session, recorded
+
+FILE = "probe.jsonl"
+CONTACT = "personasync-probe@probe.example"
+COMMAND = "doctor --probe"
+NEVER = untestable("No account can be asked.")
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """One assumption on one account."""
+
+    connection: str
+    assumption: Assumption
+    result: ProbeResult
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeReport:
+    """What probes found.
+
+    Attributes:
+        file: What a user may send us: answers without anything that they say of anybody.
+    """
+
+    probed: Sequence[Probed]
+    file: Path
+
+
+def probe(session: Session, *, only: str | None = None, address: str = "", production: bool = False) -> ProbeReport:
+    """Test every assumption about the platforms of the workspace, and note what was found.
+
+    Args:
+        session: The open workspace.
+        only: One connection; None: all.
+        address: Of a test contact to be made, used and removed; "": nothing is written.
+        production: Whether it may be made in an account that is no test account.
+
+    Returns:
+        Every assumption once for each account, in the order of the ledger.
+
+    Raises:
+        FixSettingsError: No connection has assumptions, or an account is no test account.
+    """
+    connectors = [connector for connector in session.connectors(only) if isinstance(connector, HasProbes)]
+    if not connectors:
+        raise FixSettingsError("Nothing is assumed of this connection.", fix="Probe a HubSpot or Mailchimp connection.")
+    if address and not production:
+        _refuse_production(connectors)
+    redaction, file = Redaction(), session.workspace.state_dir / FILE
+    lines: list[dict[str, Any]] = [{"personasync": version("personasync")}]
+    probed: list[Probed] = []
+    with recorded(session, COMMAND) as run:
+        for connector in connectors:
+            name, found = connector.name, dict[str, str]()
+            platform = session.workspace.connections[name].connector
+            for one, answers in _account(connector, platform, address):
+                probed.append(one)
+                lines.append({"platform": platform, **_line(one, answers, redaction)})
+                if one.result.state != "untestable":
+                    found[one.assumption.id] = one.result.state
+            session.control.probed.note(name, found, run.run_id)
+        run.counts.update(Counter(one.result.state for one in probed))
+        file.write_text("".join(f"{json.dumps(line)}\n" for line in lines), "utf-8")
+    return ProbeReport(probed, file)
+
+
+def _refuse_production(connectors: Sequence[HasProbes]) -> None:
+    reasons = [reason for connector in connectors if (reason := connector.production())]
+    if reasons:
+        raise FixSettingsError(
+            f"{' '.join(dict.fromkeys(reasons))} With --write, a test contact and a test tag or list are made and "
+            "removed there.",
+            fix="Use a test account, or add --production if that is fine.",
+        )
+
+
+def _account(connector: HasProbes, platform: str, address: str) -> Iterator[tuple[Probed, list[SeenAnswer]]]:
+    """Yield each assumption about *platform* with what was found, and the answers that show it."""
+    name = connector.name
+    seen: list[SeenAnswer] = []
+    results: dict[str, tuple[ProbeResult, list[SeenAnswer]]] = {}
+    for number, result in connector.probe(address=address, watch=seen.append):
+        results[number] = result, seen[:]
+        seen.clear()
+    for assumption in load_evidence().assumptions:
+        if assumption.platform == platform:
+            result, answers = results.get(assumption.id, (NEVER, []))
+            yield Probed(name, assumption, result), answers
+
+
+def _line(probed: Probed, answers: Sequence[SeenAnswer], redaction: Redaction) -> Mapping[str, Any]:
+    return {
+        "assumption": probed.assumption.id,
+        "state": probed.result.state,
+        "answers": [redaction.answer(answer) for answer in answers],
+    }
+
+
+def assumption_findings(session: Session, name: str) -> list[Finding]:
+    """Return where the assumptions about a connection stand, for `doctor`.
+
+    Args:
+        session: The open workspace.
+        name: Name of the connection.
+
+    Returns:
+        None where nothing is assumed of it.
+    """
+    connector: Connector = session.connector(name)
+    if not isinstance(connector, HasProbes):
+        return []
+    found = session.control.probed.of(name)
+    if not found:
+        note = "What personasync assumes of the platform was not tested on this account."
+        return [Finding("assumptions", "ok", f"{note} `personasync doctor --probe` does it, by reading.")]
+    broken = [number for number, (state, _) in found.items() if state == "broken"]
+    blocking = {one.id for one in blocking_assumptions("apply", broken)}
+    findings = [
+        Finding(
+            "assumptions",
+            "fail" if one.id in blocking else "warn",
+            f"{one.id} is broken: {one.says} {one.broken}",
+            f"{blocked(one)} Then run `personasync doctor --probe`." if one.id in blocking else "",
+        )
+        for one in load_evidence().assumptions
+        if one.id in broken
+    ]
+    last = max(moment for _, moment in found.values())
+    held = len(found) - len(broken)
+    return findings or [
+        Finding("assumptions", "ok", f"{held} tested on this account and held, last on {last:%Y-%m-%d}.")
+    ]
+
+
+def blocked(assumption: Assumption) -> str:
+    """Return what is refused where an assumption is broken, in a sentence."""
+    steps = "`pull` and `apply` are" if "pull" in assumption.blocks else "`apply` is"
+    return f"Until it holds, {steps} refused."
