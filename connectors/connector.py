@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import entry_points
@@ -290,7 +290,7 @@ class HasProbes(Protocol):
 
     name: str
 
-    def probe(self, *, address: str, watch: Watch) -> Iterator[tuple[str, ProbeResult]]:
+    def probe(self, *, address: str, watch: Watch) -> Generator[tuple[str, ProbeResult], None, None]:
         """Yield what became of each assumption that an account can be asked about, by its number.
 
         Args:

@@ -85,7 +85,7 @@ class SeenAnswer:
 Watch = Callable[[SeenAnswer], None]
 
 
-def results(
+def run_probes(
     probes: Mapping[str, Callable[[], ProbeResult]], *, left_out: frozenset[str] = frozenset()
 ) -> Iterator[tuple[str, ProbeResult]]:
     """Run *probes* one after the other; one that gets no answer says nothing about its assumption.

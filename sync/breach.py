@@ -86,7 +86,11 @@ def blocking_assumptions(step: Blocked, broken: Collection[str]) -> list[Assumpt
         In the order of the ledger.
     """
     steps = {step, "pull"}
-    return [one for one in load_evidence().assumptions if one.id in broken and not steps.isdisjoint(one.blocks)]
+    return [
+        assumption
+        for assumption in load_evidence().assumptions
+        if assumption.id in broken and not steps.isdisjoint(assumption.blocks)
+    ]
 
 
 def refuse_broken_assumptions(step: Blocked, broken: Mapping[str, Sequence[str]], override: Collection[str]) -> None:
@@ -101,15 +105,16 @@ def refuse_broken_assumptions(step: Blocked, broken: Mapping[str, Sequence[str]]
         GuardrailError: It must not run; the message has each assumption's sentence.
     """
     standing = [
-        (name, one)
+        (name, assumption)
         for name, numbers in broken.items()
-        for one in blocking_assumptions(step, set(numbers) - {*override})
+        for assumption in blocking_assumptions(step, set(numbers) - {*override})
     ]
     if standing:
         sentences = " ".join(
-            f"{name}: assumption {one.id} is broken: {one.says} {one.broken}" for name, one in standing
+            f"{name}: assumption {assumption.id} is broken: {assumption.says} {assumption.broken}"
+            for name, assumption in standing
         )
-        named = " ".join(dict.fromkeys(f"--override {one.id}" for _, one in standing))
+        named = " ".join(dict.fromkeys(f"--override {assumption.id}" for _, assumption in standing))
         fix = f"When this is settled, run `personasync doctor --probe`. For one run only: `personasync {step} {named}`."
         raise GuardrailError(sentences, fix=fix)
 
@@ -120,4 +125,4 @@ def may_be_overridden() -> tuple[str, ...]:
     Returns:
         Guardrails first.
     """
-    return (*GUARDRAILS, *(one.id for one in load_evidence().assumptions if one.blocks))
+    return (*GUARDRAILS, *(assumption.id for assumption in load_evidence().assumptions if assumption.blocks))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from math import ceil
 from typing import Any
@@ -38,7 +38,7 @@ from connectors.hubspot.refusals import MEND_TOKEN, translate
 from connectors.hubspot.scan import PATHS, AllContacts
 from connectors.hubspot.search import Search, list_pages
 from connectors.hubspot.times import hubspot_moment, milliseconds
-from connectors.probing import ProbeResult, Watch, results
+from connectors.probing import ProbeResult, Watch, run_probes
 from connectors.records import (
     CAMPAIGNS,
     TABLES,
@@ -329,7 +329,7 @@ class HubSpot:
         exports, manifest = self._everything.exports, self._connection.manifest
         return health.account_findings(self._api, self._account, name=self.name, manifest=manifest, exports=exports)
 
-    def probe(self, *, address: str, watch: Watch) -> Iterator[tuple[str, ProbeResult]]:
+    def probe(self, *, address: str, watch: Watch) -> Generator[tuple[str, ProbeResult], None, None]:
         """Test what is assumed of HubSpot on this account; see `connectors.connector.HasProbes`."""
         account = HubSpotProbes(
             self._api,
@@ -343,7 +343,7 @@ class HubSpot:
         )
         with watched(self._transport, account.seen.append, watch):
             try:
-                yield from results(account.every(), left_out=frozenset() if address else WRITING)
+                yield from run_probes(account.every(), left_out=frozenset() if address else WRITING)
             finally:
                 account.remove()
 

@@ -49,7 +49,7 @@ LIST_DELETE = Operation(
 )
 
 
-class ProbeRecords:
+class HubSpotTestRecords:
     """A test contact and a test list, by their ids; "" while there is none."""
 
     def __init__(self, api: HubSpotApi, address: str) -> None:
@@ -80,11 +80,11 @@ class ProbeRecords:
                 raise
         body = {"properties": ["lastname"], "propertiesWithHistory": [], "idProperty": "email"}
         body["inputs"] = [{"id": self._address}]
-        found = self._api.call(CONTACTS_READ, body=body)["results"][0]
-        if found["properties"].get("lastname") != MARK:
+        contact = self._api.call(CONTACTS_READ, body=body)["results"][0]
+        if contact["properties"].get("lastname") != MARK:
             message = f"{self._address} is a contact already, and was not made by a probe."
             raise FixSettingsError(message, fix="Name another address by --contact.")
-        return str(found["id"])
+        return str(contact["id"])
 
     def remove(self) -> None:
         """Delete the list and archive the contact."""

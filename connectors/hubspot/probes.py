@@ -36,7 +36,7 @@ from connectors.hubspot.operations import (
     NUMBERED,
     Operation,
 )
-from connectors.hubspot.probe_records import LIST_NAME, ProbeRecords
+from connectors.hubspot.probe_records import LIST_NAME, HubSpotTestRecords
 from connectors.hubspot.refusals import ALTERNATIVES, context, listed_errors
 from connectors.hubspot.scan import ids_not_found
 from connectors.hubspot.search import OBJECT_ID, Search, cursor_of
@@ -80,16 +80,16 @@ class HubSpotProbes:
     exports: bool
     wait: Callable[[float], None]
     seen: list[SeenAnswer] = field(default_factory=list)
-    made: ProbeRecords | None = None
+    made: HubSpotTestRecords | None = None
 
     def every(self) -> dict[str, Callable[[], ProbeResult]]:
         """Return the probes by number of the assumption."""
         return {number: partial(probe, self) for number, probe in PROBES.items()}
 
-    def records(self) -> ProbeRecords:
+    def records(self) -> HubSpotTestRecords:
         """Return the test contact and list, made on first use."""
         if self.made is None:
-            self.made = ProbeRecords(self.api, self.address)
+            self.made = HubSpotTestRecords(self.api, self.address)
             self.made.make()
         return self.made
 
@@ -140,14 +140,14 @@ def _some_lists(account: HubSpotProbes, query: str = "") -> Sequence[Mapping[str
     body: dict[str, Any] = {"query": query, "count": SOME_LISTS, "offset": 0, "additionalProperties": list(LIST_STATE)}
     if account.api.version != NUMBERED:
         body |= {"listIds": [], "processingTypes": []}
-    found: Sequence[Mapping[str, Any]] = account.api.call(LISTS_SEARCH, body=body).get("lists", ())
-    return found
+    listings: Sequence[Mapping[str, Any]] = account.api.call(LISTS_SEARCH, body=body).get("lists", ())
+    return listings
 
 
 def encoded_cursor(account: HubSpotProbes) -> ProbeResult:
     """A4: the second page of a list's members has another member."""
     ours = [list_id for group in account.groups if (list_id := account.lists.id_of(group))]
-    for list_id in dict.fromkeys([*ours, *(str(found["listId"]) for found in _some_lists(account))]):
+    for list_id in dict.fromkeys([*ours, *(str(listing["listId"]) for listing in _some_lists(account))]):
         first = account.api.call(MEMBERS_PAGE, path={"list_id": list_id}, query={"limit": 1})
         after = cursor_of(first)
         if after is None:
@@ -182,7 +182,7 @@ def refusal_names(account: HubSpotProbes) -> ProbeResult:
     else:
         return untestable("The token may read owners, so nothing was refused.")
     if not isinstance(body, dict):
-        return ProbeResult("broken", "The refusal is no JSON object.")
+        return ProbeResult("broken", "The refusal is not a JSON object.")
     known = {*context(body, "missingScopes")}
     known |= {scope for error in listed_errors(body) for name in ALTERNATIVES for scope in context(error, name)}
     elsewhere = {text for text in _listed_texts(body) if SCOPE_NAME.match(text)} - known
@@ -236,7 +236,7 @@ def event_types(account: HubSpotProbes) -> ProbeResult:
     )
 
 
-def merged_ids(account: HubSpotProbes) -> ProbeResult:
+def merges_listed(account: HubSpotProbes) -> ProbeResult:
     """A21: a contact that took others in lists them."""
     body = {
         "filterGroups": [{"filters": [{"propertyName": MERGED, "operator": "HAS_PROPERTY"}]}],
@@ -273,9 +273,9 @@ def list_moves(account: HubSpotProbes) -> ProbeResult:
 
 
 def _list_state(account: HubSpotProbes, list_id: str) -> Any:
-    found = next((one for one in _some_lists(account, LIST_NAME) if str(one["listId"]) == list_id), {})
-    more = found.get("additionalProperties") or {}
-    return [found.get("updatedAt"), *(more.get(name) for name in LIST_STATE)]
+    listing = next((entry for entry in _some_lists(account, LIST_NAME) if str(entry["listId"]) == list_id), {})
+    more = listing.get("additionalProperties") or {}
+    return [listing.get("updatedAt"), *(more.get(name) for name in LIST_STATE)]
 
 
 def _another(account: HubSpotProbes, list_id: str, before: Any) -> Any:
@@ -335,7 +335,7 @@ PROBES: Mapping[str, Callable[[HubSpotProbes], ProbeResult]] = {
     "A10": unknown_id,
     "A11": date_header,
     "A20": event_types,
-    "A21": merged_ids,
+    "A21": merges_listed,
 }
 WRITING = frozenset({"A3", "A6", "A7"})
 """Probes that write: of the test contact and list, and a job of export."""

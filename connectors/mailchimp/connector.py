@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from math import ceil
 
@@ -27,7 +27,7 @@ from connectors.mailchimp.shop import Shop
 from connectors.mailchimp.tag_stream import HELD, TagStream
 from connectors.mailchimp.tags import Tags
 from connectors.mailchimp.times import mailchimp_moment
-from connectors.probing import ProbeResult, Watch, results
+from connectors.probing import ProbeResult, Watch, run_probes
 from connectors.records import TABLES, Change, Cursor, Fetched, FieldDefinition, Finding, Outcome, Page, SetupStep
 from connectors.secret import Secret, basic
 from connectors.transport import Slots, Transport, account_book, until_silence, watched
@@ -298,7 +298,7 @@ class Mailchimp:
             fix=(f"Fix `audience` in [connections.{self.name}] (in Mailchimp: Audience > Settings > Audience ID)."),
         )
 
-    def probe(self, *, address: str, watch: Watch) -> Iterator[tuple[str, ProbeResult]]:
+    def probe(self, *, address: str, watch: Watch) -> Generator[tuple[str, ProbeResult], None, None]:
         """Test what is assumed of Mailchimp on this account; see `connectors.connector.HasProbes`."""
         owned = self._connection.owned
         account = MailchimpProbes(
@@ -306,7 +306,7 @@ class Mailchimp:
         )
         with watched(self._transport, watch):
             try:
-                yield from results(account.every(), left_out=frozenset() if address else WRITING)
+                yield from run_probes(account.every(), left_out=frozenset() if address else WRITING)
             finally:
                 account.remove()
 

@@ -17,7 +17,7 @@ TAG_PREFIX, TAG = "personasync-", "probe"  # no tag of a segment: those have ano
 OURS = ("archived", "unsubscribed")  # how a probe leaves the member, or a killed one
 
 
-class ProbeRecords:
+class MailchimpTestRecords:
     """A test member and a test tag.
 
     Attributes:

@@ -13,9 +13,9 @@ from typing import Any
 
 from connectors.errors import FixSettingsError, RejectedError
 from connectors.mailchimp.api import MailchimpApi
-from connectors.mailchimp.batches import Jobs, answers_of
+from connectors.mailchimp.batches import Jobs, job_answers
 from connectors.mailchimp.fields import defined
-from connectors.mailchimp.probe_records import TAG, ProbeRecords
+from connectors.mailchimp.probe_records import TAG, MailchimpTestRecords
 from connectors.mailchimp.push import FieldWriter, by_member, push_tags
 from connectors.probing import ProbeResult, held_if, untestable
 from connectors.records import MEMBER, Change
@@ -42,16 +42,16 @@ class MailchimpProbes:
     limits: Mapping[str, int]
     writer: FieldWriter
     wait: Callable[[float], None]
-    made: ProbeRecords | None = None
+    made: MailchimpTestRecords | None = None
 
     def every(self) -> dict[str, Callable[[], ProbeResult]]:
         """Return the probes by number of the assumption."""
         return {number: partial(probe, self) for number, probe in PROBES.items()}
 
-    def records(self) -> ProbeRecords:
+    def records(self) -> MailchimpTestRecords:
         """Return the test member and tag, made on first use."""
         if self.made is None:
-            self.made = ProbeRecords(self.api, self.audience, self.address, size=self.limits["page"])
+            self.made = MailchimpTestRecords(self.api, self.audience, self.address, size=self.limits["page"])
             self.made.make()
         return self.made
 
@@ -84,7 +84,7 @@ def batch_results(account: MailchimpProbes) -> ProbeResult:
     try:
         job = _finished_job(account)
         if job is not None:
-            return held_if(answers_of(account.api, job), "The file has no operation.")
+            return held_if(job_answers(account.api, job), "The file has no operation.")
         if not account.address:
             return untestable("No batch ran in the last days; --write starts one.")
         ping = {"method": "GET", "path": "/ping", "operation_id": "probe"}
@@ -120,8 +120,8 @@ def _tag_state(account: MailchimpProbes) -> Any:
     method, query = account.api.sdk.lists.list_segments, {"type": "static", "fields": fields}
     pages = account.api.pages(method, account.audience, key="segments", size=account.limits["page"], **query)
     tag = account.records().tag_id
-    found = (segment for page in pages for segment in page if str(segment["id"]) == tag)
-    return [(segment.get("member_count"), segment.get("updated_at")) for segment in found]
+    states = (segment for page in pages for segment in page if str(segment["id"]) == tag)
+    return [(segment.get("member_count"), segment.get("updated_at")) for segment in states]
 
 
 def _move(account: MailchimpProbes, after: str | None) -> list[str]:

@@ -73,30 +73,38 @@ def _probe(console: Console, workspace: Path, connection: str | None, address: s
     document = {
         "probed": [
             {
-                "connection": one.connection,
-                "assumption": one.assumption.id,
-                "state": one.result.state,
-                "says": one.assumption.says,
-                "saw": one.result.saw,
-                "blocks": list(one.assumption.blocks),
+                "connection": entry.connection,
+                "assumption": entry.assumption.id,
+                "state": entry.result.state,
+                "says": entry.assumption.says,
+                "saw": entry.result.saw,
+                "blocks": list(entry.assumption.blocks),
             }
-            for one in probed
+            for entry in probed
         ],
         "file": str(report.file),
     }
     rows = [
-        (STATES[one.result.state], one.connection, one.assumption.id, f"{one.assumption.says} {one.result.saw}".strip())
-        for one in probed
+        (
+            STATES[entry.result.state],
+            entry.connection,
+            entry.assumption.id,
+            f"{entry.assumption.says} {entry.result.saw}".strip(),
+        )
+        for entry in probed
     ]
-    refused = [one for one in probed if one.result.state == "broken" and one.assumption.blocks]
+    refused = [entry for entry in probed if entry.result.state == "broken" and entry.assumption.blocks]
     counts = ", ".join(
-        f"{sum(one.result.state == state for one in probed)} {text.lower()}" for state, text in STATES.items()
+        f"{sum(entry.result.state == state for entry in probed)} {text.lower()}" for state, text in STATES.items()
     )
     console.result(
         document,
         table("", "Connection", "", "Assumption", rows=rows),
         f"{counts.capitalize()}.",
-        *(f"{one.assumption.id}: {one.assumption.broken} {job.blocked(one.assumption)}" for one in refused),
+        *(
+            f"{entry.assumption.id}: {entry.assumption.broken} {job.refused_steps(entry.assumption)}"
+            for entry in refused
+        ),
         f"{report.file} has keys and types of the answers, no values; you may send it to the makers of personasync.",
     )
     return FAILED if refused else 0

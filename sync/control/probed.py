@@ -13,7 +13,7 @@ from sync.control.dialects import insert_for, writing
 PROBED = schema.probed
 
 
-class Probed:
+class ProbeStates:
     """Held or broken, by connection and number of the assumption."""
 
     def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:

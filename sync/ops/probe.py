@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -25,7 +26,7 @@ NEVER = untestable("No account can be asked.")
 
 
 @dataclass(frozen=True, slots=True)
-class Probed:
+class ProbedAssumption:
     """One assumption on one account."""
 
     connection: str
@@ -35,18 +36,18 @@ class Probed:
 
 @dataclass(frozen=True, slots=True)
 class ProbeReport:
-    """What probes found.
+    """What probes states.
 
     Attributes:
         file: What a user may send us: answers without anything that they say of anybody.
     """
 
-    probed: Sequence[Probed]
+    probed: Sequence[ProbedAssumption]
     file: Path
 
 
 def probe(session: Session, *, only: str | None = None, address: str = "", production: bool = False) -> ProbeReport:
-    """Test every assumption about the platforms of the workspace, and note what was found.
+    """Test every assumption about the platforms of the workspace, and note what was states.
 
     Args:
         session: The open workspace.
@@ -67,18 +68,18 @@ def probe(session: Session, *, only: str | None = None, address: str = "", produ
         _refuse_production(connectors)
     redaction, file = Redaction(), session.workspace.state_dir / FILE
     lines: list[dict[str, Any]] = [{"personasync": version("personasync")}]
-    probed: list[Probed] = []
+    probed: list[ProbedAssumption] = []
     with recorded(session, COMMAND) as run:
         for connector in connectors:
-            name, found = connector.name, dict[str, str]()
+            name, states = connector.name, dict[str, str]()
             platform = session.workspace.connections[name].connector
-            for one, answers in _account(connector, platform, address):
-                probed.append(one)
-                lines.append({"platform": platform, **_line(one, answers, redaction)})
-                if one.result.state != "untestable":
-                    found[one.assumption.id] = one.result.state
-            session.control.probed.note(name, found, run.run_id)
-        run.counts.update(Counter(one.result.state for one in probed))
+            for entry, answers in _account(connector, platform, address):
+                probed.append(entry)
+                lines.append({"platform": platform, **_line(entry, answers, redaction)})
+                if entry.result.state != "untestable":
+                    states[entry.assumption.id] = entry.result.state
+            session.control.probed.note(name, states, run.run_id)
+        run.counts.update(Counter(entry.result.state for entry in probed))
         file.write_text("".join(f"{json.dumps(line)}\n" for line in lines), "utf-8")
     return ProbeReport(probed, file)
 
@@ -93,21 +94,22 @@ def _refuse_production(connectors: Sequence[HasProbes]) -> None:
         )
 
 
-def _account(connector: HasProbes, platform: str, address: str) -> Iterator[tuple[Probed, list[SeenAnswer]]]:
+def _account(connector: HasProbes, platform: str, address: str) -> Iterator[tuple[ProbedAssumption, list[SeenAnswer]]]:
     """Yield each assumption about *platform* with what was found, and the answers that show it."""
     name = connector.name
     seen: list[SeenAnswer] = []
     results: dict[str, tuple[ProbeResult, list[SeenAnswer]]] = {}
-    for number, result in connector.probe(address=address, watch=seen.append):
-        results[number] = result, seen[:]
-        seen.clear()
+    with closing(connector.probe(address=address, watch=seen.append)) as probes:  # what it made is removed at its end
+        for number, result in probes:
+            results[number] = result, seen[:]
+            seen.clear()
     for assumption in load_evidence().assumptions:
         if assumption.platform == platform:
             result, answers = results.get(assumption.id, (NEVER, []))
-            yield Probed(name, assumption, result), answers
+            yield ProbedAssumption(name, assumption, result), answers
 
 
-def _line(probed: Probed, answers: Sequence[SeenAnswer], redaction: Redaction) -> Mapping[str, Any]:
+def _line(probed: ProbedAssumption, answers: Sequence[SeenAnswer], redaction: Redaction) -> Mapping[str, Any]:
     return {
         "assumption": probed.assumption.id,
         "state": probed.result.state,
@@ -128,30 +130,30 @@ def assumption_findings(session: Session, name: str) -> list[Finding]:
     connector: Connector = session.connector(name)
     if not isinstance(connector, HasProbes):
         return []
-    found = session.control.probed.of(name)
-    if not found:
+    states = session.control.probed.of(name)
+    if not states:
         note = "What personasync assumes of the platform was not tested on this account."
         return [Finding("assumptions", "ok", f"{note} `personasync doctor --probe` does it, by reading.")]
-    broken = [number for number, (state, _) in found.items() if state == "broken"]
-    blocking = {one.id for one in blocking_assumptions("apply", broken)}
+    broken = [number for number, (state, _) in states.items() if state == "broken"]
+    blocking = {assumption.id for assumption in blocking_assumptions("apply", broken)}
     findings = [
         Finding(
             "assumptions",
-            "fail" if one.id in blocking else "warn",
-            f"{one.id} is broken: {one.says} {one.broken}",
-            f"{blocked(one)} Then run `personasync doctor --probe`." if one.id in blocking else "",
+            "fail" if assumption.id in blocking else "warn",
+            f"{assumption.id} is broken: {assumption.says} {assumption.broken}",
+            f"{refused_steps(assumption)} Then run `personasync doctor --probe`." if assumption.id in blocking else "",
         )
-        for one in load_evidence().assumptions
-        if one.id in broken
+        for assumption in load_evidence().assumptions
+        if assumption.id in broken
     ]
-    last = max(moment for _, moment in found.values())
-    held = len(found) - len(broken)
+    last = max(moment for _, moment in states.values())
+    held = len(states) - len(broken)
     return findings or [
         Finding("assumptions", "ok", f"{held} tested on this account and held, last on {last:%Y-%m-%d}.")
     ]
 
 
-def blocked(assumption: Assumption) -> str:
+def refused_steps(assumption: Assumption) -> str:
     """Return what is refused where an assumption is broken, in a sentence."""
     steps = "`pull` and `apply` are" if "pull" in assumption.blocks else "`apply` is"
     return f"Until it holds, {steps} refused."
