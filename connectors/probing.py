@@ -24,7 +24,7 @@ from connectors.errors import (
 from connectors.evidence import load_evidence
 
 ProbeState = Literal["held", "broken", "untestable"]
-PLAIN_KEY = re.compile(r"[A-Za-z_]+\w{0,39}$")
+PLAIN_KEY = re.compile(r"[a-z][A-Za-z_]{0,39}[0-9]{0,2}$")  # neither a name nor an id
 HEADER = re.compile(r"[A-Za-z][A-Za-z-]{1,60}$")
 OF_THE_ACCOUNT = ("properties", "merge_fields", "additionalProperties")
 """Objects whose keys the account itself chose; of these only those are shown that the ledger knows."""
@@ -105,8 +105,8 @@ def run_probes(
             yield number, probe()
         except CredentialError:
             raise
-        except MissingScopeError:
-            yield number, untestable("The token lacks the scope.")
+        except MissingScopeError as error:
+            yield number, untestable(f"The token lacks {', '.join(error.scopes) or 'the right to it'}.")
         except TryLaterError:
             yield number, untestable("The platform is temporarily unavailable.")
         except FixSettingsError as error:

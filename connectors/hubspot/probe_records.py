@@ -5,9 +5,10 @@ The only place that deletes anything at HubSpot: what it made itself, by the ids
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from connectors.errors import FixSettingsError, NotFoundError, RejectedError
+from connectors.errors import FixSettingsError, NotFoundError, PersonasyncError, RejectedError
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.lists import CONTACT
 from connectors.hubspot.operations import (
@@ -57,19 +58,22 @@ class HubSpotTestRecords:
         self.contact_id, self.list_id = "", ""
 
     def make(self) -> None:
-        """Make both, or take over those that a killed probe left.
+        """Make both, or take over those that a killed probe left; what is there already stays.
 
         Raises:
             FixSettingsError: Somebody else's contact has the address.
         """
-        self.contact_id = self._contact()
+        self.contact_id = self.contact_id or self._contact()
+        self.list_id = self.list_id or self._list()
+
+    def _list(self) -> str:
         path = {"list_name": LIST_NAME, "object_type_id": CONTACT}
         try:
             listing = self._api.call(LIST_BY_NAME, path=path)["list"]
         except NotFoundError:
             body = {"name": LIST_NAME, "objectTypeId": CONTACT, "processingType": "MANUAL"}
             listing = self._api.call(LIST_CREATE, body=body)["list"]
-        self.list_id = str(listing["listId"])
+        return str(listing["listId"])
 
     def _contact(self) -> str:
         body: dict[str, Any] = {"properties": {"email": self._address, "lastname": MARK}}
@@ -87,8 +91,24 @@ class HubSpotTestRecords:
         return str(contact["id"])
 
     def remove(self) -> None:
-        """Delete the list and archive the contact."""
-        if self.list_id:
-            self._api.call(LIST_DELETE, path={"list_id": self.list_id})
-        if self.contact_id:
-            self._api.call(CONTACT_ARCHIVE, path={"contact_id": self.contact_id})
+        """Delete the list and archive the contact.
+
+        Raises:
+            FixSettingsError: One of them stays.
+        """
+        made = [
+            (LIST_DELETE, "list_id", self.list_id, f"the list {LIST_NAME}"),
+            (CONTACT_ARCHIVE, "contact_id", self.contact_id, f"the contact {self._address}"),
+        ]
+        left = [what for operation, name, key, what in made if key and not self._removed(operation, {name: key})]
+        if left:
+            raise FixSettingsError(f"HubSpot did not remove {' and '.join(left)}.", fix="Delete this in HubSpot.")
+
+    def _removed(self, operation: Operation, path: Mapping[str, str]) -> bool:
+        try:
+            self._api.call(operation, path=path)
+        except NotFoundError:
+            return True
+        except PersonasyncError:
+            return False
+        return True

@@ -90,7 +90,7 @@ class HubSpotProbes:
         """Return the test contact and list, made on first use."""
         if self.made is None:
             self.made = HubSpotTestRecords(self.api, self.address)
-            self.made.make()
+        self.made.make()
         return self.made
 
     def remove(self) -> None:

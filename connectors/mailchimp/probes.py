@@ -52,7 +52,7 @@ class MailchimpProbes:
         """Return the test member and tag, made on first use."""
         if self.made is None:
             self.made = MailchimpTestRecords(self.api, self.audience, self.address, size=self.limits["page"])
-            self.made.make()
+        self.made.make()
         return self.made
 
     def remove(self) -> None:

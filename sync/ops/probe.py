@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.connector import Connector, HasProbes
-from connectors.errors import FixSettingsError
+from connectors.errors import FixSettingsError, not_writable
 from connectors.evidence import Assumption, load_evidence
 from connectors.probing import ProbeResult, Redaction, SeenAnswer, untestable
 from connectors.records import Finding
@@ -80,8 +80,16 @@ def probe(session: Session, *, only: str | None = None, address: str = "", produ
                     states[entry.assumption.id] = entry.result.state
             session.control.probed.note(name, states, run.run_id)
         run.counts.update(Counter(entry.result.state for entry in probed))
-        file.write_text("".join(f"{json.dumps(line)}\n" for line in lines), "utf-8")
+        _write(file, lines)
     return ProbeReport(probed, file)
+
+
+def _write(file: Path, lines: Sequence[Mapping[str, Any]]) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("".join(f"{json.dumps(line)}\n" for line in lines), "utf-8")
+    except OSError as error:
+        raise not_writable(file) from error
 
 
 def _refuse_production(connectors: Sequence[HasProbes]) -> None:

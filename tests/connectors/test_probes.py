@@ -14,11 +14,13 @@ import requests
 
 from connectors import hubspot, mailchimp
 from connectors.connector import Connection
+from connectors.errors import FixSettingsError
 from connectors.evidence import load_evidence
 from connectors.hubspot import probes as of_hubspot
 from connectors.hubspot.connector import HubSpot
 from connectors.mailchimp import probes as of_mailchimp
 from connectors.mailchimp.connector import Mailchimp
+from connectors.probing import Redaction, SeenAnswer
 from connectors.records import FieldDefinition
 from connectors.sandbox.fill import AUDIENCE, fill
 from connectors.sandbox.hubspot.state import HubSpotState
@@ -87,9 +89,9 @@ def stage() -> Iterator[Stage]:
             connector.close()
 
 
-def connected(sandbox: Sandbox) -> dict[str, HubSpot | Mailchimp]:
+def connected(sandbox: Sandbox, version: str = "2026-09") -> dict[str, HubSpot | Mailchimp]:
     crm, email = spec("hubspot", {"export_look_seconds": 0, "search_per_second": 1_000}), spec("mailchimp")
-    settings = {"base_url": sandbox.hubspot_url, "api_version": "2026-09", "full_pull": "export"}
+    settings = {"base_url": sandbox.hubspot_url, "api_version": version, "full_pull": "export"}
     token, key = Secret(sandbox.access["hubspot_token"]), Secret(sandbox.access["mailchimp_key"])
     audience = {"base_url": sandbox.mailchimp_url, "audience": AUDIENCE}
     groups, owned = ("champions",), OWNED
@@ -143,6 +145,23 @@ def rewritten(patch: pytest.MonkeyPatch, connector: Any, wanted: str, change: Re
         return response
 
     patch.setattr(session, "request", changed)
+
+
+def keep_all(patch: pytest.MonkeyPatch, connector: Any) -> None:
+    """Let the platform refuse to delete anything."""
+    session = connector._transport._session
+    request = session.request
+
+    def refusing(method: str, url: str, **more: Any) -> requests.Response:
+        if method != "DELETE":
+            response: requests.Response = request(method, url, **more)
+            return response
+        refusal = requests.Response()
+        refusal.status_code, refusal._content = 400, b'{"status": "error", "message": "no"}'
+        refusal.request = requests.Request(method, url).prepare()
+        return refusal
+
+    patch.setattr(session, "request", refusing)
 
 
 def without(body: Any, *path: str) -> Any:
@@ -250,6 +269,16 @@ def test_the_local_platforms_hold_and_nothing_is_left_of_a_probe(stage: Stage, p
     assert stage.probe(platform) == written  # and once more, in an account that a probe has been to
 
 
+def test_probes_ask_in_the_version_in_use(stage: Stage) -> None:
+    numbered = Stage(stage.sandbox, connected(stage.sandbox, "v3"))
+
+    states = numbered.probe("hubspot")
+
+    assert {number for number, state in states.items() if state != "held"} == {"A2"}  # v3 needs no such filters
+    for connector in numbered.connectors.values():
+        connector.close()
+
+
 @pytest.mark.parametrize("number", BROKEN)
 def test_each_assumption_is_found_broken_where_it_is(
     stage: Stage, number: str, monkeypatch: pytest.MonkeyPatch
@@ -264,3 +293,37 @@ def test_each_assumption_is_found_broken_where_it_is(
 
     assert found == {number: "broken"}
     assert stage.tables() == before
+
+
+def test_what_cannot_be_removed_is_named_and_taken_over_by_the_next_probe(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = stage.tables()
+    with monkeypatch.context() as patch:
+        rewritten(patch, stage.connectors["mailchimp"], r"PUT .*/members/", refused(403))
+        assert stage.probe("mailchimp")["A16"] == "untestable"  # nothing was made, and nothing is said
+    for platform, name in (("hubspot", "the list personasync-probe and the contact"), ("mailchimp", "the member")):
+        with monkeypatch.context() as patch:
+            keep_all(patch, stage.connectors[platform])
+            with pytest.raises(FixSettingsError, match=name):
+                stage.probe(platform)
+        assert set(stage.probe(platform).values()) == {"held"}
+    assert stage.tables() == before
+
+
+def test_nothing_that_an_answer_says_is_kept() -> None:
+    body = {
+        "Ada": 1,
+        "ada@people.test": {"properties": {"ssn_of_Ada": "12", "email": "ada@people.test"}},
+        "a6b5da1054": True,
+        "merge_fields": {"NICKNAME": "Ada", "age": 7},
+        "results": [{"firstName": "Ada"}, "Ada", ["Ada"], None],
+    }
+    headers = {"Date": "today", "X-Trace": "Ada", "ada@people.test": "x"}
+    seen = SeenAnswer("GET", "contacts", 200, headers, json.dumps(body).encode())
+
+    kept = json.dumps(Redaction().answer(seen))
+
+    assert [text for text in ("ada@", '"Ada', "a6b5", "ssn", "NICKNAME", "today") if text in kept] == []
+    assert "firstName" in kept
+    assert kept != json.dumps(Redaction().answer(seen))  # another salt

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from connectors.evidence import load_evidence
 from connectors.sandbox.door import InjectedFault
+from sync.apply.job import apply
+from sync.breach import GuardrailError, refuse_broken_assumptions
+from sync.plan.job import plan
+from sync.pull.job import pull
 from sync.session import Session
 from tests.sync.conftest import Platforms, Run, say
 
@@ -75,8 +80,30 @@ def test_what_rests_on_a_broken_assumption_is_refused_until_it_holds(
     assert platforms.writes() == []
     assert say("pull", "--override", "A10")[0] == 0
     assert say("pull")[0] == 3  # for one run only
-    assert say("doctor", "--probe")[0] == 0
-    assert say("pull")[0] == 0
+    assert say("doctor", "--probe", "--connection", "crm")[0] == 0
+    assert "A10 is broken" not in " ".join(say("doctor")[1].split())
+
+
+def test_each_assumption_that_blocks_refuses_with_its_sentence_and_the_others_do_not(
+    ready: Session, platforms: Platforms
+) -> None:
+    plan(ready)
+    connections = {"hubspot": "crm", "mailchimp": "email"}
+    for assumption in load_evidence().assumptions:
+        name = connections[assumption.platform]
+        ready.control.probed.note(name, {assumption.id: "broken"}, "run")
+        if assumption.blocks:
+            with pytest.raises(GuardrailError, match=re.escape(assumption.says)):
+                apply(ready)
+        else:
+            refuse_broken_assumptions("apply", {name: [assumption.id]}, ())
+        if "pull" in assumption.blocks:
+            with pytest.raises(GuardrailError, match=re.escape(assumption.says)):
+                pull(ready)
+        ready.control.probed.note(name, {assumption.id: "held"}, "run")
+
+    assert platforms.writes() == []
+    assert apply(ready).count("applied") > 0
 
 
 @pytest.mark.parametrize("arguments", [("--write",), ("--probe", "--production"), ("--probe", "--contact", "a@b.test")])
@@ -101,3 +128,5 @@ def test_an_account_in_which_people_work_is_written_to_only_when_told(
     assert (status, before, allowed) == (2, set(), 0)
     assert "--production" in error
     assert any(write.startswith("DELETE") for write in platforms.writes())
+    file = (platforms.folder / ".personasync" / "probe.jsonl").read_text("utf-8")
+    assert [text for text in {*canaries(platforms), "probe.example"} if text in file] == []
