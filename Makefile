@@ -4,8 +4,8 @@
 PYTHON ?= python3
 WORKERS ?= 2
 STEPS ?= 1000000
-USUAL := "not wheel and not proof and not browser and not torture"
-QUICK := "not outside and not simulation and not wheel and not proof and not browser and not torture"
+USUAL := "not long and not wheel and not proof and not browser and not torture"
+QUICK := "not outside and not simulation and not long and not wheel and not proof and not browser and not torture"
 VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.installed
@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo quick quick-tests test check evidence format-check lint types contracts dependencies dead-code coverage docs docs-check \
+.PHONY: help setup demo quick quick-tests test long-tests check evidence format-check lint types contracts dependencies dead-code coverage docs docs-check \
 	wheel-test browser-test proofs torture torture-part torture-webhooks torture-webhooks-part simulation simulation-part days days-part bench-sync bench-loop bench-steps bench-segment bench-startup bench-webhooks foreign lock clean
 
 help:  ## list the targets
@@ -38,8 +38,11 @@ quick: $(SETUP)  ## format, lint, types, contracts and each test that needs no s
 quick-tests: $(SETUP)
 	HYPOTHESIS_PROFILE=quick $(BIN)/pytest -q -n $(WORKERS) -m $(QUICK)
 
-test: $(SETUP)  ## all tests, in random order
+test: $(SETUP)  ## all tests that take seconds, in random order
 	$(BIN)/pytest -n $(WORKERS) -m $(USUAL)
+
+long-tests: $(SETUP)  ## the slowest fortieth of the tests: whole ways through many commands, a third of the time of all
+	$(BIN)/pytest -n $(WORKERS) -m "long and not proof"
 
 check: format-check lint types contracts dependencies dead-code docs-check evidence  ## the quality gate
 

@@ -9,6 +9,7 @@ import ast
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
+from math import fsum
 from pathlib import Path
 
 import grimp
@@ -86,10 +87,10 @@ def floors(table: Rooms) -> list[list[str]]:
 
 
 def _untangled(rows: list[list[str]], table: Rooms) -> list[list[str]]:
-    """Order each row by the middle of what its rooms import, so that arrows cross less."""
+    """Order each row by the middle of what its rooms import, so that arrows cross less; sums don't depend on order."""
     place: dict[str, float] = {}
     for row in rows:
-        middle = {room: sum(place[other] for other in table[room]) / max(len(table[room]), 1) for room in row}
+        middle = {room: fsum(place[other] for other in table[room]) / max(len(table[room]), 1) for room in row}
         row.sort(key=lambda room: (middle[room], room))
         place |= {room: (index + 1) / (len(row) + 1) for index, room in enumerate(row)}
     return rows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,8 +98,7 @@ def _flips(person: Mapping[str, Any], model: LinearModel) -> Iterator[Flip]:
             options.setdefault(trait, []).append(option)
             continue
         usual = max(abs(values[place]), abs(model.mean[place])) or 1.0
-        for step in _steps(model, values, place, now):
-            after = _beyond(values[place], step)
+        for after in _values_to_try(values[place], _steps(model, values, place, now)):
             score = score_one(model, {**person, trait: after})
             if score.segment != now and not (after < 0 <= min(values[place], model.mean[place])):
                 yield Flip(trait, person.get(trait), after, score.segment, abs(after - values[place]) / usual)
@@ -110,12 +109,20 @@ def _flips(person: Mapping[str, Any], model: LinearModel) -> Iterator[Flip]:
                 yield Flip(trait, person.get(trait), option, score.segment, 1.0)
 
 
-def _beyond(value: float, step: float) -> float:
-    """A little more than *step* away; from a whole number, which counts something, to the next whole one."""
-    after = value + step * (1 + BEYOND)
-    if not value.is_integer():
-        return after
-    return float(math.ceil(after) if step > 0 else math.floor(after))
+def _values_to_try(value: float, steps: Iterable[float]) -> Iterator[float]:
+    """A little more than each step away; from a whole number, which counts something, the next whole ones.
+
+    A step may end on a whole number, where two labels are equally likely: there the first of them wins, so it counts.
+    """
+    for step in steps:
+        after = value + step * (1 + BEYOND)
+        if not value.is_integer():
+            yield after
+            continue
+        nearest = float(round(value + step))
+        if math.isclose(nearest, value + step, abs_tol=BEYOND):
+            yield nearest
+        yield float(math.ceil(after) if step > 0 else math.floor(after))
 
 
 def _steps(model: LinearModel, values: list[float], place: int, now: str) -> Iterator[float]:

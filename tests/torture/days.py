@@ -39,6 +39,7 @@ OVERRIDE = [word for name in AS_ASKED for word in ("--override", name)]
 LOOP = (["pull"], ["assign", "--override", "trait_quality"], ["plan"], ["apply", *OVERRIDE])
 DAY = (*LOOP[:2], ["pull"], *LOOP[2:])  # most of what the second one reads is known: positions ran ahead by that
 WRITES = {"apply", "run"}
+READS = {*WRITES, "pull"}
 LEFT_OUT, STOPPED, TRIED_AGAIN, ALL_AT_ONCE, ALL_AGAIN = 0.1, 0.25, 0.5, 0.2, 0.1
 WELL = {0, 4}
 REFUSED = {3}  # a guardrail's word, which is no failure
@@ -143,6 +144,8 @@ class Days:
         self.people = People(stage, self.dice)
         self.calls: dict[str, int] = {}  # of each command when it was last let alone
         self.gone: set[reader.Key] = set()  # who said no, also where the record that told it is no more
+        # Of these, who said so to somebody who read it. A record that is erased before anybody reads it tells nobody.
+        self.heard: set[reader.Key] = set()
         self.pulled: Mapping[reader.Key, reader.Record] = {}
         self.assigned = False
         self.told: dict[str, int] = {}
@@ -189,6 +192,8 @@ class Days:
         before, name = self.shown(), command[0]
         self.gone = reader.said_no(before, self.gone)
         status = self.stage.command(list(command), at=at)
+        if name in READS and status in WELL:
+            self.heard = reader.said_no(before, self.heard)
         self.found.commands += 1
         self.found.kills += status == KILLED
         self.said.append(f"{' '.join(word for word in command[:2] if 'override' not in word)}: {status}")
@@ -201,7 +206,7 @@ class Days:
                 self.pulled, self.assigned = before, name == "run"
             self.assigned = self.assigned or name == "assign"
         if name in WRITES:
-            wrote = reader.written_to(before, self.shown(), self.gone)
+            wrote = reader.written_to(before, self.shown(), self.heard)
             self.found.written_without_consent += [f"{name}: {line}" for line in wrote]
         return status
 

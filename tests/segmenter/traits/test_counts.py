@@ -111,6 +111,7 @@ def fits(name: str, value: Any, row: dict[str, Any], lines: dict[str, Any]) -> b
     return text is not None and fnmatch.fnmatchcase(text.lower(), value.lower())
 
 
+@pytest.mark.long
 @examples(12, deadline=None)
 @given(happened)
 def test_counts_are_those_of_a_loop_over_the_rows(found: list[tuple[str, float, str, int]]) -> None:

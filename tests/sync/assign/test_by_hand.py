@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from sync.apply.job import apply
 from sync.apply.undo import intended, undo
 from sync.assign.job import assign
@@ -29,6 +31,7 @@ def people_of(say: Run, segment: str) -> list[dict[str, Any]]:
     return list(told(say, "members", segment, "--limit", "500")["members"])
 
 
+@pytest.mark.long
 def test_a_pin_goes_before_rules_is_shown_everywhere_and_ends(ready: Any, platforms: Platforms, say: Run) -> None:
     ready.warehouse.close()
     known = told(say, "members", "newcomers")
@@ -64,6 +67,7 @@ def test_a_pin_goes_before_rules_is_shown_everywhere_and_ends(ready: Any, platfo
     assert told(say, "explain", who)["segment"] == "newcomers"
 
 
+@pytest.mark.long
 def test_nothing_is_written_to_excluded_people_and_what_was_written_stays(
     ready: Any, platforms: Platforms, say: Run
 ) -> None:
@@ -109,6 +113,7 @@ def test_a_wrong_exclusion_is_named_with_its_line(ready: Any, platforms: Platfor
     assert "there is no segment 'newcomerz'; did you mean 'newcomers'?" in wrong
 
 
+@pytest.mark.long
 def test_a_cap_keeps_the_best_of_a_segment_and_gives_the_others_what_comes_next(
     ready: Any, platforms: Platforms, say: Run
 ) -> None:

@@ -57,6 +57,7 @@ def opened(stores: Stores, shop: Platforms) -> AbstractContextManager[PersonRows
     return open_person_rows(stores, now=now, environment=shop.environment)
 
 
+@pytest.mark.long
 def test_kept_statements_give_the_documents_that_ibis_gives(shop: Platforms) -> None:
     with open_session(shop.folder, now=now, environment=shop.environment) as session:
         by_ibis, moments = SessionRows(session), [session.now() + days for days in WHOLE_DAYS]

@@ -81,6 +81,7 @@ def folder(tmp_path: Path, applied_moment: Moment) -> Path:
         return connected(sandbox, tmp_path / "workspace", applied_moment).folder
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("columns", WIDTHS)
 @pytest.mark.parametrize("arguments", [["--help"], ["history"], ["status"], ["undo", "nothing-of-that-name"]])
 def test_commands_fit_the_terminal(folder: Path, arguments: list[str], columns: int) -> None:

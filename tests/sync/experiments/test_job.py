@@ -80,6 +80,7 @@ def test_everybody_assigned_is_dealt_once_by_the_hash_and_stays_when_segments_ch
     assert not shown.ratio.broken
 
 
+@pytest.mark.long
 def test_an_experiment_and_its_result_on_the_platforms(platforms: Platforms, pushed: Session) -> None:
     session = pushed
     experiments.create_experiment(session, wanted(session, mde=0.5))

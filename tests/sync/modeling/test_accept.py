@@ -184,6 +184,7 @@ def test_segments_that_do_not_hold_any_more_are_told(folder: Path, tmp_path: Pat
     assert sentences[-1] == after.sentences()[0]  # the report says it too
 
 
+@pytest.mark.long
 def test_latent_classes_too_are_found_anew_in_each_fold(
     folder: Path, tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:

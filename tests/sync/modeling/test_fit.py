@@ -130,6 +130,7 @@ def test_a_model_that_beats_chance_is_in_use_and_decides_whom_no_rule_matches(fi
     assert again.document["segment"] == explanation.document["segment"]
 
 
+@pytest.mark.long
 def test_an_accepted_proposal_is_found_anew_in_each_fold_and_a_bare_labelling_is_called_optimistic(
     filled: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -285,6 +286,7 @@ def test_what_if_shows_who_would_move_and_saves_nothing(assigned: Session, tmp_p
         what_if(assigned, tmp_path / "nothing.toml", as_of=assigned.now())
 
 
+@pytest.mark.long
 def test_the_commands_tell_people_and_scripts(
     assigned: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

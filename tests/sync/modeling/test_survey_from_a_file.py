@@ -64,6 +64,7 @@ def files(folder: Path) -> None:
     (folder / "personas.toml").write_text("", "utf-8")
 
 
+@pytest.mark.long
 def test_a_survey_in_a_file_goes_to_its_end_with_the_commands_that_are_printed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -52,6 +52,7 @@ def steps() -> tuple[list[str], list[str]]:
     return lines, [text for kind, text in blocks if kind == "toml"]
 
 
+@pytest.mark.long
 def test_every_step_of_the_readme_works_as_it_stands_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -79,6 +79,7 @@ def test_whoever_may_be_written_to_shows_their_persona_on_both_platforms(once: O
     assert any(member["merge_fields"].get("PS_HEAD") == "Welcome to the shop" for member in platforms.members())
 
 
+@pytest.mark.long
 def test_the_second_run_of_the_same_moment_plans_and_writes_nothing(platforms: Platforms, session: Session) -> None:
     as_of = session.now()
     first = run_loop(session, as_of=as_of, set_up=True)

@@ -23,6 +23,7 @@ def test_the_declared_scopes_are_enough(platforms: Platforms, session: Session) 
     assert (done.applied.failed, done.applied.rejected) == ({}, 0)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scope", SCOPES)
 def test_no_declared_scope_can_be_left_out(platforms: Platforms, session: Session, scope: str) -> None:
     platforms.sandbox.world.settings.scopes = frozenset(SCOPES) - {scope}

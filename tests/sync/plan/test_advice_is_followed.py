@@ -286,6 +286,7 @@ def person(platforms: Platforms, say: Run) -> Person:
     return Person(platforms, say)
 
 
+@pytest.mark.long
 def test_each_thing_is_got_through_before_the_next_happens(person: Person) -> None:
     for happenings, before in STEPS:
         for happening in happenings:
@@ -298,6 +299,7 @@ def test_each_thing_is_got_through_before_the_next_happens(person: Person) -> No
     assert {"setup", "pull"} <= set(person.done)
 
 
+@pytest.mark.long
 def test_much_at_once_and_the_other_way_round(person: Person) -> None:
     half = len(TURNED) // 2
     for some in (TURNED[:half], TURNED[half:]):

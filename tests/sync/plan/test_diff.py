@@ -252,6 +252,7 @@ VALUES_SHOWN = st.one_of(
 )
 
 
+@pytest.mark.long
 @examples(25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(people=st.lists(st.tuples(VALUES_SHOWN, VALUES_SHOWN), min_size=1, max_size=6))
 def test_once_everything_planned_is_shown_nothing_is_planned(

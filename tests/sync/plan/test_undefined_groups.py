@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
+import pytest
+
 from connectors.records import MEMBER, Change
 from connectors.sandbox.fill import AUDIENCE
 from sync.apply.job import apply
@@ -122,6 +124,7 @@ def test_a_renamed_segment_leaves_nobody_behind_whom_we_added(
     assert left == "'personasync_headline' is no longer defined, and keeps the values that personasync wrote."
 
 
+@pytest.mark.long
 def test_an_experiment_that_ended_empties_its_groups_and_no_guardrail_counts_it(
     platforms: Platforms, session: Session, applied: str
 ) -> None:

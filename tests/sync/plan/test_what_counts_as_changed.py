@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from sync.assign.job import assign
 from sync.cli.render import planned as rendered
 from sync.cli.render import render_assigned
@@ -23,6 +25,7 @@ def told(planned: Planned) -> str:
     return " ".join(part for part in rendered(planned) if isinstance(part, str))
 
 
+@pytest.mark.long
 def test_new_fields_texts_and_moves_are_told_apart(session: Session, applied: str) -> None:
     assert applied
     segments, personas = session.workspace.directory / "segments.toml", session.workspace.directory / "personas.toml"

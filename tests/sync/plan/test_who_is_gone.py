@@ -67,6 +67,7 @@ def take_out_tiny(platforms: Platforms) -> None:
     edit(platforms, KEPT, "", "personas.toml")
 
 
+@pytest.mark.long
 def test_a_segment_that_only_gone_people_were_in_stops_nothing_once_it_is_removed(
     platforms: Platforms, say: Run
 ) -> None:
@@ -86,6 +87,7 @@ def test_a_segment_that_only_gone_people_were_in_stops_nothing_once_it_is_remove
     assert (status, json.loads(out)["breaches"]) == (0, [])
 
 
+@pytest.mark.long
 def test_who_is_gone_or_was_merged_away_is_in_no_count(platforms: Platforms, say: Run) -> None:
     rows = keepers(platforms, 30)
     for command in (("setup", "--yes"), ("pull",), ("assign",)):
@@ -128,6 +130,7 @@ def test_a_small_segment_is_skipped_by_name_and_the_rest_goes_on(platforms: Plat
     assert len({value for key, value in shows.items() if key not in mine}) > 2
 
 
+@pytest.mark.long
 def test_a_segment_that_becomes_too_small_does_not_block_the_plan_every_day(platforms: Platforms, say: Run) -> None:
     rows = keepers(platforms, 10)
     edit(platforms, "min_audience = 1 ", "min_audience = 9 ")
@@ -162,6 +165,7 @@ def test_the_defaults_of_init_let_an_account_with_a_small_segment_be_pushed(
     assert told(say, "apply")["failed"] == {}
 
 
+@pytest.mark.long
 def test_assign_tells_who_moved_from_who_is_new(platforms: Platforms, say: Run) -> None:
     told(say, "pull")
     first = told(say, "assign")
@@ -178,6 +182,7 @@ def test_assign_tells_who_moved_from_who_is_new(platforms: Platforms, say: Run) 
     assert "0 moved to another segment, 0 new." in " ".join(shown.split())
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("applied")
 def test_a_new_field_and_another_reason_stop_nothing_and_are_told_apart(platforms: Platforms, say: Run) -> None:
     path = platforms.folder / "personas.toml"

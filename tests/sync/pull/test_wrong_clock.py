@@ -39,6 +39,7 @@ def name_of(session: Session, email: str) -> str | None:
     return str(rows[0]["properties"]) if rows else None
 
 
+@pytest.mark.long
 def test_what_happens_after_a_clock_was_ahead_is_seen(platforms: Platforms, ready: Session) -> None:
     lives_through_a_day_ahead(ready)
     row = next(contact for contact in platforms.crm.contacts.values() if contact["properties"].get("email"))

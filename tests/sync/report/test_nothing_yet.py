@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.sync.conftest import Platforms, Run
 
 SAID = {
@@ -37,6 +39,7 @@ def test_before_anything_was_read_or_assigned(platforms: Platforms, say: Run, tm
     assert "Traceback" not in "".join(out + err for _, out, err in (*outcomes.values(), results, report, plan, shown))
 
 
+@pytest.mark.long
 def test_an_experiment_without_any_campaign_yet(platforms: Platforms, say: Run) -> None:
     early = say("experiment", "create", "spring", "--arm", "a", "--arm", "b", "--holdout", "20%")
     nobody = say("lift", "--experiment", "spring")

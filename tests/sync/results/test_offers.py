@@ -159,6 +159,7 @@ def test_before_any_mail_went_out_an_experiment_has_no_figures(shop: Shop) -> No
     assert report["advice"] == {}
 
 
+@pytest.mark.long
 def test_with_a_holdout_the_arms_are_compared_with_each_other_first(shop: Shop) -> None:
     arms = allocated(shop, holdout=0.2)
     old, new = arms["old"], arms["new"]
@@ -183,6 +184,7 @@ def test_with_a_holdout_the_arms_are_compared_with_each_other_first(shop: Shop) 
     )
 
 
+@pytest.mark.long
 def test_an_arm_that_got_more_mails_is_not_better_for_it(shop: Shop) -> None:
     """Each mail is clicked by a tenth, by others each time: of the new arm's people nearly a third clicked once."""
     arms = allocated(shop)
@@ -244,6 +246,7 @@ def test_an_arm_that_is_better_is_found_and_named_with_its_comparison(shop: Shop
     assert f"spring ({len(new):,} “new”, {len(old):,} “old”)" in nothing
 
 
+@pytest.mark.long
 def test_an_arm_that_no_mail_has_shown_is_left_to_test(shop: Shop) -> None:
     arms = allocated(shop, arms={"new": 0.4, "old": 0.4, "third": 0.2})
     old, new = arms["old"], arms["new"]

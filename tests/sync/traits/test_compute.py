@@ -183,6 +183,7 @@ def follows(world: World, first: list[Any], steps: list[Any]) -> None:
         assert traits == rows_of(traits_of(KeptAggregates(world.warehouse).aggregates, catalogue(OWN), as_of))
 
 
+@pytest.mark.long
 @examples(3, **SLOW)
 @given(st.lists(row, min_size=10, max_size=30), st.lists(step, min_size=1, max_size=3))
 def test_following_changes_gives_what_measuring_everybody_gives(

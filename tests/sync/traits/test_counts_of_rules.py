@@ -174,6 +174,7 @@ rule = "country = 'XX'"
 """
 
 
+@pytest.mark.long
 def test_every_command_that_decides_counts_by_the_rule(tmp_path: Path) -> None:
     folder = tmp_path / "ws"
     settings = {"events": "events.csv", "events_at": "when"}

@@ -55,6 +55,7 @@ def traits(folder: Path, capsys: pytest.CaptureFixture[str], address: str) -> di
     return values
 
 
+@pytest.mark.long
 def test_the_first_connection_decides_and_a_stage_never_goes_back(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -71,6 +71,7 @@ def test_without_any_order_segments_are_ranked_all_the_same_and_nothing_is_claim
     assert "focus: dollars of 2 segments" in note
 
 
+@pytest.mark.long
 @pytest.mark.simulation
 def test_money_of_another_currency_is_worth_nothing_that_anybody_knows(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)

@@ -82,6 +82,7 @@ def test_the_ranking_takes_the_shrunken_lift_of_the_best_supported_arm_over_the_
     assert any(note.startswith("Response: incremental orders per contact, spring") for note in segment_values.notes)
 
 
+@pytest.mark.long
 def test_a_change_of_what_mailing_adds_is_told_by_quality_and_by_the_report(ready: Session) -> None:
     slug = "gus_gift"
     run(ready, "spring", {(slug, "good"): 1, (slug, "poor"): 1})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from connectors.records import ASSIGNMENTS
 from sync.apply.job import apply
 from sync.assign.explain import Explanation, explain
@@ -28,6 +30,7 @@ def explained(looped: Platforms, email: str) -> Explanation:
         return explain(stores, rows, email)
 
 
+@pytest.mark.long
 def test_a_plan_leaves_out_whom_the_service_decided_for_after_it(looped: Platforms) -> None:
     with serving(looped) as served:
         ada, bea = served.newcomer("ada@new.test"), served.newcomer("bea@new.test")
@@ -51,6 +54,7 @@ def test_a_plan_leaves_out_whom_the_service_decided_for_after_it(looped: Platfor
     assert again == []
 
 
+@pytest.mark.long
 def test_who_was_written_while_the_service_decided_is_looked_at_again(looped: Platforms) -> None:
     with serving(looped) as served, session_on(looped) as session:
         ada = served.newcomer("ada@new.test")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
+
 from sync.assign.job import assign
 from sync.assign.pins import pin, unpin
 from sync.session import Stores
@@ -15,6 +17,7 @@ SEGMENT = "personasync_segment"
 LATER = datetime(2099, 1, 31, tzinfo=UTC)
 
 
+@pytest.mark.long
 def test_the_service_keeps_to_pins_exclusion_and_caps(looped: Platforms) -> None:
     with session_on(looped) as session:
         newcomers = assign(session, as_of=session.now()).segments.get("newcomers", 0)

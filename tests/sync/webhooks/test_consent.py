@@ -51,6 +51,7 @@ def archive_member(platforms: Platforms, email: str) -> None:
     platforms.email.directory(AUDIENCE).save(member | {"status": "archived", "last_changed": platforms.email.now()})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("go", [archive_member, delete_member])
 def test_the_service_remembers_a_refusal_that_only_a_pull_saw(
     looped: Platforms, go: Callable[[Platforms, str], None]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
+
 from connectors.sandbox.fill import STORE
 from sync.apply.job import apply
 from sync.assign.job import assign
@@ -47,6 +49,7 @@ def favourites(platforms: Platforms) -> dict[str, str]:
     return {address: top[0][0] for address, top in leading.items() if len(top) == 1 or top[0][1] > top[1][1]}
 
 
+@pytest.mark.long
 def test_a_favourite_category_comes_from_orders_to_both_platforms_by_plan_and_by_webhook(looped: Platforms) -> None:
     path = looped.folder / "personas.toml"
     path.write_text(path.read_text("utf-8") + FIELDS, "utf-8")

@@ -269,6 +269,7 @@ def everything(url: str) -> dict[str, str]:
     return contents
 
 
+@pytest.mark.long
 def test_a_workflow_gets_the_persona_as_its_answer(real_time: RealTime) -> None:
     real_time.deed("create contact", "gus@new.test")
     callback = side(real_time.platforms, "action", {"email": "gus@new.test"})["callback"]
