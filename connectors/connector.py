@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import entry_points
 from pathlib import Path
 from threading import Lock
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import pyarrow as pa
 
@@ -24,6 +24,9 @@ from connectors.records import (
     SetupStep,
 )
 from connectors.secret import Secret
+
+if TYPE_CHECKING:
+    from connectors.probing import ProbeResult, Watch
 
 ENTRY_POINTS = "personasync.connectors"
 NO_SECRET = Secret("")
@@ -279,6 +282,27 @@ class HasRejects(Protocol):
 
     def write_rejects(self, folder: Path) -> list[Path]:
         """Write these rows below *folder*, and return the files."""
+
+
+@runtime_checkable
+class HasProbes(Protocol):
+    """A connector that can test on the user's own account what is assumed of its platform."""
+
+    name: str
+
+    def probe(self, *, address: str, watch: Watch) -> Generator[tuple[str, ProbeResult], None, None]:
+        """Yield what became of each assumption that an account can be asked about, by its number.
+
+        Args:
+            address: Of the test contact that it may make, use and remove, as a tag or list; "": it only reads.
+            watch: Shown each answer before the result that rests on it.
+
+        Yields:
+            Number of the assumption, and its result.
+        """
+
+    def production(self) -> str:
+        """Return why this may be no test account, in a sentence; "" where the platform says that it is one."""
 
 
 def find_connector(connector: str) -> Any:

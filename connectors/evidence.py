@@ -1,7 +1,7 @@
 """How we know what we rely on at the platforms: every key that is read or sent, and what is assumed.
 
 The table is `evidence.toml` beside this module: facts only. Tests hold the connectors and the local platforms to it,
-and docs/platforms.md is made from it.
+and the docs page of the platforms is made from it.
 """
 
 from __future__ import annotations

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from connectors.errors import PersonasyncError
+from connectors.evidence import Assumption, load_evidence
 
 AHEAD = timedelta(hours=1)  # clocks differ by less
 GUARDRAILS = (
@@ -66,3 +68,61 @@ def stale_connections(max_age: timedelta, pulled_at: Mapping[str, datetime | Non
                 )
             )
     return breaches
+
+
+Blocked = Literal["pull", "apply"]
+
+
+def blocking_assumptions(step: Blocked, broken: Collection[str]) -> list[Assumption]:
+    """Return those of the *broken* assumptions without which a step must not run.
+
+    What pull must not rest on, apply must not either: before it writes, it reads by the same requests.
+
+    Args:
+        step: What is to run.
+        broken: Numbers of assumptions.
+
+    Returns:
+        In the order of the ledger.
+    """
+    steps = {step, "pull"}
+    return [
+        assumption
+        for assumption in load_evidence().assumptions
+        if assumption.id in broken and not steps.isdisjoint(assumption.blocks)
+    ]
+
+
+def refuse_broken_assumptions(step: Blocked, broken: Mapping[str, Sequence[str]], override: Collection[str]) -> None:
+    """See to it that a step does not run on an account where an assumption that it rests on is broken.
+
+    Args:
+        step: What is to run.
+        broken: Numbers of assumptions that the last probe found broken, by connection.
+        override: Numbers that a person set aside for this run.
+
+    Raises:
+        GuardrailError: It must not run; the message has each assumption's sentence.
+    """
+    standing = [
+        (name, assumption)
+        for name, numbers in broken.items()
+        for assumption in blocking_assumptions(step, set(numbers) - {*override})
+    ]
+    if standing:
+        sentences = " ".join(
+            f"{name}: assumption {assumption.id} is broken: {assumption.says} {assumption.broken}"
+            for name, assumption in standing
+        )
+        named = " ".join(dict.fromkeys(f"--override {assumption.id}" for _, assumption in standing))
+        fix = f"When this is settled, run `personasync doctor --probe`. For one run only: `personasync {step} {named}`."
+        raise GuardrailError(sentences, fix=fix)
+
+
+def may_be_overridden() -> tuple[str, ...]:
+    """Return everything that `--override` may name: guardrails, and assumptions that block.
+
+    Returns:
+        Guardrails first.
+    """
+    return (*GUARDRAILS, *(assumption.id for assumption in load_evidence().assumptions if assumption.blocks))

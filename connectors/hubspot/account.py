@@ -14,6 +14,9 @@ from connectors.errors import MissingScopeError
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.operations import ACCOUNT, CONTACTS_PAGE
 
+TEST_ACCOUNTS = frozenset({"DEVELOPER_TEST", "SANDBOX"})
+"""Kinds of accounts in which nobody works."""
+
 
 class Account:
     """One account.
@@ -48,3 +51,8 @@ class Account:
     def currency(self) -> str:
         """The company's currency, "" where it is not known."""
         return str(self.details.get("companyCurrency") or "")
+
+    @property
+    def kind(self) -> str:
+        """HubSpot's word for the kind of account, "" where it is not known."""
+        return str(self.details.get("accountType") or "")

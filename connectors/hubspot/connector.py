@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from math import ceil
 from typing import Any
 
 import pyarrow as pa
 import requests
+from tenacity.nap import sleep as nap
 
 from connectors.connector import Connection, Known, Traffic, Webhook, nobody
 from connectors.errors import (
@@ -18,7 +19,7 @@ from connectors.errors import (
     RejectedError,
 )
 from connectors.hubspot import contacts, deals, emails, fields, health, push
-from connectors.hubspot.account import Account
+from connectors.hubspot.account import TEST_ACCOUNTS, Account
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.by_id import ContactsById
 from connectors.hubspot.consents import Consents
@@ -31,11 +32,13 @@ from connectors.hubspot.operations import (
     EMAILS_PAGE,
     Operation,
 )
+from connectors.hubspot.probes import WRITING, HubSpotProbes
 from connectors.hubspot.read_back import ContactReadBack
 from connectors.hubspot.refusals import MEND_TOKEN, translate
 from connectors.hubspot.scan import PATHS, AllContacts
 from connectors.hubspot.search import Search, list_pages
 from connectors.hubspot.times import hubspot_moment, milliseconds
+from connectors.probing import ProbeResult, Watch, run_probes
 from connectors.records import (
     CAMPAIGNS,
     TABLES,
@@ -49,7 +52,7 @@ from connectors.records import (
     SetupStep,
 )
 from connectors.secret import Secret, bearer
-from connectors.transport import RateWindow, Transport, account_book, until_silence
+from connectors.transport import RateWindow, Transport, account_book, until_silence, watched
 
 LATEST_ACTIVITY = timedelta(days=60)  # figures of an older e-mail hardly move
 SECOND = timedelta(seconds=1)
@@ -325,6 +328,32 @@ class HubSpot:
         """Look at the token, what it may read, and the API's version."""
         exports, manifest = self._everything.exports, self._connection.manifest
         return health.account_findings(self._api, self._account, name=self.name, manifest=manifest, exports=exports)
+
+    def probe(self, *, address: str, watch: Watch) -> Generator[tuple[str, ProbeResult], None, None]:
+        """Test what is assumed of HubSpot on this account; see `connectors.connector.HasProbes`."""
+        account = HubSpotProbes(
+            self._api,
+            self._lists,
+            self._connection.groups,
+            address=address,
+            limits=self._limits,
+            owned=self._connection.owned,
+            exports=self._everything.exports,
+            wait=nap,
+        )
+        with watched(self._transport, account.seen.append, watch):
+            try:
+                yield from run_probes(account.every(), left_out=frozenset() if address else WRITING)
+            finally:
+                account.remove()
+
+    def production(self) -> str:
+        """Return why this may be no test account; see `connectors.connector.HasProbes`."""
+        self.now()
+        kind = self._account.kind
+        if kind in TEST_ACCOUNTS:
+            return ""
+        return f"HubSpot says that this account is of the kind {kind}." if kind else "HubSpot does not tell its kind."
 
     def close(self) -> None:
         """Give back the sockets."""

@@ -46,7 +46,7 @@ class Jobs:
             PlatformDownError: The job did not end in an hour.
         """
         job = self._api.call(self._api.sdk.batches.start, {"operations": list(operations)})
-        return dict(_answers(_download(self._api, self._finished(job, len(operations)))))
+        return job_answers(self._api, self._finished(job, len(operations)))
 
     def _finished(self, job: Mapping[str, Any], count: int) -> Mapping[str, Any]:
         """Look at a job of *count* operations until it has ended: when it should have, by its own progress."""
@@ -76,6 +76,11 @@ def wait_for_all(api: MailchimpApi, *, wait: Callable[[float], None]) -> None:
             return
         wait(pause)
         waited, pause = waited + pause, min(pause * 2, LONGEST_LOOK)
+
+
+def job_answers(api: MailchimpApi, job: Mapping[str, Any]) -> dict[str, tuple[int, Any]]:
+    """Return (status, decoded answer) by operation id of a job that has ended."""
+    return dict(_answers(_download(api, job)))
 
 
 def _download(api: MailchimpApi, job: Mapping[str, Any]) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from math import ceil
 
@@ -20,15 +20,17 @@ from connectors.mailchimp.campaigns import LATEST_ACTIVITY, CampaignReport, Camp
 from connectors.mailchimp.consents import consents_since
 from connectors.mailchimp.member_stream import MemberStream
 from connectors.mailchimp.members import KEPT_ALWAYS, STATUSES, TAGGED, Members
+from connectors.mailchimp.probes import WRITING, MailchimpProbes
 from connectors.mailchimp.read_back import MemberReadBack
 from connectors.mailchimp.refusals import MEND_KEY, translate
 from connectors.mailchimp.shop import Shop
 from connectors.mailchimp.tag_stream import HELD, TagStream
 from connectors.mailchimp.tags import Tags
 from connectors.mailchimp.times import mailchimp_moment
+from connectors.probing import ProbeResult, Watch, run_probes
 from connectors.records import TABLES, Change, Cursor, Fetched, FieldDefinition, Finding, Outcome, Page, SetupStep
 from connectors.secret import Secret, basic
-from connectors.transport import Slots, Transport, account_book, until_silence
+from connectors.transport import Slots, Transport, account_book, until_silence, watched
 
 USUAL_ANSWER = 0.25  # seconds; Mailchimp limits connections and not a rate, so that time is what a request costs
 LOOKS = 2  # at a job until it is finished, usually
@@ -295,6 +297,23 @@ class Mailchimp:
             f"Mailchimp has no audience {self._audience!r}.",
             fix=(f"Fix `audience` in [connections.{self.name}] (in Mailchimp: Audience > Settings > Audience ID)."),
         )
+
+    def probe(self, *, address: str, watch: Watch) -> Generator[tuple[str, ProbeResult], None, None]:
+        """Test what is assumed of Mailchimp on this account; see `connectors.connector.HasProbes`."""
+        owned = self._connection.owned
+        account = MailchimpProbes(
+            self._api, self._audience, owned, address, limits=self._limits, writer=self._writer, wait=nap
+        )
+        with watched(self._transport, watch):
+            try:
+                yield from run_probes(account.every(), left_out=frozenset() if address else WRITING)
+            finally:
+                account.remove()
+
+    def production(self) -> str:
+        """Return why this may be no test account; see `connectors.connector.HasProbes`."""
+        local = self._transport.is_local
+        return "" if local else "Mailchimp has no test accounts, and no answer tells what an account is used for."
 
     def close(self) -> None:
         """Give back the sockets."""

@@ -6,7 +6,7 @@ from connectors.transport.concurrency import in_order, side_by_side
 from connectors.transport.paging import pages
 from connectors.transport.rate_ledger import Book, FileBook, MemoryBook, account_book
 from connectors.transport.rate_limits import Budget, RateWindow, Slots
-from connectors.transport.transport import Call, Transport, spelt
+from connectors.transport.transport import Call, Transport, spelt, watched
 
 __all__ = [
     "ABOUT_OTHERS",
@@ -27,4 +27,5 @@ __all__ = [
     "side_by_side",
     "spelt",
     "until_silence",
+    "watched",
 ]

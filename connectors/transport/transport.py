@@ -7,7 +7,8 @@ the network itself: an answer that is cut, a page instead of data, a time-out, a
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -29,6 +30,7 @@ from connectors.errors import (
     RateLimitError,
     TryLaterError,
 )
+from connectors.probing import SeenAnswer, Watch
 from connectors.secret import Secret, url_without_secrets
 from connectors.transport.answers import LATER, OK, REDIRECT, TOO_MANY, common_error, json_body
 from connectors.transport.rate_limits import Budget
@@ -79,6 +81,9 @@ class Transport:
         budgets: By lane; "" is the usual one.
         translate: Reads the platform's refusals.
         session: For tests; None makes a pooled one.
+
+    Attributes:
+        watch: Shown each request with its answer, refusals among them; None: nobody looks.
     """
 
     def __init__(
@@ -98,6 +103,7 @@ class Transport:
         self.base_url = base_url.rstrip("/")
         self.traffic = traffic
         self.platform_time: datetime | None = None
+        self.watch: Callable[[Call, requests.Response], None] | None = None
         self._hosts, self._download_hosts = tuple(hosts), tuple(download_hosts)
         self._auth = auth
         self._budgets, self._translate, self._wait = budgets, translate, wait
@@ -140,6 +146,11 @@ class Transport:
         return self.platform_time
 
     @property
+    def is_local(self) -> bool:
+        """Whether the platform is on this machine."""
+        return urlsplit(self.base_url).hostname in LOOPBACK
+
+    @property
     def repeated(self) -> bool:
         """Whether this thread's last request was sent again after one that may have taken effect."""
         return bool(getattr(self._local, "repeated", False))
@@ -180,6 +191,8 @@ class Transport:
                 )
         except requests.RequestException as error:
             raise self._lost(call, error) from None
+        if self.watch is not None:
+            self.watch(call, response)
         budget.follow(response.headers)
         self.traffic.budget = budget.in_use()
         if response.status_code == TOO_MANY:
@@ -236,6 +249,23 @@ class Transport:
         if not any(fnmatch(host, pattern) for pattern in allowed):
             listed = ", ".join(allowed) or "none"
             raise FixSettingsError(f"{host!r} is not an allowed host.", fix=f"plugin.toml allows: {listed}.")
+
+
+@contextmanager
+def watched(transport: Transport, *watchers: Watch) -> Iterator[None]:
+    """Show *watchers* every answer, refusals among them, until the block ends."""
+
+    def watch(call: Call, response: requests.Response) -> None:
+        headers = dict(response.headers)
+        seen = SeenAnswer(call.method, call.endpoint, response.status_code, headers, response.content, call.public)
+        for watcher in watchers:
+            watcher(seen)
+
+    transport.watch = watch
+    try:
+        yield
+    finally:
+        transport.watch = None
 
 
 def spelt(parameters: Any) -> Any:

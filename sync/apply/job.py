@@ -19,7 +19,7 @@ from connectors.errors import FixSettingsError, PersonasyncError
 from connectors.records import CONTACTS, Change, Outcome
 from sync.apply.consent_check import ConsentCheck, leave_out
 from sync.apply.push import Sent, in_slices, key, onward, recover, send_changes
-from sync.breach import GuardrailError, stale_connections
+from sync.breach import GuardrailError, refuse_broken_assumptions, stale_connections
 from sync.control.ledger import SENT_AGAIN
 from sync.fields.platform_persona import co_owned_fields
 from sync.online.handoff import look_again, overtaken_persons
@@ -118,6 +118,7 @@ def apply(
         raise FixSettingsError(f"Plan {plan.plan_id} was already applied.", fix=NEW_PLAN)
     wanted = part.only or frozenset(session.workspace.connections)
     names = [name for name in session.workspace.connections if name in wanted and session.connector(name).pushes]
+    refuse_broken_assumptions("apply", {name: session.control.probed.broken(name) for name in names}, override)
     _refuse_stale(session, plan)
     _refuse_old(session, plan, override)
     _refuse_breaches(session, plan, override)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from connectors.errors import FixSettingsError
-from sync.breach import GUARDRAILS
+from sync.breach import may_be_overridden
 from sync.cli import render as words
 from sync.cli.console import Console
 from sync.cli.names import completing, plans, runs
@@ -31,7 +31,10 @@ AsOfOption = Annotated[
 ]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask for confirmation.")]
 OverrideOption = Annotated[
-    list[str] | None, typer.Option("--override", metavar="GUARDRAIL", help="Override a guardrail for this one plan.")
+    list[str] | None,
+    typer.Option(
+        "--override", metavar="GUARDRAIL", help="Override a guardrail or a broken assumption for this one plan."
+    ),
 ]
 
 
@@ -72,14 +75,18 @@ def pull_command(
     workspace: WorkspaceOption = HERE,
     connection: ConnectionOption = None,
     full: Annotated[bool, typer.Option("--full", help="Read all records again, not only changes.")] = False,
+    override: Annotated[
+        list[str] | None,
+        typer.Option("--override", metavar="ASSUMPTION", help="Set a broken assumption aside for this run."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> int:
     """Pull new and changed contacts, orders, events and survey answers."""
     from sync.pull import job  # noqa: PLC0415
 
-    console = console_of(as_json=as_json)
+    console, overridden = console_of(as_json=as_json), parse_overrides(override)
     with session_of(workspace) as session, console.progress(session.budget) as progress:
-        pulled = job.pull(session, only=connection, full=full, progress=progress)
+        pulled = job.pull(session, only=connection, full=full, override=overridden, progress=progress)
     console.result(words.as_document(pulled), *words.pulled(pulled))
     return REJECTS if pulled.rejects else 0
 
@@ -276,9 +283,10 @@ def parse_overrides(named: list[str] | None) -> frozenset[str]:
         FixSettingsError: One that does not exist would override nothing.
     """
     for name in named or ():
-        if name not in GUARDRAILS:
-            near = get_close_matches(name, GUARDRAILS, n=1)
-            fix = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(GUARDRAILS)}."
+        known = may_be_overridden()
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            fix = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(known)}."
             raise FixSettingsError(f"There is no guardrail {name!r}.", fix=fix)
     return frozenset(named or ())
 

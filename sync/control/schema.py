@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import JSON, BigInteger, Column, DateTime, Dialect, Index, Integer, MetaData, String, Table, Text
 from sqlalchemy.types import TypeDecorator
 
-NEWEST_STEP = "0007"
+NEWEST_STEP = "0008"
 """Of sync/control/migrations; a store that stands there needs none."""
 
 metadata = MetaData()
@@ -219,4 +219,14 @@ pin = Table(
     Column("ended_by", String(100)),
     Column("ended_at", Utc),
     Index("pin_email", "email"),
+)
+
+probed = Table(
+    "probed",
+    metadata,
+    Column("connection", String(100), primary_key=True),
+    Column("assumption", String(20), primary_key=True),
+    Column("state", String(20), nullable=False),  # held | broken
+    Column("probed_at", Utc, nullable=False),
+    Column("run_id", String(40), nullable=False),
 )

@@ -24,6 +24,7 @@ from sync.control.opt_outs import OptOuts
 from sync.control.personas import PersonaVersions
 from sync.control.pins import Pins
 from sync.control.plans import Plans
+from sync.control.probed import ProbeStates
 from sync.control.published import People
 from sync.control.runs import Cursors, Runs
 from sync.control.schema import NEWEST_STEP
@@ -48,6 +49,7 @@ class Control:
     personas: PersonaVersions
     future: FutureTimes
     pins: Pins
+    probed: ProbeStates
     close: Callable[[], None]
 
 
@@ -91,6 +93,7 @@ def open_control(url: str, *, now: Callable[[], datetime]) -> Control:
         personas=PersonaVersions(engine, now),
         future=FutureTimes(engine),
         pins=Pins(engine, now),
+        probed=ProbeStates(engine, now),
         close=engine.dispose,
     )
 

@@ -16,6 +16,7 @@ from sync.monitor import drift as drifting
 from sync.monitor import quality
 from sync.ops import setup
 from sync.ops import webhooks as hooks
+from sync.ops.probe import assumption_findings
 from sync.personas import drafts as persona_drafts
 from sync.pull.identities import unlinked
 from sync.pull.mapped import FIX, unknown_properties
@@ -156,7 +157,7 @@ def _clock(session: Session, name: str) -> list[Finding]:
     return [Finding("clock", "ok", "Clock in sync.")]
 
 
-CHECKS: tuple[Check, ...] = (_properties, _fields, _undefined, _personas, _clock, hooks.findings)
+CHECKS: tuple[Check, ...] = (_properties, _fields, _undefined, _personas, _clock, hooks.findings, assumption_findings)
 """Of a connection that we write to, once its credentials and scopes are fine."""
 
 

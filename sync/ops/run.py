@@ -82,7 +82,7 @@ def run_loop(
         return done
 
     writes = _writes(session)
-    pulled = step("pull", lambda: pull(session, progress=progress))
+    pulled = step("pull", lambda: pull(session, override=override, progress=progress))
     assigned = step("assign", lambda: assign(session, as_of=as_of or session.now(), override=override))
     steps = step("setup", lambda: missing_steps(session))
     if not set_up:

@@ -18,6 +18,7 @@ import pyarrow as pa
 from connectors.connector import Connector, HasRejects
 from connectors.errors import ContractError, PersonasyncError
 from connectors.records import CONTACTS, MEMBERSHIPS, Cursor
+from sync.breach import refuse_broken_assumptions
 from sync.consent import opt_outs
 from sync.fields.platform_persona import co_owned_fields
 from sync.online.handoff import import_service_results
@@ -60,13 +61,21 @@ class Pulled:
     clock: str = ""
 
 
-def pull(session: Session, *, only: str | None = None, full: bool = False, progress: Progress = no_progress) -> Pulled:
+def pull(
+    session: Session,
+    *,
+    only: str | None = None,
+    full: bool = False,
+    override: frozenset[str] = frozenset(),
+    progress: Progress = no_progress,
+) -> Pulled:
     """Read every connection's contacts, memberships, orders and answers into the warehouse.
 
     Args:
         session: The open workspace.
         only: One connection, None for all.
         full: Forget the cursors, read everything again, and look at everybody again as to who is who.
+        override: Broken assumptions that are set aside for this run.
         progress: Told what is being read.
 
     Returns:
@@ -74,9 +83,12 @@ def pull(session: Session, *, only: str | None = None, full: bool = False, progr
 
     Raises:
         FixSettingsError: A trait reads a property that its platform does not have.
+        GuardrailError: An assumption that reading rests on is broken.
     """
     pulled = Pulled()
     connectors = session.connectors(only)
+    broken = {connector.name: session.control.probed.broken(connector.name) for connector in connectors}
+    refuse_broken_assumptions("pull", broken, override)
     with recorded(session, "pull") as run, session.warehouse.bounded(MEMORY):
         _catch_up(session, pulled, run, full=full)
         for connector in connectors:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from connectors.records import Change
+from sync.breach import blocking_assumptions
 from sync.control.published import Published
 from sync.control.store import Control
 from sync.online.handoff import PUBLISHED
@@ -24,14 +25,14 @@ COMMAND = "serve"  # of the runs that the service records
 
 def held_back(service: Service, changes: Sequence[Change], now: datetime) -> dict[str, str]:
     """Return the persons whose changes would break a guardrail, with the reason in words."""
+    reasons = _blocked(service.control, changes)
     settings = service.workspace.guardrails
     limits = {"changed": settings.max_changed, "removed": settings.max_removed}
     moving = moves(changes, service.manifest.explaining)
     if not any(moving.values()):
-        return {}
+        return reasons
     contacts = service.control.cursors.get(*PUBLISHED)
     done = _today(service.control, now)
-    reasons: dict[str, str] = {}
     for (kind, connection), persons in moving.items():
         most = max(round(limits[kind] * int(contacts.get(f"contacts {connection}", 0))), FEW)
         count = done[f"{kind} {connection}"] + len(persons)
@@ -41,6 +42,19 @@ def held_back(service: Service, changes: Sequence[Change], now: datetime) -> dic
                 f"the limit is {most}; check `personasync plan`, then run `personasync inbox --retry`"
             )
             reasons |= dict.fromkeys(persons, reason)
+    return reasons
+
+
+def _blocked(control: Control, changes: Sequence[Change]) -> dict[str, str]:
+    """Return everybody with a change on an account where an assumption that writing rests on is broken."""
+    reasons: dict[str, str] = {}
+    for name in {change.connection for change in changes}:
+        for assumption in blocking_assumptions("apply", control.probed.broken(name)):
+            reason = (
+                f"assumption {assumption.id} is broken on {name}: {assumption.says} Run `personasync doctor --probe`, "
+                "then `personasync inbox --retry`"
+            )
+            reasons |= {change.person_id: reason for change in changes if change.connection == name}
     return reasons
 
 

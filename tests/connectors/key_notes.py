@@ -19,6 +19,7 @@ import requests
 from connectors.evidence import load_evidence
 from connectors.hubspot import refusals as hubspot_refusals
 from connectors.hubspot.operations import EVERY
+from connectors.hubspot.probe_records import CONTACT_CREATE
 from connectors.mailchimp import batches
 from connectors.mailchimp import refusals as mailchimp_refusals
 from connectors.mailchimp.api import ENDPOINTS
@@ -123,9 +124,11 @@ def templates() -> list[tuple[str, re.Pattern[str], str]]:
     """Return method, pattern of the path, and operation, of everything that connectors ask."""
     operations = [
         (operation.method, pattern(operation.path(version)), f"{operation.method} {operation.numbered}")
-        for operation in EVERY
+        for operation in (*EVERY, CONTACT_CREATE)
         for version in ("v3", "2026-03", "2026-09")
     ]
+    member = "/lists/{list_id}/members/{subscriber_hash}"
+    operations.append(("PUT", pattern(member, "(/3.0)?"), f"PUT {member}"))  # of probes
     return operations + [
         (endpoint.method, pattern(endpoint.template, "(/3.0)?"), f"{endpoint.method} {endpoint.template}")
         for endpoint in ENDPOINTS

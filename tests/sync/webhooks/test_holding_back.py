@@ -38,6 +38,8 @@ def test_changes_of_a_day_beyond_a_guardrail_are_set_aside_with_the_reason(
         change = Change("crm", bea, "p", None, "field", PERSONA, NEW, BARGAIN)
         today = guarding.held_back(served.service, [change], now())
         tomorrow = guarding.held_back(served.service, [change], now() + timedelta(hours=25))
+        served.service.control.probed.note("crm", {"A10": "broken", "A3": "broken"}, "run")
+        broken = guarding.held_back(served.service, [change], now() + timedelta(hours=25))
 
     assert shown == [BARGAIN, NEW]
     assert letter.contact == f"crm:{bea}"
@@ -46,6 +48,7 @@ def test_changes_of_a_day_beyond_a_guardrail_are_set_aside_with_the_reason(
     )
     assert set(today) == {"p"}
     assert tomorrow == {}
+    assert broken["p"].startswith("assumption A10 is broken on crm: ")
 
 
 def test_contacts_wait_while_definitions_are_not_in_force(looped: Platforms) -> None:
