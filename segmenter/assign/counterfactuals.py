@@ -11,6 +11,7 @@ from segmenter.classifier.linear import LinearModel, person_features, score_one
 from segmenter.rules.format_value import shown_one
 from segmenter.rules.segments import Clause, Waterfall, explain_rule
 
+ROUNDING = 1e-9
 BEYOND = 1e-6  # past the border, as a share of the change: on it the first label wins
 
 
@@ -115,14 +116,15 @@ def _values_to_try(value: float, steps: Iterable[float]) -> Iterator[float]:
     A step may end on a whole number, where two labels are equally likely: there the first of them wins, so it counts.
     """
     for step in steps:
-        after = value + step * (1 + BEYOND)
+        after, nearest = value + step * (1 + BEYOND), float(round(value + step))
+        if after < 0 <= value + step + ROUNDING:  # beyond 0 nothing may be negative
+            yield 0.0
+        elif value.is_integer() and math.isclose(nearest, value + step, abs_tol=BEYOND):
+            yield nearest
         if not value.is_integer():
             yield after
-            continue
-        nearest = float(round(value + step))
-        if math.isclose(nearest, value + step, abs_tol=BEYOND):
-            yield nearest
-        yield float(math.ceil(after) if step > 0 else math.floor(after))
+        else:
+            yield float(math.ceil(after) if step > 0 else math.floor(after))
 
 
 def _steps(model: LinearModel, values: list[float], place: int, now: str) -> Iterator[float]:

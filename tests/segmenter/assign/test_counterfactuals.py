@@ -61,7 +61,9 @@ def test_the_smallest_change_of_one_trait_is_told_in_words() -> None:
 numbers = st.floats(-20, 200)
 
 
-@example(orders=3.0, spent=200.0, country="fr")  # nothing can do it
+@example(orders=3.0, spent=200.0, country="fr")  # only no orders at all, where both segments are equally likely
+@example(orders=2.5, spent=200.0, country="fr")
+@example(orders=3.0, spent=250.0, country="fr")  # nothing can do it
 @given(orders=numbers, spent=st.one_of(st.none(), numbers), country=st.sampled_from(["de", "fr", "it", None]))
 def test_the_change_does_what_it_says(orders: float, spent: float | None, country: str | None) -> None:
     person: dict[str, Any] = {"orders": orders, "spent": spent, "country": country}
