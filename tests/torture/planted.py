@@ -65,12 +65,12 @@ def _outcome_first(
         pass
 
 
-def _position_first(store: Any, control: Any, run_id: str) -> identity_map.Followed:
+def _position_first(store: Any, control: Any, run_id: str, *, new_id: Any = new_person_id) -> identity_map.Followed:
     """Move the position of identities before the links are written."""
     done, position = identity_map.Followed(), identity_map.position_of(control)
     keys, reached = store.written_after(CONTACTS.name, position, identity_map.AT_ONCE)
     control.cursors.move(*identity_map.POSITION, {"sequence": str(reached), "stored": "yes"}, run_id)
-    identity_map._follow(store, control, keys, run_id, done, new_person_id)
+    identity_map._follow(store, control, keys, run_id, done, new_id)
     return done
 
 
