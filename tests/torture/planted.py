@@ -86,9 +86,9 @@ def _unintended(self: Ledger, run_id: str, changes: Sequence[Change]) -> None:
     """Note nothing before it leaves."""
 
 
-def _subscribing(changes: Sequence[Change]) -> dict[str, Any]:
+def _unsubscribing(changes: Sequence[Change]) -> dict[str, Any]:
     """Write the status along with the fields."""
-    return {"merge_fields": {change.name: change.after or "" for change in changes}, "status": "subscribed"}
+    return {"merge_fields": {change.name: change.after or "" for change in changes}, "status": "unsubscribed"}
 
 
 def _versions_twice(self: Any, schema: Any, incoming: Any) -> Any:
@@ -111,7 +111,7 @@ BUGS = (
     Bug("identities are skipped after a kill", SCENE["first pull"], pull, "follow_identities", _position_first),
     Bug("what was interrupted counts as done", SCENE["apply"], apply_module, "recover", _blind_recovery),
     Bug("nothing is noted before it leaves", SCENE["apply"], Ledger, "intend", _unintended),
-    Bug("a status goes along with the fields", SCENE["apply after people left"], mailchimp_push, "_body", _subscribing),
+    Bug("a status goes along with the fields", SCENE["apply"], mailchimp_push, "_body", _unsubscribing),
     Bug("rows that are known become versions", SCENE["first pull"], warehouse.Warehouse, "_changed", _versions_twice),
     Bug("an undo does not look", SCENE["undo after people edited"], undo, "_taken_back", _blind_undo),
 )
