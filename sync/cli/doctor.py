@@ -11,7 +11,7 @@ from connectors.errors import FixSettingsError
 from sync.cli.console import Console, table
 from sync.cli.options import HERE, ConnectionOption, JsonOption, WorkspaceOption, app, console_of, session_of
 
-MARKS = {"ok": "ok", "warn": "look", "fail": "FAIL"}
+MARKS = {"ok": "ok", "warn": "warn", "fail": "FAIL"}
 STATES = {"held": "held", "broken": "BROKEN", "untestable": "not testable here"}
 FAILED = 2
 
