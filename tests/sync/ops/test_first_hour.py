@@ -128,7 +128,7 @@ def follow(platforms: Platforms, say: Run, goal: str, ended: Callable[[str], boo
 
 def green(told: str) -> bool:
     """Tell whether doctor marks nothing but what the plan can't give."""
-    return not re.search(r"\b(look|FAIL) (?!crm scopes emails? )", told)
+    return not re.search(r"\b(warn|FAIL) (?!crm scopes emails? )", told)
 
 
 def test_what_is_printed_leads_to_a_green_doctor_and_an_empty_second_plan(platforms: Platforms, say: Run) -> None:
