@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from connectors import secret
 from tests import compiled, examples, quick
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -75,6 +76,13 @@ def postgresql_programs() -> Path:
     if not folders:
         pytest.skip(NEEDED_SERVER)
     return folders[-1]
+
+
+@pytest.fixture(autouse=True)
+def no_secrets_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process keeps each secret that it resolved: one test's secret "wrong" would hide that word in another's."""
+    monkeypatch.setattr(secret, "_known", set())
+    monkeypatch.setattr(secret, "_pattern", None)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
