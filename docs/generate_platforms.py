@@ -18,6 +18,8 @@ from sync.workspace.manifest import load_manifest
 PAGE = Path(__file__).parent / "platforms.md"
 TITLES = {"hubspot": "HubSpot", "mailchimp": "Mailchimp"}
 PROBES = {"read": "by reading", "write": "only by writing", "none": "not on an account"}
+RECORDED = "Recorded answers of the platform show that it holds; `make evidence` holds them against it."
+SILENT = "Recorded answers do not show it."
 INTRODUCTION = """# What we rely on at HubSpot and Mailchimp
 
 Generated from `connectors/evidence.toml`; do not edit. Every key of an answer that a connector reads, and every field
@@ -97,6 +99,7 @@ def _assumption(assumption: Assumption) -> Iterator[str]:
         [
             f"- {TITLES[assumption.platform]}, `{assumption.operation}`. {assumption.why}",
             f"- Can be tested {PROBES[assumption.probe]}: {assumption.how}",
+            f"- {RECORDED if assumption.recorded else SILENT}",
             f"- Held: {assumption.held}",
             f"- Broken: {assumption.broken}{blocks}",
             f"- Test: `{assumption.test}`\n",

@@ -31,7 +31,7 @@ EVIDENCE = load_evidence()
 KINDS = {(source.platform, source.kind) for source in EVIDENCE.sources}
 IDS = {assumption.id: assumption for assumption in EVIDENCE.assumptions}
 ROOT = Path(__file__).parents[2]
-MOST_ASSUMPTIONS = 25
+MOST_ASSUMPTIONS = 32
 SINGLE = re.compile(r"\}$|^POST")  # the recorded table names the collection's keys for some single records
 NEWER = {  # keys that the descriptions of 2026 have and the types of hubspot-api-client 12.0.0 of 2025-05 lack
     "associatedObjectType",

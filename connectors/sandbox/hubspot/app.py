@@ -66,8 +66,7 @@ def _endpoint(
             made = _answer(endpoint, state, limits, request, body)
         except Refusal as refusal:
             made = Answer(refusal.status, refusal.body)
-        headers = {} if endpoint.search else limits.headers(now=time.monotonic())
-        return _response(made, headers)
+        return _response(made, limits.headers(search=endpoint.search, now=time.monotonic()))
 
     return answer
 
