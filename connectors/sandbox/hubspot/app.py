@@ -66,7 +66,8 @@ def _endpoint(
             made = _answer(endpoint, state, limits, request, body)
         except Refusal as refusal:
             made = Answer(refusal.status, refusal.body)
-        return _response(made, limits.headers(search=endpoint.search, now=time.monotonic()))
+        headers = {} if endpoint.search else limits.headers(now=time.monotonic())
+        return _response(made, headers)
 
     return answer
 

@@ -56,18 +56,13 @@ class AccountLimits:
             self.second.stamps.append(now)
         self.state.usage["today"] = {"day": self._day(), "used": self.used_today() + 1}
 
-    def headers(self, *, search: bool, now: float) -> dict[str, str]:
-        """Return the rate headers of an answer; as recorded, those of a search tell the day only."""
+    def headers(self, *, now: float) -> dict[str, str]:
+        """Return the rate headers of an ordinary answer; search answers carry none."""
         settings = self.state.world.settings
-        today = {
-            "X-HubSpot-RateLimit-Daily": str(settings.daily_requests),
-            "X-HubSpot-RateLimit-Daily-Remaining": str(max(settings.daily_requests - self.used_today(), 0)),
-        }
-        if search:
-            return today
         secondly = settings.burst_requests // int(BUCKET_SECONDS)
         return {
-            **today,
+            "X-HubSpot-RateLimit-Daily": str(settings.daily_requests),
+            "X-HubSpot-RateLimit-Daily-Remaining": str(max(settings.daily_requests - self.used_today(), 0)),
             "X-HubSpot-RateLimit-Interval-Milliseconds": str(int(BUCKET_SECONDS * 1000)),
             "X-HubSpot-RateLimit-Max": str(settings.burst_requests),
             "X-HubSpot-RateLimit-Remaining": str(max(settings.burst_requests - self.bucket.used(now), 0)),
