@@ -22,7 +22,7 @@ from connectors.mailchimp.push import FieldWriter, by_member, push_tags
 from connectors.probing import ProbeResult, SeenAnswer, Terms, held_if, untestable
 from connectors.records import MEMBER, Change
 
-PINGED, SECOND = 200, 1.1
+PING, PINGED, SECOND = "probe", 200, 1.1
 MARKS = ("personasync probe 1", "personasync probe 2")
 SAMPLES = {"number": "1.0", "date": "2026-02-28", "text": "é" * 125 + " \N{WAVING HAND SIGN}"}  # text of 255 bytes
 SOME_REPORTS = 10
@@ -145,8 +145,8 @@ def batch_results(account: MailchimpProbes) -> ProbeResult:
             return held_if(job_answers(account.api, job), "The file has no operation.")
         if not account.address:
             return untestable("No batch ran in the last days; --write starts one.")
-        operation = {"method": "GET", "path": "/ping", "operation_id": "probe"}
-        status = Jobs(account.api, account.wait).run([operation]).get("probe", (0, None))[0]
+        operation = {"method": "GET", "path": "/ping", "operation_id": PING}
+        status = Jobs(account.api, account.wait).run([operation]).get(PING, (0, None))[0]
         return held_if(status == PINGED, "The file does not say what became of the operation.")
     except FixSettingsError as error:  # a host that files are not fetched from
         return ProbeResult("broken", error.what)
