@@ -87,18 +87,26 @@ def ask_unknown_names(account: MailchimpProbes) -> None:
 
 
 def read_tagged(account: MailchimpProbes) -> None:
-    """A22: read a member of a tag, and the same member by itself."""
-    lists = account.api.sdk.lists
+    """A22: read a member of a tag, and the same member by itself; by writing, the test member where no tag has one."""
     wanted = ["segments.id", "segments.member_count"]
-    tags = account.api.call(
-        lists.list_segments, account.audience, type="static", count=account.limits["page"], fields=wanted
-    )["segments"]
-    for tag in (entry["id"] for entry in tags if entry["member_count"]):
-        answer = account.api.call(lists.get_segment_members_list, account.audience, str(tag), count=1)
-        for member in answer["members"]:
-            with suppress(NotFoundError):
-                account.api.call(lists.get_list_member, account.audience, str(member.get("id")))
-        return
+    query = {"type": "static", "count": account.limits["page"], "fields": wanted}
+    tags = account.api.call(account.api.sdk.lists.list_segments, account.audience, **query)["segments"]
+    tag = next((str(entry["id"]) for entry in tags if entry["member_count"]), None)
+    if tag is not None:
+        _read_member_of(account, tag)
+    elif account.address:
+        tag = account.records().tag_id
+        _move(account, MEMBER)
+        _read_member_of(account, tag)
+        _move(account, None)
+
+
+def _read_member_of(account: MailchimpProbes, tag: str) -> None:
+    lists = account.api.sdk.lists
+    answer = account.api.call(lists.get_segment_members_list, account.audience, tag, count=1, include_unsubscribed=True)
+    for member in answer["members"]:
+        with suppress(NotFoundError):
+            account.api.call(lists.get_list_member, account.audience, str(member.get("id")))
 
 
 def ask_for_nothing(account: MailchimpProbes) -> None:
