@@ -108,7 +108,7 @@ Watch = Callable[[SeenAnswer], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class CheckTerms:
     """What answers are held against.
 
     Attributes:
@@ -120,7 +120,7 @@ class Terms:
     kinds: Mapping[str, str]
 
 
-Check = Callable[[Sequence[SeenAnswer], Terms], ProbeResult]
+Check = Callable[[Sequence[SeenAnswer], CheckTerms], ProbeResult]
 """What answers say about an assumption, whoever asked for them: a probe just now, or somebody who recorded them."""
 
 

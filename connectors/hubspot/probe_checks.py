@@ -17,7 +17,7 @@ from connectors.hubspot.emails import KINDS, NEITHER, SENT
 from connectors.hubspot.refusals import ALTERNATIVES, context, listed_errors
 from connectors.hubspot.scan import ids_not_found
 from connectors.hubspot.search import OBJECT_ID, cursor_of
-from connectors.probing import REFUSED, Check, ProbeResult, SeenAnswer, Terms, good, held_if, untestable
+from connectors.probing import REFUSED, Check, CheckTerms, ProbeResult, SeenAnswer, good, held_if, untestable
 from connectors.values import one_form
 
 COUNTERS = frozenset({"sent", "open", "click", "unsubscribed", "bounce", "spamreport"})
@@ -40,7 +40,7 @@ FALLING = ({"propertyName": OBJECT_ID, "direction": "DESCENDING"}, f"-{OBJECT_ID
 
 
 # ---------------------------------------------------------------------------------------------- order and paging
-def sorts_fall(answers: Sequence[SeenAnswer], terms: Terms) -> ProbeResult:
+def sorts_fall(answers: Sequence[SeenAnswer], terms: CheckTerms) -> ProbeResult:
     """A1: the form of a falling sort that is in use falls; of the other one it is said whether it does."""
     searches = [answer for answer in answers if answer.endpoint == "contacts/search" and answer.sent.get("sorts")]
     rows = [row for answer in good(searches, "contacts/search") for row in answer.body["results"]]
@@ -63,7 +63,7 @@ def _falls(answer: SeenAnswer, highest: int) -> bool:
     return len(ids) > 1 and ids[0] == highest and ids == sorted(set(ids), reverse=True)
 
 
-def next_members(answers: Sequence[SeenAnswer], _terms: Terms) -> ProbeResult:
+def next_members(answers: Sequence[SeenAnswer], _terms: CheckTerms) -> ProbeResult:
     """A4: the page behind a decoded cursor has other members; where it was not asked for, the cursor names one."""
     pages = [answer for answer in answers if answer.endpoint == "lists/memberships" and answer.method == "GET"]
     asked = _following(pages)
@@ -77,11 +77,11 @@ def next_members(answers: Sequence[SeenAnswer], _terms: Terms) -> ProbeResult:
     cursors = [(page, cursor) for page in good(pages, "lists/memberships") if (cursor := cursor_of(page.body))]
     if not cursors:
         return untestable("It needs a list with two members.")
-    named = all(number_of(cursor) not in {0, *map(int, _ids(page, "recordId"))} for page, cursor in cursors)
+    named = all(cursor_number(cursor) not in {0, *map(int, _ids(page, "recordId"))} for page, cursor in cursors)
     return held_if(named, "A decoded cursor is not the number of a member behind its page.")
 
 
-def next_contacts(answers: Sequence[SeenAnswer], _terms: Terms) -> ProbeResult:
+def next_contacts(answers: Sequence[SeenAnswer], _terms: CheckTerms) -> ProbeResult:
     """A28: pages of contacts follow each other by rising ids, without one that comes twice."""
     asked = _following([answer for answer in answers if answer.endpoint == "contacts" and answer.method == "GET"])
     if not asked:
@@ -110,7 +110,7 @@ def _numbers(answer: SeenAnswer) -> list[int]:
     return [int(key) for key in _ids(answer, "id")]
 
 
-def number_of(cursor: str) -> int:
+def cursor_number(cursor: str) -> int:
     """Return the number that a decoded cursor is, in base64 with its padding; 0 where it is none."""
     try:
         content = base64.b64decode(cursor, validate=True)
@@ -120,7 +120,7 @@ def number_of(cursor: str) -> int:
 
 
 # ---------------------------------------------------------------------------------------------- values
-def values_kept(answers: Sequence[SeenAnswer], terms: Terms) -> ProbeResult:
+def property_values_kept(answers: Sequence[SeenAnswer], terms: CheckTerms) -> ProbeResult:
     """A6: values that were written come back, in one form by their type."""
     written: dict[str, dict[str, Any]] = {}
     other, tested = set(), set()
@@ -141,7 +141,7 @@ def values_kept(answers: Sequence[SeenAnswer], terms: Terms) -> ProbeResult:
     return ProbeResult("held", f"Types: {', '.join(sorted(tested))}.")
 
 
-def taken_twice(answers: Sequence[SeenAnswer], _terms: Terms) -> ProbeResult:
+def taken_twice(answers: Sequence[SeenAnswer], _terms: CheckTerms) -> ProbeResult:
     """A23: who is on a list already is left out of the answer, which is no refusal."""
     seen: set[tuple[str, str]] = set()
     again = []
@@ -157,7 +157,7 @@ def taken_twice(answers: Sequence[SeenAnswer], _terms: Terms) -> ProbeResult:
 
 
 # ---------------------------------------------------------------------------------------------- what is not there
-def unknown_named(answers: Sequence[SeenAnswer], _terms: Terms) -> ProbeResult:
+def unknown_named(answers: Sequence[SeenAnswer], _terms: CheckTerms) -> ProbeResult:
     """A10: an id that does not exist is named."""
     silent, tested = 0, 0
     for answer in good(answers, "contacts/batch/read", "contacts/batch/update"):
@@ -170,7 +170,7 @@ def unknown_named(answers: Sequence[SeenAnswer], _terms: Terms) -> ProbeResult:
     return held_if(not silent, "Nothing says that the contact does not exist.")
 
 
-def unknown_list(answers: Sequence[SeenAnswer], _terms: Terms) -> ProbeResult:
+def unknown_list(answers: Sequence[SeenAnswer], _terms: CheckTerms) -> ProbeResult:
     """A24: a list that does not exist is a 404, by name and by number."""
     asked = [answer for answer in answers if answer.method == "GET" and answer.endpoint.startswith("lists/")]
     other = [answer for answer in asked if answer.status >= REFUSED]
@@ -179,7 +179,7 @@ def unknown_list(answers: Sequence[SeenAnswer], _terms: Terms) -> ProbeResult:
     return held_if(all(answer.status == GONE for answer in other), "An unknown list is refused otherwise than by 404.")
 
 
-def scopes_named(answers: Sequence[SeenAnswer], _terms: Terms) -> ProbeResult:
+def scopes_named(answers: Sequence[SeenAnswer], _terms: CheckTerms) -> ProbeResult:
     """A9: what a 403 names stands where it is looked for."""
     refused = [answer.body for answer in answers if answer.status == FORBIDDEN]
     if not refused:
@@ -204,7 +204,7 @@ def _listed_texts(value: Any) -> Iterator[str]:
             yield from [inner] if isinstance(inner, str) else _listed_texts(inner)
 
 
-def merged_named(answers: Sequence[SeenAnswer], _terms: Terms) -> ProbeResult:
+def merged_named(answers: Sequence[SeenAnswer], _terms: CheckTerms) -> ProbeResult:
     """A21: a contact that took others in lists them."""
     wanted = {"propertyName": MERGED, "operator": "HAS_PROPERTY"}
     searches = [
@@ -222,7 +222,7 @@ def merged_named(answers: Sequence[SeenAnswer], _terms: Terms) -> ProbeResult:
 
 
 # ---------------------------------------------------------------------------------------------- e-mail
-def counters_named(answers: Sequence[SeenAnswer], _terms: Terms) -> ProbeResult:
+def counters_named(answers: Sequence[SeenAnswer], _terms: CheckTerms) -> ProbeResult:
     """A8: published e-mails have the counters that campaigns are made of."""
     emails = [email for answer in good(answers, "emails") for email in answer.body["results"]]
     if not emails:
@@ -235,7 +235,7 @@ def counters_named(answers: Sequence[SeenAnswer], _terms: Terms) -> ProbeResult:
     return ProbeResult("held", f"Not seen, as if nobody did it: {', '.join(missing)}." if missing else "")
 
 
-def events_known(answers: Sequence[SeenAnswer], _terms: Terms) -> ProbeResult:
+def events_known(answers: Sequence[SeenAnswer], _terms: CheckTerms) -> ProbeResult:
     """A20: the types of events are known, and each event has the keys that are read of it."""
     events = [event for answer in good(answers, "email events") for event in answer.body["events"]]
     if not events:
@@ -253,19 +253,18 @@ def events_known(answers: Sequence[SeenAnswer], _terms: Terms) -> ProbeResult:
 
 
 def _readable(event: Mapping[str, Any]) -> bool:
-    needed = ("id", "recipient", "emailCampaignId")
-    if event["type"] == "STATUSCHANGE":
-        needed = needed[:2]  # whoever leaves on a page of preferences answers no campaign
+    """Whether an event has what is read of it; whoever leaves on a page of preferences answers no campaign."""
+    needed = ("id", "recipient") if event["type"] == "STATUSCHANGE" else ("id", "recipient", "emailCampaignId")
     return isinstance(event.get("created"), int) and all(event.get(name) for name in needed)
 
 
 # ---------------------------------------------------------------------------------------------- of every answer
-def dated(answers: Sequence[SeenAnswer], _terms: Terms) -> ProbeResult:
+def answers_dated(answers: Sequence[SeenAnswer], _terms: CheckTerms) -> ProbeResult:
     """A11: every answer has a Date header."""
     return held_if(answers and all(answer.header("Date") for answer in answers), "An answer has no Date header.")
 
 
-def paced(answers: Sequence[SeenAnswer], terms: Terms) -> ProbeResult:
+def paced(answers: Sequence[SeenAnswer], terms: CheckTerms) -> ProbeResult:
     """A26: headers name the window that requests are paced by, and answers of search name none."""
     usual = [answer for answer in answers if not answer.lane and not answer.public]
     searches = [answer for answer in answers if answer.lane == "search"]
@@ -288,7 +287,7 @@ def _whole(text: str | None) -> int | None:
     return int(text) if text and text.isdigit() else None
 
 
-def details_named(answers: Sequence[SeenAnswer], _terms: Terms) -> ProbeResult:
+def details_named(answers: Sequence[SeenAnswer], _terms: CheckTerms) -> ProbeResult:
     """A30: the account's details have the keys that are read."""
     details = [answer.body for answer in good(answers, "account")]
     if not details:
@@ -300,11 +299,11 @@ def details_named(answers: Sequence[SeenAnswer], _terms: Terms) -> ProbeResult:
 CHECKS: Mapping[str, Check] = {
     "A1": sorts_fall,
     "A4": next_members,
-    "A6": values_kept,
+    "A6": property_values_kept,
     "A8": counters_named,
     "A9": scopes_named,
     "A10": unknown_named,
-    "A11": dated,
+    "A11": answers_dated,
     "A20": events_known,
     "A21": merged_named,
     "A23": taken_twice,

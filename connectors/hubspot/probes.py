@@ -39,7 +39,7 @@ from connectors.hubspot.probe_checks import CHECKS
 from connectors.hubspot.probe_records import LIST_NAME, HubSpotTestRecords
 from connectors.hubspot.search import OBJECT_ID, Search, cursor_of
 from connectors.hubspot.times import milliseconds
-from connectors.probing import ProbeResult, SeenAnswer, Terms, untestable
+from connectors.probing import CheckTerms, ProbeResult, SeenAnswer, untestable
 
 OWNERS = Operation("GET", "/crm/v3/owners", "/crm/owners/{version}", "owners")
 NOBODY = "999999999999999"  # an id that no contact and no list has
@@ -90,7 +90,7 @@ class HubSpotProbes:
     def _run(self, number: str, ask: Callable[[HubSpotProbes], ProbeResult | None]) -> ProbeResult:
         start = len(self.seen)
         result = ask(self)
-        return result or CHECKS[number](self.seen[start:], Terms(self.limits, self.kinds))
+        return result or CHECKS[number](self.seen[start:], CheckTerms(self.limits, self.kinds))
 
     def records(self) -> HubSpotTestRecords:
         """Return the test contact and list, made on first use."""
@@ -133,7 +133,7 @@ def _some_lists(account: HubSpotProbes, query: str = "") -> Sequence[Mapping[str
     return listings
 
 
-def page_members(account: HubSpotProbes) -> None:
+def page_list_members(account: HubSpotProbes) -> None:
     """A4: read the first two members of a list that has two, one by one."""
     ours = [list_id for group in account.groups if (list_id := account.lists.id_of(group))]
     for list_id in dict.fromkeys([*ours, *(str(listing["listId"]) for listing in _some_lists(account))]):
@@ -180,7 +180,7 @@ def read_details(account: HubSpotProbes) -> None:
     account.api.call(CONTACTS_PAGE, query={"limit": 1})
 
 
-def read_events(account: HubSpotProbes) -> None:
+def ask_for_events(account: HubSpotProbes) -> None:
     """A20: read the newest events."""
     until = milliseconds(account.api.transport.present())
     account.api.call(EMAIL_EVENTS, query={"endTimestamp": until, "limit": account.limits["events_page"]})
@@ -252,7 +252,7 @@ def _another(account: HubSpotProbes, list_id: str, before: Any) -> Any:
     return state
 
 
-def write_values(account: HubSpotProbes) -> ProbeResult | None:
+def write_properties(account: HubSpotProbes) -> ProbeResult | None:
     """A6: write a value of each type to properties of ours, and to a boolean one of the account's own; read them."""
     rows = account.api.call(PROPERTIES)["results"]
     account.kinds |= {str(row["name"]): str(row["type"]) for row in rows}
@@ -306,14 +306,14 @@ PROBES: Mapping[str, Callable[[HubSpotProbes], ProbeResult | None]] = {
     "A1": search_in_both_orders,
     "A2": empty_filters,
     "A3": list_moves,
-    "A4": page_members,
-    "A6": write_values,
+    "A4": page_list_members,
+    "A6": write_properties,
     "A7": export_file,
     "A8": read_counters,
     "A9": be_refused,
     "A10": read_unknown,
     "A11": read_details,
-    "A20": read_events,
+    "A20": ask_for_events,
     "A21": search_merged,
     "A23": add_twice,
     "A24": ask_for_no_list,

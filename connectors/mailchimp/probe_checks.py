@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connectors.probing import REFUSED, Check, ProbeResult, SeenAnswer, Terms, good, held_if, untestable
+from connectors.probing import REFUSED, Check, CheckTerms, ProbeResult, SeenAnswer, good, held_if, untestable
 from connectors.values import one_form
 
 GONE = 404
@@ -29,7 +29,7 @@ WRITTEN = ("members/{member}", "members")
 NO_ID = "9999999999"  # of an audience, a tag and a member that do not exist
 
 
-def says_signed(answers: Sequence[SeenAnswer], _terms: Terms) -> ProbeResult:
+def says_signed(answers: Sequence[SeenAnswer], _terms: CheckTerms) -> ProbeResult:
     """A14: webhooks say whether they are signed."""
     webhooks = [webhook for answer in good(answers, "webhooks") for webhook in answer.body["webhooks"]]
     if not webhooks:
@@ -37,7 +37,7 @@ def says_signed(answers: Sequence[SeenAnswer], _terms: Terms) -> ProbeResult:
     return held_if(all("signing_enabled" in webhook for webhook in webhooks), "A webhook has no signing_enabled.")
 
 
-def ignores_names(answers: Sequence[SeenAnswer], _terms: Terms) -> ProbeResult:
+def ignores_names(answers: Sequence[SeenAnswer], _terms: CheckTerms) -> ProbeResult:
     """A15: names in fields that no answer has are ignored."""
     asked = [answer for answer in answers if ".nothing" in answer.query.get("fields", "")]
     if not asked:
@@ -45,7 +45,7 @@ def ignores_names(answers: Sequence[SeenAnswer], _terms: Terms) -> ProbeResult:
     return held_if(all(answer.status < REFUSED for answer in asked), "The request is refused.")
 
 
-def tagged_known(answers: Sequence[SeenAnswer], _terms: Terms) -> ProbeResult:
+def tagged_known(answers: Sequence[SeenAnswer], _terms: CheckTerms) -> ProbeResult:
     """A22: a member of a tag has the hash under which the member itself is found, with its contact_id."""
     tagged = [member for answer in good(answers, "segments/members") for member in answer.body["members"]]
     if not tagged:
@@ -60,7 +60,7 @@ def tagged_known(answers: Sequence[SeenAnswer], _terms: Terms) -> ProbeResult:
     return ProbeResult("held", f"Members of a tag have {also} contact_id.")
 
 
-def gone_is_404(answers: Sequence[SeenAnswer], _terms: Terms) -> ProbeResult:
+def gone_is_404(answers: Sequence[SeenAnswer], _terms: CheckTerms) -> ProbeResult:
     """A25: an audience, a tag or a member that does not exist is a 404."""
     about = {"lists/{list}", "segments/members", "members/{member}"}
     asked = [answer for answer in answers if answer.method == "GET" and answer.endpoint in about]
@@ -70,7 +70,7 @@ def gone_is_404(answers: Sequence[SeenAnswer], _terms: Terms) -> ProbeResult:
     return held_if(all(answer.status == GONE for answer in refused), "What does not exist is answered in another way.")
 
 
-def says_no_rate(answers: Sequence[SeenAnswer], _terms: Terms) -> ProbeResult:
+def says_no_rate(answers: Sequence[SeenAnswer], _terms: CheckTerms) -> ProbeResult:
     """A27: no header tells a rate, so connections are all that is counted."""
     usual = [answer for answer in answers if not answer.public]
     if not usual:
@@ -79,7 +79,7 @@ def says_no_rate(answers: Sequence[SeenAnswer], _terms: Terms) -> ProbeResult:
     return held_if(not named, f"An answer has {', '.join(named)}.")
 
 
-def pages_follow(answers: Sequence[SeenAnswer], _terms: Terms) -> ProbeResult:
+def pages_follow(answers: Sequence[SeenAnswer], _terms: CheckTerms) -> ProbeResult:
     """A29: pages by offset follow each other: no member comes twice, and no page has more than was asked for."""
     pages: dict[tuple[str, ...], dict[int, SeenAnswer]] = {}
     for answer in good(answers, "members"):
@@ -104,7 +104,7 @@ def _ids(answer: SeenAnswer) -> list[str]:
     return [str(member["id"]) for member in answer.body["members"]]
 
 
-def values_kept(answers: Sequence[SeenAnswer], terms: Terms) -> ProbeResult:
+def merge_values_kept(answers: Sequence[SeenAnswer], terms: CheckTerms) -> ProbeResult:
     """A31: values of merge fields come back as they were written, in one form by their type."""
     other, tested = set(), set()
     for answer in good(answers, *WRITTEN):
@@ -124,7 +124,7 @@ def values_kept(answers: Sequence[SeenAnswer], terms: Terms) -> ProbeResult:
     return ProbeResult("held", f"Types: {', '.join(sorted(tested))}.")
 
 
-def counts_named(answers: Sequence[SeenAnswer], _terms: Terms) -> ProbeResult:
+def counts_named(answers: Sequence[SeenAnswer], _terms: CheckTerms) -> ProbeResult:
     """A32: every report has its counters, whatever kind of campaign it is of."""
     reports = [report for answer in good(answers, "reports") for report in answer.body["reports"]]
     if not reports:
@@ -151,7 +151,7 @@ CHECKS: Mapping[str, Check] = {
     "A25": gone_is_404,
     "A27": says_no_rate,
     "A29": pages_follow,
-    "A31": values_kept,
+    "A31": merge_values_kept,
     "A32": counts_named,
 }
 """By number of the assumption; what can only be seen by trying has none here."""

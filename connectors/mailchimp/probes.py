@@ -19,7 +19,7 @@ from connectors.mailchimp.fields import defined, present_merge_fields
 from connectors.mailchimp.probe_checks import CHECKS, NO_ID
 from connectors.mailchimp.probe_records import TAG, MailchimpTestRecords
 from connectors.mailchimp.push import FieldWriter, by_member, push_tags
-from connectors.probing import ProbeResult, SeenAnswer, Terms, held_if, untestable
+from connectors.probing import CheckTerms, ProbeResult, SeenAnswer, held_if, untestable
 from connectors.records import MEMBER, Change
 
 PING, PINGED, SECOND = "probe", 200, 1.1
@@ -59,7 +59,7 @@ class MailchimpProbes:
     def _run(self, number: str, ask: Callable[[MailchimpProbes], ProbeResult | None]) -> ProbeResult:
         start = len(self.seen)
         result = ask(self)
-        return result or CHECKS[number](self.seen[start:], Terms(self.limits, self.kinds))
+        return result or CHECKS[number](self.seen[start:], CheckTerms(self.limits, self.kinds))
 
     def records(self) -> MailchimpTestRecords:
         """Return the test member and tag, made on first use."""
@@ -122,13 +122,13 @@ def ask_for_nothing(account: MailchimpProbes) -> None:
             account.api.call(method, *names)
 
 
-def ping(account: MailchimpProbes) -> None:
+def ask_for_headers(account: MailchimpProbes) -> None:
     """A27: ask for what costs least, and for the audience."""
     account.api.call(account.api.sdk.ping.get)
     account.api.call(account.api.sdk.lists.get_list, account.audience)
 
 
-def page_members(account: MailchimpProbes) -> None:
+def page_audience(account: MailchimpProbes) -> None:
     """A29: read two members, one by one."""
     for offset in range(2):
         account.api.call(
@@ -220,7 +220,7 @@ def tag_twice(account: MailchimpProbes) -> ProbeResult:
     return held_if(states == ["applied", "unchanged"], f"First {states[0]}, then {states[-1]}.")
 
 
-def write_values(account: MailchimpProbes) -> ProbeResult | None:
+def write_merge_fields(account: MailchimpProbes) -> ProbeResult | None:
     """A31: write a value of each type to our merge fields of the test member."""
     account.kinds |= {tag: str(row["type"]) for tag, row in present_merge_fields(account.api, account.audience).items()}
     values = {tag: SAMPLES[kind] for tag in account.owned if (kind := account.kinds.get(tag, "")) in SAMPLES}
@@ -241,9 +241,9 @@ PROBES: Mapping[str, Callable[[MailchimpProbes], ProbeResult | None]] = {
     "A18": batch_results,
     "A22": read_tagged,
     "A25": ask_for_nothing,
-    "A27": ping,
-    "A29": page_members,
-    "A31": write_values,
+    "A27": ask_for_headers,
+    "A29": page_audience,
+    "A31": write_merge_fields,
     "A32": read_reports,
 }
 """What asks; where it says nothing itself, `CHECKS` does by the answers."""

@@ -14,7 +14,7 @@ from connectors.hubspot.operations import EVERY
 from connectors.hubspot.probe_checks import CHECKS as OF_HUBSPOT
 from connectors.mailchimp.api import ENDPOINTS
 from connectors.mailchimp.probe_checks import CHECKS as OF_MAILCHIMP
-from connectors.probing import Check, ProbeResult, SeenAnswer, Terms
+from connectors.probing import Check, CheckTerms, ProbeResult, SeenAnswer
 from sync.workspace.manifest import load_manifest
 from tests.connectors.key_notes import operation_of
 from tests.connectors.test_recordings import recorded
@@ -40,7 +40,7 @@ class Recordings:
     """The recorded answers of one platform in their order, and what they are held against."""
 
     answers: list[SeenAnswer]
-    terms: Terms
+    terms: CheckTerms
 
     def table(self, checks: Mapping[str, Check]) -> dict[str, ProbeResult]:
         """Return what the answers say, by number of the assumption."""
@@ -52,7 +52,7 @@ def recordings(shared: Path, platform: str) -> Recordings:
     exchanges = [exchange for name in FILES[platform] for exchange in recorded(shared, name)]
     kinds = dict(_kinds(exchanges, *DEFINED[platform]))
     return Recordings(
-        [_seen(exchange) for exchange in exchanges], Terms(load_manifest().connectors[platform].limits, kinds)
+        [_seen(exchange) for exchange in exchanges], CheckTerms(load_manifest().connectors[platform].limits, kinds)
     )
 
 

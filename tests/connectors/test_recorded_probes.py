@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from connectors.evidence import load_evidence
-from connectors.hubspot.probe_checks import number_of
+from connectors.hubspot.probe_checks import cursor_number
 from connectors.hubspot.search import cursor_of
 from connectors.probing import SeenAnswer
 from tests.connectors.recorded_answers import CHECKS, Recordings, recordings
@@ -118,5 +118,5 @@ def test_the_recorded_cursor_is_the_number_of_the_next_member(shared: Path) -> N
     behind = sorted(int(member) for member in added[0] if int(member) not in listed)
 
     assert listed == sorted(listed)
-    assert number_of(cursor_of(page) or "") == behind[0] > listed[-1]
+    assert cursor_number(cursor_of(page) or "") == behind[0] > listed[-1]
     assert f"after={page['paging']['next']['after']}" in page["paging"]["next"]["link"]
