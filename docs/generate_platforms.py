@@ -71,9 +71,11 @@ def _counts(evidence: EvidenceTable) -> Iterator[str]:
     used = Counter(key.use for key in evidence.keys)
     kinds = Counter("assumption" if key.evidence.startswith("A") else key.evidence for key in evidence.keys)
     listed = ", ".join(f"{count:,} by {kind}" for kind, count in kinds.most_common())
+    held = sum(entry.recorded for entry in evidence.assumptions)
     yield (
         f"{used['reads']} keys that are read, {used['sends']} fields that are sent, {used['shows']:,} keys that the "
-        f"local platforms show besides. {listed}. {len(evidence.assumptions)} assumptions.\n"
+        f"local platforms show besides. {listed}. {len(evidence.assumptions)} assumptions, of which recorded answers of "
+        f"the platforms show that {held} hold.\n"
     )
 
 

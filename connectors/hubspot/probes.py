@@ -42,8 +42,8 @@ from connectors.hubspot.times import milliseconds
 from connectors.probing import CheckTerms, ProbeResult, SeenAnswer, untestable
 
 OWNERS = Operation("GET", "/crm/v3/owners", "/crm/owners/{version}", "owners")
-NOBODY = "999999999999999"  # an id that no contact and no list has
-NO_LIST = "personasync-probe that nobody made"
+NOBODY = "999999999999999"  # an id that no contact has
+NO_LIST, NO_NUMBER = "personasync-probe that nobody made", "999999999"
 FEW, SOME_LISTS = 2, 10
 LOOKS, PAUSE = 5, 2.0  # until a list has counted its members again; seconds
 SAMPLES = {
@@ -202,7 +202,7 @@ def search_merged(account: HubSpotProbes) -> None:
 def ask_for_no_list(account: HubSpotProbes) -> ProbeResult | None:
     """A24: ask for a list that does not exist, by name and by number."""
     by_name = {"list_name": NO_LIST, "object_type_id": CONTACT}
-    for operation, path, query in ((LIST_BY_NAME, by_name, {}), (MEMBERS_PAGE, {"list_id": NOBODY}, {"limit": 1})):
+    for operation, path, query in ((LIST_BY_NAME, by_name, {}), (MEMBERS_PAGE, {"list_id": NO_NUMBER}, {"limit": 1})):
         try:
             account.api.call(operation, path=path, query=query)
         except (NotFoundError, RejectedError):

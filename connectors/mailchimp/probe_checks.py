@@ -26,7 +26,8 @@ COUNTS: Mapping[str, tuple[str, ...]] = {
 }
 """Counters of a report by where they stand in it."""
 WRITTEN = ("members/{member}", "members")
-NO_ID = "9999999999"  # of an audience, a tag and a member that do not exist
+NO_AUDIENCE, NO_TAG, NO_MEMBER = "0" * 10, "999999999", "0" * 32
+NOT_THERE = (f"/lists/{NO_AUDIENCE}", f"/segments/{NO_TAG}/members", f"/members/{NO_MEMBER}")
 
 
 def says_signed(answers: Sequence[SeenAnswer], _terms: CheckTerms) -> ProbeResult:
@@ -64,7 +65,7 @@ def gone_is_404(answers: Sequence[SeenAnswer], _terms: CheckTerms) -> ProbeResul
     """A25: an audience, a tag or a member that does not exist is a 404."""
     about = {"lists/{list}", "segments/members", "members/{member}"}
     asked = [answer for answer in answers if answer.method == "GET" and answer.endpoint in about]
-    refused = [answer for answer in asked if answer.status >= REFUSED or NO_ID in answer.place]
+    refused = [answer for answer in asked if answer.status >= REFUSED or answer.place.endswith(NOT_THERE)]
     if not refused:
         return untestable("Nothing was asked for that does not exist.")
     return held_if(all(answer.status == GONE for answer in refused), "What does not exist is answered in another way.")

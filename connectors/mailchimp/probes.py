@@ -16,7 +16,7 @@ from connectors.errors import FixSettingsError, NotFoundError, RejectedError
 from connectors.mailchimp.api import MailchimpApi
 from connectors.mailchimp.batches import Jobs, job_answers
 from connectors.mailchimp.fields import defined, present_merge_fields
-from connectors.mailchimp.probe_checks import CHECKS, NO_ID
+from connectors.mailchimp.probe_checks import CHECKS, NO_AUDIENCE, NO_MEMBER, NO_TAG
 from connectors.mailchimp.probe_records import TAG, MailchimpTestRecords
 from connectors.mailchimp.push import FieldWriter, by_member, push_tags
 from connectors.probing import CheckTerms, ProbeResult, SeenAnswer, held_if, untestable
@@ -113,9 +113,9 @@ def ask_for_nothing(account: MailchimpProbes) -> None:
     """A25: ask for an audience, a tag and a member that do not exist."""
     lists = account.api.sdk.lists
     asked: tuple[tuple[Callable[..., Any], tuple[str, ...]], ...] = (
-        (lists.get_list, (NO_ID,)),
-        (lists.get_segment_members_list, (account.audience, NO_ID)),
-        (lists.get_list_member, (account.audience, NO_ID)),
+        (lists.get_list, (NO_AUDIENCE,)),
+        (lists.get_segment_members_list, (account.audience, NO_TAG)),
+        (lists.get_list_member, (account.audience, NO_MEMBER)),
     )
     for method, names in asked:
         with suppress(NotFoundError, RejectedError):
