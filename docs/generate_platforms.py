@@ -74,8 +74,8 @@ def _counts(evidence: EvidenceTable) -> Iterator[str]:
     held = sum(entry.recorded for entry in evidence.assumptions)
     yield (
         f"{used['reads']} keys that are read, {used['sends']} fields that are sent, {used['shows']:,} keys that the "
-        f"local platforms show besides. {listed}. {len(evidence.assumptions)} assumptions, of which recorded answers of "
-        f"the platforms show that {held} hold.\n"
+        f"local platforms show besides. {listed}. {len(evidence.assumptions)} assumptions, of which recorded answers "
+        f"of the platforms show that {held} hold.\n"
     )
 
 
