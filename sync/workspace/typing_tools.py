@@ -14,7 +14,8 @@ from segmenter.classifier.thresholds import Thresholds
 from segmenter.errors import DefinitionError
 from segmenter.privacy.sensitive import refuse_sensitive
 from segmenter.typing_tool.tool_file import ToolFile, read_tool, write_tool
-from sync.workspace.settings import MAIN, Workspace
+from sync.workspace.definition_files import MAIN
+from sync.workspace.settings import Workspace
 
 FOLDER = "tools"
 
