@@ -11,7 +11,7 @@ import pyarrow as pa
 import requests
 from tenacity.nap import sleep as nap
 
-from connectors.connector import Connection, Known, Traffic, Webhook, nobody
+from connectors.connector import Connection, Known, Traffic, Webhook, nobody, refuse_foreign_fields
 from connectors.errors import (
     ContractError,
     CredentialError,
@@ -259,9 +259,7 @@ class HubSpot:
         Raises:
             FixSettingsError: A change of a field that is not ours.
         """
-        foreign = {change.name for change in changes if change.kind == "field"} - set(self._connection.owned)
-        if foreign:
-            raise FixSettingsError(f"Not owned by personasync: {', '.join(sorted(foreign))}.")
+        refuse_foreign_fields(changes, self._connection.owned)
         batch, workers = self._limits["batch"], self._limits["connections"]
         fields_written = push.push_fields(
             self._api, push.by_contact(changes), kinds=self._connection.kinds, batch=batch, workers=workers

@@ -11,7 +11,7 @@ import pyarrow as pa
 import requests
 from tenacity.nap import sleep as nap
 
-from connectors.connector import Connection, Known, Traffic, Webhook, nobody
+from connectors.connector import Connection, Known, Traffic, Webhook, nobody, refuse_foreign_fields
 from connectors.errors import CredentialError, FixSettingsError, NotFoundError, PersonasyncError
 from connectors.mailchimp import fields, push, webhooks
 from connectors.mailchimp.api import MailchimpApi
@@ -221,9 +221,7 @@ class Mailchimp:
         Raises:
             FixSettingsError: A change of a field that is not ours.
         """
-        foreign = {change.name for change in changes if change.kind == "field"} - set(self._connection.owned)
-        if foreign:
-            raise FixSettingsError(f"Not owned by personasync: {', '.join(sorted(foreign))}.")
+        refuse_foreign_fields(changes, self._connection.owned)
         written = push.by_member(changes)
         many = len(written) >= self._limits["batches_from"]
         yield from until_silence(self._writer.as_jobs(written) if many else self._writer.one_by_one(written))

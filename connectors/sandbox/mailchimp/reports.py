@@ -41,7 +41,7 @@ def list_reports(call: MailchimpCall) -> Document:
     ]
     rows.sort(key=lambda row: str(row["sent_at"]), reverse=True)
     return {
-        "reports": [show(call, row) for row in call.page(rows)],
+        "reports": [show_report(call, row) for row in call.page(rows)],
         "total_items": len(rows),
         "_links": collection_links(f"{call.url}/reports", "Reports", parent="Root")[:2],
     }
@@ -50,7 +50,7 @@ def list_reports(call: MailchimpCall) -> Document:
 @ROUTES.on("GET", REPORT, "Reports/Instance")
 def get_report(call: MailchimpCall) -> Document:
     """Return one report."""
-    return show(call, report_of(call))
+    return show_report(call, report_of(call))
 
 
 @ROUTES.on("GET", REPORT + "/sub-reports", "Reports/SubReports/Collection")
@@ -59,14 +59,14 @@ def list_children(call: MailchimpCall) -> Document:
     parent = report_of(call)
     rows = [row for row in call.state.campaigns.values() if row["parent_campaign_id"] == parent["id"]]
     return {
-        "reports": [show(call, row) for row in rows],
+        "reports": [show_report(call, row) for row in rows],
         "campaign_id": parent["id"],
         "total_items": len(rows),
         "_links": [],
     }
 
 
-def show(call: MailchimpCall, row: Document) -> Document:
+def show_report(call: MailchimpCall, row: Document) -> Document:
     """Return a report; its rates are fractions of deliveries, those of `list_stats` are percent."""
     now, deliveries = call.state.now(), deliveries_of(call.state, row)
     figures, orders = delivery_totals(deliveries, now), orders_of(call.state, row)
