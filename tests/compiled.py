@@ -138,7 +138,7 @@ class _Digests:
     def __init__(self, stands: Stands) -> None:
         self.stands = stands
         self._digests: dict[int, str] = {}
-        self._references: dict[int, int] = {}
+        self._references: dict[tuple[type, int], int] = {}
 
     def of_node(self, node: ops.Node) -> str:
         digest = self._digests.get(id(node))
@@ -155,7 +155,7 @@ class _Digests:
         if isinstance(node, ops.Literal) and _is_moment(node):
             return f"#{self._number(node.value)},{_told_once(node.dtype)}"
         if isinstance(node, ops.Reference):  # numbered by a count of the process
-            number = self._references.setdefault(node.identifier, len(self._references))
+            number = self._references.setdefault((type(node), node.identifier), len(self._references))
             return f"{self.of_node(node.parent)},{number}"
         return self._all(node.__args__)
 
