@@ -236,6 +236,7 @@ def test_the_strictest_consent_of_a_person_counts() -> None:
     assert [row["consent"] for row in table.to_pyarrow().to_pylist()] == ["unsubscribed"]
 
 
+@pytest.mark.slow
 def test_published_figures_of_online_retail_are_reproduced(shared: Path) -> None:
     """SCIENCE 10.4: 4,338 customers, 18,532 invoices; means and medians of recency, frequency and revenue."""
     purchases, _ = read_purchases(shared / "data" / "online_retail" / "online_retail.parquet")

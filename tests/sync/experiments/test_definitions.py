@@ -53,6 +53,7 @@ def create(say: Say, *more: str) -> Any:
     return document(say, "experiment", "create", "spring", *arms, "--mde", "2%", "--baseline", "4%", *more)
 
 
+@pytest.mark.slow
 def test_what_create_needs_less_what_is_there_is_what_lift_and_show_miss(say: Say, folder: Path) -> None:
     created = create(say)
     with opened(folder) as session:
@@ -99,6 +100,7 @@ EDITS = {
 }
 
 
+@pytest.mark.slow
 def test_an_edit_after_the_start_is_refused_with_what_was_changed_and_there_are_ways_out(
     say: Say, folder: Path
 ) -> None:
