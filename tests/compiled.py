@@ -16,8 +16,9 @@ from decimal import Decimal
 from enum import Enum
 from functools import cache
 from hashlib import blake2b
+from importlib.metadata import version
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 from typing import Any, cast
 from uuid import UUID
 
@@ -54,7 +55,7 @@ class Statements:
     def __init__(self, folder: Path | None = None) -> None:
         self.translated = 0
         self._texts: dict[str, str] = {}
-        self._lock = Lock()
+        self._lock = RLock()
         self._file: sqlite3.Connection | None = None
         if folder is not None:
             path = folder / "statements.sqlite"
@@ -116,7 +117,7 @@ def keep_compiled(patch: pytest.MonkeyPatch, statements: Statements) -> None:
 @cache
 def _salt() -> str:
     """Return what else a statement depends on: versions, and this file."""
-    versions = (sys.version, ibis.__version__, sqlglot.__version__, Path(__file__).read_text("utf-8"))
+    versions = (sys.version, version("ibis-framework"), version("sqlglot"), Path(__file__).read_text("utf-8"))
     return repr(versions)
 
 
@@ -138,7 +139,7 @@ class _Digests:
     def __init__(self, stands: Stands) -> None:
         self.stands = stands
         self._digests: dict[int, str] = {}
-        self._references: dict[tuple[type, int], int] = {}
+        self._references: dict[tuple[type, int | None], int] = {}
 
     def of_node(self, node: ops.Node) -> str:
         digest = self._digests.get(id(node))
@@ -205,14 +206,14 @@ def _told_once(value: dt.DataType | Schema) -> str:
     return f"{type(value).__qualname__}{value!r}"
 
 
-def _is_moment(literal: ops.Literal) -> bool:
+def _is_moment(literal: ops.Literal[Any]) -> bool:
     """Tell whether a literal is a moment in UTC or without a zone."""
     kind, value = literal.dtype, literal.value
     plain = isinstance(value, datetime) and not value.utcoffset()
     return plain and isinstance(kind, dt.Timestamp) and kind.timezone in {None, "UTC"}
 
 
-def _standing_in(expression: ops.Node, stands: Stands) -> ops.Node:
+def _standing_in(expression: ops.Node, stands: Stands) -> Any:
     """Return the expression without an engine and with stand-ins."""
 
     def replaced(node: ops.Node, arguments: dict[str, Any] | None) -> ops.Node:
@@ -225,8 +226,7 @@ def _standing_in(expression: ops.Node, stands: Stands) -> ops.Node:
             return ops.Literal(moment, dtype=node.dtype)
         return node.__recreate__(arguments) if arguments else node
 
-    node: ops.Node = expression.replace(replaced)
-    return node
+    return expression.replace(replaced)
 
 
 def _filled(text: str, values: list[Any]) -> str:

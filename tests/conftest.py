@@ -98,7 +98,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(autouse=True, scope="session")
 def statements(pytestconfig: pytest.Config) -> Iterator[compiled.Statements]:
     """Compile each expression of Ibis once, and not again in the next run."""
-    folder = pytestconfig.cache.mkdir("compiled") if pytestconfig.cache else None
+    keeps = pytestconfig.pluginmanager.hasplugin("cacheprovider")
+    folder = pytestconfig.cache.mkdir("compiled") if keeps else None
     kept = compiled.Statements(folder)
     with pytest.MonkeyPatch.context() as patch:
         compiled.keep_compiled(patch, kept)
