@@ -105,6 +105,7 @@ def test_the_survey_is_read_as_the_book_prints_it(perceptions: Items) -> None:
 AGREEMENT = {2: 0.953, 3: 0.858, 4: 0.788, 5: 0.655, 6: 0.623, 7: 0.591, 8: 0.609}
 
 
+@pytest.mark.slow
 def test_stability_and_its_break_are_those_of_the_literature(perceptions: Items) -> None:
     candidates = solutions(perceptions, range(2, 9), "kmeans", Effort(100, 10), default_rng(2018))
 
@@ -311,6 +312,7 @@ def three_clusters(rng: Generator) -> Items:
     return Items("metric", tuple("abcd"), centres[rng.integers(0, 3, PEOPLE)] + rng.normal(size=(PEOPLE, 4)))
 
 
+@pytest.mark.slow
 def test_planted_clusters_beat_the_second_null_and_one_common_factor_does_not() -> None:
     rng = default_rng(10)
     factor = Items(

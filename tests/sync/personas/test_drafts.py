@@ -201,6 +201,7 @@ def test_versions_tell_what_changed_in_facts_and_in_invention(drafted: Path, fol
     assert same["changes"] == compared["changes"]
 
 
+@pytest.mark.slow
 def test_doctor_names_facts_that_are_old_or_of_another_rule(drafted: Path, folder: Path) -> None:
     def findings(days: float) -> list[str]:
         later = now() + timedelta(days=days)
