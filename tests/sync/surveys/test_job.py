@@ -66,6 +66,7 @@ def write(path: Path, rows: list[list[str]], separator: str = ",") -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_from_answers_to_a_form_to_scores_to_assignments(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = write(folder / "answers.csv", answers())
     design = ["survey", "design", str(file), "--segment", "segment", "--length", "3"]
@@ -92,6 +93,7 @@ def test_from_answers_to_a_form_to_scores_to_assignments(folder: Path, capsys: p
     assert sum(json.loads(scored)["segments"].values()) in {0, 240}  # files without contacts have no persons
 
 
+@pytest.mark.slow
 def test_a_file_is_scored_with_gaps_words_and_formulas_kept_harmless(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -150,6 +152,7 @@ def test_what_is_wrong_with_a_survey_is_told_with_place_and_mend(
     assert not (folder / ".personasync" / "tools").exists()
 
 
+@pytest.mark.slow
 def test_a_sensitive_question_is_left_out_until_the_purpose_names_it(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -208,6 +211,7 @@ def test_what_is_written_for_the_platforms_keeps_their_limits(folder: Path, caps
     assert {field["type"] for field in mailchimp} == {"dropdown"}
 
 
+@pytest.mark.slow
 def test_the_form_needs_nothing_else_and_hostile_questions_stay_text(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
