@@ -19,8 +19,8 @@ CASTS = {
     # by its parts: the cast knows 'today', and goes by the session's order of day and month
     "date": (
         "DATE",
-        r"parts := regexp_match(cell, '^\s*(\d{1,4})([-/ ])(\d{1,2})\2(\d{1,2})\s*$'); "
-        "RETURN make_date(parts[1]::int, parts[3]::int, parts[4]::int)",
+        r"""parts := regexp_match(cell, '^\s*(\d{1,4})([-/ ])(\d{1,2})\2(\d{1,2})\s*$');
+        RETURN make_date(parts[1]::int, parts[3]::int, parts[4]::int)""",
     ),
 }
 MADE = "pg_temp.personasync_{}"
