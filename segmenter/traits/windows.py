@@ -103,7 +103,8 @@ def whole(values: Any, parts: int) -> Any:
     """Numbers as whole multiples of 1/*parts*; what does not fit (infinite, not a number) becomes null."""
     scaled = values * float(parts)
     # tried before it is rounded: Ibis rounds to a whole number, which fails where that is too large
-    return ibis.ifelse(scaled.abs() < MOST_WHOLE, scaled, ibis.null("float64")).round().cast("int64")
+    fits: Any = ibis.ifelse(scaled.abs() < MOST_WHOLE, scaled, ibis.null("float64"))
+    return fits.round().cast("int64")
 
 
 DATED = 18  # digits in front of a text that is ordered by moment

@@ -24,10 +24,10 @@ def solution(k: int, agreement: float = 0.95, weakest: float = 0.95) -> Solution
     return Solution(k, labels, stable, (1.0,) * k, (200,) * k, ((1,),) * k, (0.5,) * k)  # type: ignore[arg-type]
 
 
-def edge(test: NullTest = TEST, **of_two: Any) -> tuple[ChosenK, str]:
+def edge(**of_two: Any) -> tuple[ChosenK, str]:
     solutions = {2: solution(2, **of_two)}
-    chosen = choose_k(solutions, replace(test, ks=(2,)), 2)
-    return chosen, edge_of_choice(solutions, test, chosen)
+    chosen = choose_k(solutions, replace(TEST, ks=(2,)), 2)
+    return chosen, edge_of_choice(solutions, TEST, chosen)
 
 
 def test_what_is_clear_either_way_is_not_on_the_edge() -> None:
