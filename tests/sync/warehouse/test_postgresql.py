@@ -122,7 +122,9 @@ def test_each_command_says_the_same_on_postgresql(
         pulled, assigned, planned = (say(folder, command) for command in ("pull", "assign", "plan"))
         shown = {name: planned[name] for name in ("changes", "contacts", "changed_contacts", "by_field")}
         said = [pulled, assigned["segments"], assigned["persons"], shown]
-        said += [say(folder, "explain", person), say(folder, "segments"), say(folder, "members", "newcomers")]
+        explained, people = say(folder, "explain", person), say(folder, "members", "newcomers")["members"]
+        said += [explained["segment"], explained["persona"], [member["email"] for member in people]]
+        said.append(say(folder, "segments"))
         documents.append(said)
         report = Path(say(folder, "report")["report"])
         assert report.stat().st_size > 10_000
