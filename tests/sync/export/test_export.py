@@ -84,6 +84,9 @@ def test_people_are_written_with_segment_persona_reason_and_fields(shop: Run) ->
     ]  # fmt: skip
     assert (people["ada@people.test"]["segment"], people["ada@people.test"]["persona"]) == ("swiss", "Heidi")
     assert "land = 'CH'" in people["ada@people.test"]["reason"]
+    assert {row["confidence"] for row in people.values()} == {
+        ""
+    }  # by rules: nothing measured how likely they are right
     assert people["dan@people.test"]["headline"] == "Hello"
     assert people["bob@people.test"]["consent"] == "unsubscribed"
     assert people["'=cmd@people.test"]["headline"] == "'@home"  # neither is run by a spreadsheet

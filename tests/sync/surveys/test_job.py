@@ -18,6 +18,7 @@ from connectors.errors import FixSettingsError
 from connectors.files import workbook
 from connectors.safe_cells import safe_cell
 from sync.cli.main import run
+from sync.surveys.answers import SurveyColumns, answers_from_file
 from sync.surveys.spreadsheet import read_grid
 from tests.examples import examples
 
@@ -272,6 +273,19 @@ def test_a_broken_table_is_told_with_its_row(tmp_path: Path, text: str, told: st
 
     with pytest.raises(FixSettingsError, match=told):
         read_grid(path)
+
+
+def test_a_column_of_decimal_commas_is_read_as_one(tmp_path: Path) -> None:
+    file = tmp_path / "survey.csv"
+    file.write_text("email;income;likes\na@people.test;3.250,50;1,5\nb@people.test;950,00;20 %\n", "utf-8")
+    sheet = answers_from_file(file, SurveyColumns()).sheet
+    assert sheet.values.tolist() == [[3250.5, 1.5], [950.0, 0.2]]
+
+    file.write_text("email;income\na@people.test;3,5\nb@people.test;3.5\n", "utf-8")
+    with pytest.raises(
+        FixSettingsError, match=r"column 'income' has numbers with a decimal comma and .* one decimal mark"
+    ):
+        answers_from_file(file, SurveyColumns())
 
 
 def test_encodings_of_spreadsheet_programs_are_read(tmp_path: Path) -> None:
