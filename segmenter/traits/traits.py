@@ -14,8 +14,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
+from segmenter.late_arrow import pa
 from segmenter.late_ibis import ibis
 from segmenter.traits.builtin import DAYS_SINCE, RATE_WINDOW, TREND_WINDOW, TRENDS, Catalogue
 from segmenter.traits.clv import value_aggregates
@@ -31,10 +30,14 @@ if TYPE_CHECKING:
     from ibis import Table
 
 RATES = ("open", "click")
-BASE = pa.schema([(f"{kind}_{what}", pa.float64()) for kind in RATES for what in ("base", "strength")])
 LEAST_STRENGTH, MOST_STRENGTH = 1.0, 1_000.0  # of a prior, in deliveries
 SQUARES = 1_000_000  # squares are summed in millionths, as integers: the same people have the same prior in any order
 CONTINUITY = 0.5  # added to both counts of a trend, so that nothing against something has a logarithm (Haldane 1956)
+
+
+def base_schema() -> pa.Schema:
+    """Return the columns of `base_rates`."""
+    return pa.schema([(f"{kind}_{what}", pa.float64()) for kind in RATES for what in ("base", "strength")])
 
 
 def traits(inputs: Inputs, catalogue: Catalogue, as_of: datetime) -> Table:

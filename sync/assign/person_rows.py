@@ -15,7 +15,7 @@ from connectors import records
 from connectors.errors import TryLaterError
 from connectors.records import ASSIGNMENTS, CONTACTS
 from segmenter.late_ibis import ibis
-from sync.session import Session, Stores, open_session
+from sync.session import Looked, Session, open_session
 from sync.traits import aggregates, compute, one_person
 from sync.traits.compute import made_by, measured
 from sync.traits.one_person import PersonTraits, mark_of, trait_statements
@@ -113,7 +113,7 @@ def _contacts(warehouse: Warehouse, keys: Table) -> Table:
 
 @contextmanager
 def open_person_rows(
-    stores: Stores, *, now: Callable[[], datetime], environment: Mapping[str, str]
+    stores: Looked, *, now: Callable[[], datetime], environment: Mapping[str, str]
 ) -> Iterator[PersonRows]:
     """Open the warehouse for questions about one person, after what the webhook service decided was taken in.
 
@@ -150,7 +150,7 @@ def open_person_rows(
 
 
 @contextmanager
-def _by_statements(stores: Stores) -> Iterator[StatementRows | None]:
+def _by_statements(stores: Looked) -> Iterator[StatementRows | None]:
     """Rows by the statements that are kept; None where they are of something else."""
     workspace, links = stores.workspace, stores.control.links
     with open_to_read(workspace.state_dir) as runner:
@@ -176,7 +176,7 @@ def _keep(session: Session) -> None:
     keep_statements(session.workspace.state_dir, _digest(session, mark.made_by if mark else None), made)
 
 
-def _digest(stores: Stores | Session, kept_by: str | None) -> str:
+def _digest(stores: Looked, kept_by: str | None) -> str:
     """Of all that the statements are made from: definitions, code, engine, and whether kept aggregates are of them."""
     workspace = stores.workspace
     made = made_by(workspace.catalogue, workspace.time_zone)

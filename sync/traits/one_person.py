@@ -11,17 +11,19 @@ from connectors.records import CONTACTS
 from segmenter.late_ibis import ibis
 from segmenter.traits import traits
 from segmenter.traits.builtin import Catalogue
-from sync.control.identities import LINKS, Links
-from sync.traits.aggregates import AGGREGATES, MARK, KeptAggregates, Mark
+from sync.traits.aggregates import AGGREGATES, MARK, MARKS, KeptAggregates, Mark
 from sync.traits.compute import SOURCES, everything, made_by
 from sync.warehouse.statements import ANY_MOMENT, ANY_PERSON, StatementRunner, compiled
 from sync.warehouse.time_zones import OFFSETS, offset_rows, zones
 
 if TYPE_CHECKING:
+    from sync.control.identities import Links
+    from sync.control.reading import ReadLinks
     from sync.warehouse.store import Warehouse
 
 ZONES, ALL, OF_KEPT = "zones", "traits", "traits_of_kept"
 LINKS_GIVEN, OFFSETS_GIVEN = "given_links", "given_offsets"
+LINK = ("contact_key", "person_id")
 TEXT, NUMBER = "VARCHAR", "BIGINT"
 
 
@@ -34,8 +36,8 @@ def trait_statements(warehouse: Warehouse, catalogue: Catalogue, *, of_kept: boo
         of_kept: Whether the aggregates that are kept are of these traits.
     """
     contacts = warehouse.current(CONTACTS.name)
-    links = ibis.table(ibis.Schema.from_pyarrow(LINKS), name=LINKS_GIVEN)
-    offsets = ibis.table(ibis.Schema.from_pyarrow(OFFSETS), name=OFFSETS_GIVEN)
+    links = ibis.table(dict.fromkeys(LINK, "string"), name=LINKS_GIVEN)
+    offsets = ibis.table(ibis.Schema.from_pyarrow(OFFSETS.columns), name=OFFSETS_GIVEN)
     people = {ALL: traits.traits(everything(warehouse, links=links, zones=offsets), catalogue, ANY_MOMENT)}
     if of_kept:
         people[OF_KEPT] = traits.traits_of(KeptAggregates(warehouse).aggregates, catalogue, ANY_MOMENT)
@@ -45,7 +47,7 @@ def trait_statements(warehouse: Warehouse, catalogue: Catalogue, *, of_kept: boo
 
 def mark_of(runner: StatementRunner) -> Mark | None:
     """Return what the kept aggregates include; None where none are kept."""
-    return Mark(**runner.all_of(MARK)[0]) if runner.has(MARK, AGGREGATES) else None
+    return Mark(**runner.all_of(MARKS)[0]) if runner.has(MARK, AGGREGATES) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class PersonTraits:
 
     runner: StatementRunner
     statements: Mapping[str, str]
-    links: Links
+    links: Links | ReadLinks
     catalogue: Catalogue
     time_zone: str
 

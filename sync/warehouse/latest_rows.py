@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from connectors.records import CONTACTS, TableSchema
+from connectors.records import CONTACTS
+from connectors.table_schema import TableSchema
 from segmenter.late_ibis import ibis
 
 if TYPE_CHECKING:

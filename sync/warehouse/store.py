@@ -20,8 +20,9 @@ from ibis.backends.duckdb import Backend as DuckDB
 from ibis.backends.sql import SQLBackend
 
 from connectors.errors import ContractError, FixSettingsError
-from connectors.records import CONTACTS, MEMBERSHIPS, TABLES, TIME, TableSchema
+from connectors.records import CONTACTS, MEMBERSHIPS, TABLES, TIME
 from connectors.secret import SecretUrl, remember, url_without_secrets
+from connectors.table_schema import TableSchema
 from sync.warehouse.embedded_file import FILE, not_opened
 from sync.warehouse.read_once import MEMORY, ReadOnce
 
