@@ -24,7 +24,7 @@ from segmenter.traits.engagement import delivery_aggregates, engagement_aggregat
 from segmenter.traits.orders import line_aggregates, order_aggregates
 from segmenter.traits.people import answer_aggregates, contact_aggregates
 from segmenter.traits.timestamps import days_between
-from segmenter.traits.windows import MONEY, Windows, whole
+from segmenter.traits.windows import MONEY, Windows, by_person, whole
 
 if TYPE_CHECKING:
     from ibis import Table
@@ -160,6 +160,28 @@ def base_rates(known: Table) -> Table:
         columns[f"{kind}_base"] = rate
         columns[f"{kind}_strength"] = ibis.greatest(strength.fill_null(ibis.literal(MOST_STRENGTH)), LEAST_STRENGTH)
     return known.aggregate(**columns)
+
+
+def base_rates_of(inputs: Inputs, as_of: datetime) -> Table:
+    """Return what `base_rates` gives of everybody's `aggregates` at *as_of* (UTC), from contacts and mails alone."""
+    windows = Windows(as_of)
+    known = inputs.contacts.filter(inputs.contacts.created_at.isnull() | (inputs.contacts.created_at <= windows.moment))
+    active = known.filter(known.state == "active")
+    keys = active.select(contact_key=active.connection.concat(":", active.platform_id))
+    people = by_person(keys, inputs.links).distinct()
+    people = people.mutate(number=ibis.row_number().over(order_by=people.person_id))
+    inputs = _numbered(inputs, people)
+    events = inputs.engagements
+    # of an answer that is counted, one within the window tells enough
+    recent = events.filter(events.kind.isin(RATES), windows.inside(events.at, RATE_WINDOW))
+    mailed = delivery_aggregates(inputs, windows)
+    answered = engagement_aggregates(replace(inputs, engagements=recent), windows)
+    counts = [f"{what}_{RATE_WINDOW}d" for what in ("deliveries", *(f"{kind}s" for kind in RATES))]
+    joined: Any = people
+    for place, part in enumerate((mailed, answered)):
+        table = part.rename({f"person_{place}": "person_id"})
+        joined = joined.left_join(table, people.number == table[f"person_{place}"])
+    return base_rates(joined.select(**{name: joined[name].fill_null(0).cast("int64") for name in counts}))
 
 
 def _answered(known: Table, kind: str) -> Any:

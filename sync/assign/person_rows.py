@@ -105,9 +105,8 @@ def _assignment(warehouse: Warehouse, person_id: str) -> Table:
 
 
 def _contacts(warehouse: Warehouse, keys: Table) -> Table:
-    table = warehouse.current(CONTACTS.name)
-    keyed = table.mutate(key=table.connection.concat(":", table.platform_id))
-    rows = keyed.semi_join(keys, "key").select("connection", "platform_id", "email", "state", "consent")
+    table = warehouse.about(CONTACTS.name, keys.rename(contact_key="key"))
+    rows = table.select("connection", "platform_id", "email", "state", "consent")
     return rows.order_by("connection", "platform_id")
 
 

@@ -24,6 +24,7 @@ from connectors.records import CONTACTS, MEMBERSHIPS, TABLES, TIME
 from connectors.secret import SecretUrl, remember, url_without_secrets
 from connectors.table_schema import TableSchema
 from sync.warehouse.embedded_file import FILE, not_opened
+from sync.warehouse.latest_rows import keyed
 from sync.warehouse.read_once import MEMORY, ReadOnce
 
 VERSION_COLUMNS = [("recorded_at", TIME), ("sequence", pa.int64())]
@@ -305,6 +306,26 @@ class Warehouse:
         versions = self._tables[name]
         known = versions.filter(versions.recorded_at <= ibis.literal(moment).cast("timestamp('UTC', 6)"))
         return _in_force(known, TABLES[name])
+
+    def about(self, name: str, keys: Table) -> Table:
+        """Return the rows in force about some contacts, by looking at the versions of their rows alone.
+
+        Args:
+            name: Of a table of contacts, or of rows with a ``contact_key``.
+            keys: Column ``contact_key``.
+
+        Returns:
+            An Ibis table, one row per key of the table: all rows about them, and those that were about them once.
+        """
+        schema, versions = TABLES[name], self._tables[name]
+        theirs = keyed(versions, schema).semi_join(keys, "contact_key")
+        if schema is not CONTACTS and "contact_key" not in schema.key:
+            theirs = versions.semi_join(theirs, list(schema.key))
+        return _in_force(theirs, schema)
+
+    def among(self, name: str, rows: Table, columns: Sequence[str]) -> Table:
+        """Return the rows in force that *rows* name by *columns*, a part of the table's key."""
+        return _in_force(self._tables[name].semi_join(rows, list(columns)), TABLES[name])
 
     def history(self, name: str) -> Table:
         """Return every version, with ``recorded_at`` and ``sequence`` (later versions have larger ones)."""
