@@ -21,8 +21,8 @@ from sync.assign.explain_text import about, by_hand, changing, full_lines, tried
 from sync.assign.person_rows import PersonRows
 from sync.assign.pins import definitions_in_force, pin_of
 from sync.assign.sources import definitions_of
-from sync.control.rows import Pin
 from sync.control.reading import ReadableControl
+from sync.control.rows import Pin
 from sync.session import Looked
 
 NOT_READ = (

@@ -19,7 +19,7 @@ from sync.session import Looked, Session, open_session
 from sync.traits import aggregates, compute, one_person
 from sync.traits.compute import made_by, measured
 from sync.traits.one_person import PersonTraits, mark_of, trait_statements
-from sync.warehouse import statements, time_zones
+from sync.warehouse import latest_rows, statements, time_zones
 from sync.warehouse.statements import (
     ANY_PERSON,
     StatementRunner,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from sync.warehouse.store import Warehouse
 
 ASSIGNMENT, OF_CONTACTS, KEYS_GIVEN = "assignment", "contacts", "given_keys"
-CODE = (records, statements, time_zones, aggregates, compute, one_person)
+CODE = (records, statements, time_zones, latest_rows, aggregates, compute, one_person)
 
 
 class PersonRows(Protocol):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 FILE = "sqlite:///"
 AT_ONCE = 500  # values a statement; SQLite takes at least 999
-Rows = Callable[..., list[sqlite3.Row]]
+Rows = Callable[..., list[Any]]
 """Given a statement and its values: the rows."""
 ReadableControl = Union["Control", "ReadControl"]
 """A control store that is at least read."""
@@ -163,7 +163,7 @@ class ReadLinks:
         return self._some("person_id", persons)
 
     def _some(self, column: str, values: Iterable[str]) -> dict[str, str]:
-        wanted, links = sorted(set(values)), {}
+        wanted, links = sorted(set(values)), dict[str, str]()
         for start in range(0, len(wanted), AT_ONCE):
             part = wanted[start : start + AT_ONCE]
             places = ", ".join("?" * len(part))
@@ -229,7 +229,7 @@ def open_read_control(url: str, *, now: Callable[[], datetime]) -> ReadableContr
 
         return open_control(url, now=now)
 
-    def rows(statement: str, *values: Any) -> list[sqlite3.Row]:
+    def rows(statement: str, *values: Any) -> list[Any]:
         return opened.execute(statement, values).fetchall()
 
     return ReadControl(

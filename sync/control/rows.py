@@ -1,4 +1,4 @@
-"""What the control store's rows are in Python: runs, plans, pins. Without SQLAlchemy, which `sync.control.reading` spares."""
+"""Rows of the control store as values: runs, plans, pins, positions of streams. Without SQLAlchemy."""
 
 from __future__ import annotations
 

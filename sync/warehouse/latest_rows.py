@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from connectors.records import CONTACTS
@@ -59,6 +60,19 @@ def in_force(versions: Table, known: Table, schema: TableSchema) -> Table:
     """
     measured = [name for name in schema.columns.names if name not in UNMEASURED]
     return versions.anti_join(known, "sequence").select(*measured, "sequence")
+
+
+def ranked_in_force(versions: Table, schema: TableSchema) -> Table:
+    """Return the versions in force, by a ranking of all *versions* of a row; the columns of *schema* only."""
+    newest = first_by(versions, schema.key, [versions.recorded_at.desc(), versions.sequence.desc()])
+    return newest.select(*schema.columns.names)
+
+
+def first_by(rows: Table, keys: Sequence[str], order: Sequence[Any]) -> Table:
+    """Return the first row in an order of each combination of *keys*."""
+    place = ibis.row_number().over(group_by=[rows[key] for key in keys], order_by=order)
+    ranked = rows.mutate(place=place)
+    return ranked.filter(ranked.place == 0).drop("place")
 
 
 def keyed(contacts: Table, schema: TableSchema) -> Table:
