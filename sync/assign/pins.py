@@ -16,7 +16,8 @@ from sync.assign.sources import definitions_of
 from sync.control.reading import ReadableControl
 from sync.control.rows import Pin
 from sync.session import Recording, Session, Stores
-from sync.workspace.settings import SEGMENTS, Workspace
+from sync.workspace.definition_files import SEGMENTS
+from sync.workspace.settings import Workspace
 
 if TYPE_CHECKING:
     from sync.control.store import Control
