@@ -88,3 +88,20 @@ def keyed(contacts: Table, schema: TableSchema) -> Table:
     if schema is not CONTACTS:
         return contacts
     return contacts.mutate(contact_key=contacts.connection.concat(":", contacts.platform_id))
+
+
+def versions_about(versions: Table, keys: Table, schema: TableSchema) -> Table:
+    """Return all versions of rows of which one is about some contacts.
+
+    Args:
+        versions: All versions of a table.
+        keys: Column ``contact_key``.
+        schema: Of that table.
+
+    Returns:
+        Also versions about others: a row may be handed from one contact to another.
+    """
+    theirs = keyed(versions, schema).semi_join(keys, "contact_key")
+    if schema is CONTACTS or "contact_key" in schema.key:
+        return theirs
+    return versions.semi_join(theirs, list(schema.key))

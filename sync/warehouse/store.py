@@ -24,7 +24,7 @@ from connectors.records import CONTACTS, MEMBERSHIPS, TABLES, TIME
 from connectors.secret import SecretUrl, remember, url_without_secrets
 from connectors.table_schema import TableSchema
 from sync.warehouse.embedded_file import FILE, not_opened
-from sync.warehouse.latest_rows import every_overtaken, first_by, keyed, ranked_in_force
+from sync.warehouse.latest_rows import every_overtaken, first_by, ranked_in_force, versions_about
 from sync.warehouse.read_once import MEMORY, ReadOnce
 
 VERSION_COLUMNS = [("recorded_at", TIME), ("sequence", pa.int64())]
@@ -294,9 +294,9 @@ class Warehouse:
         schema, versions = TABLES[name], self._tables[name]
         if not (self.embedded and self.read_once.keeps):
             return ranked_in_force(versions, schema)
+        # what is written later is none of this answer
+        known = versions.filter(versions.sequence <= self.read_once.get(("newest",), self.last_sequence))
         # few versions are overtaken: to leave those out costs less than to rank all, or to keep a copy of the others
-        number = self.read_once.get(("newest",), lambda: self._number(f"SELECT max(number) FROM {COUNTER}"))  # noqa: S608
-        known = versions.filter(versions.sequence <= number)  # what is written later is none of this answer
         left_out = self.read_once.get(("overtaken", name), lambda: every_overtaken(known, schema))
         return known.anti_join(left_out, "sequence").select(*schema.columns.names)
 
@@ -322,13 +322,9 @@ class Warehouse:
             keys: Column ``contact_key``.
 
         Returns:
-            An Ibis table, one row per key of the table: all rows about them, and those that were about them once.
+            One row per key: all rows about them, and those that were about them once.
         """
-        schema, versions = TABLES[name], self._tables[name]
-        theirs = keyed(versions, schema).semi_join(keys, "contact_key")
-        if schema is not CONTACTS and "contact_key" not in schema.key:
-            theirs = versions.semi_join(theirs, list(schema.key))
-        return ranked_in_force(theirs, schema)
+        return ranked_in_force(versions_about(self._tables[name], keys, TABLES[name]), TABLES[name])
 
     def among(self, name: str, rows: Table, columns: Sequence[str]) -> Table:
         """Return the rows in force that *rows* name by *columns*, a part of the table's key."""
