@@ -11,7 +11,11 @@ from segmenter.traits.builtin import catalogue
 from segmenter.traits.traits import aggregates, base_rates, base_rates_of
 from tests.segmenter.traits.trait_rows import NOW, Rows, contact, inputs, mail
 
-GONE: dict[str, dict[str, object]] = {"p1": {"state": "archived"}, "p2": {"created_at": NOW + timedelta(days=1)}, "p3": {"created_at": None}}
+GONE: dict[str, dict[str, object]] = {
+    "p1": {"state": "archived"},
+    "p2": {"created_at": NOW + timedelta(days=1)},
+    "p3": {"created_at": None},
+}
 
 
 def mailed(seed: int) -> dict[str, Rows]:
