@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -14,8 +15,11 @@ from connectors.connector import Connector, find_connector
 from connectors.errors import FixSettingsError, TryLaterError
 from connectors.processes import is_alive
 from connectors.secret import hide
+from sync.control import damage as control_damage
 from sync.control.person_ids import new_person_id
 from sync.control.store import Control, open_control
+from sync.warehouse import damage as warehouse_damage
+from sync.warehouse.damage import FILE
 from sync.workspace.manifest import Manifest, load_manifest
 from sync.workspace.settings import Workspace, load_workspace
 
@@ -217,8 +221,9 @@ def open_stores(directory: Path, *, now: Callable[[], datetime]) -> Iterator[Sto
         FixSettingsError: A file of the workspace is missing or wrong.
     """
     workspace = load_workspace(directory)
-    control = open_control(workspace.state_url.reveal(), now=now)
+    control = open_control(workspace.state_url.reveal(), now=now, reading=True)
     try:
+        refuse_lost_control(workspace, control)
         yield Stores(workspace, control)
     finally:
         control.close()
@@ -226,7 +231,12 @@ def open_stores(directory: Path, *, now: Callable[[], datetime]) -> Iterator[Sto
 
 @contextmanager
 def open_session(
-    directory: Path, *, now: Callable[[], datetime], environment: Mapping[str, str], reading: bool = False
+    directory: Path,
+    *,
+    now: Callable[[], datetime],
+    environment: Mapping[str, str],
+    reading: bool = False,
+    healing: Collection[str] = (),
 ) -> Iterator[Session]:
     """Open the workspace in *directory*, and close all of it when the block ends.
 
@@ -235,18 +245,23 @@ def open_session(
         now: Clock, UTC.
         environment: Environment variables, for secrets.
         reading: Whether a copy of the warehouse will do while another process holds it; what is written to it is lost.
+        healing: Stores that may be lost, since the block makes them again: "warehouse", "control".
 
     Yields:
         The open workspace; connectors are opened on first use.
 
     Raises:
-        FixSettingsError: A file of the workspace is missing or wrong.
+        FixSettingsError: A file of the workspace is missing or wrong; a store is lost, damaged or of another workspace.
         TryLaterError: Another process holds the warehouse.
     """
     workspace = load_workspace(directory)
     control = open_control(workspace.state_url.reveal(), now=now)
     try:
+        if control.stamp.is_blank() and not control.stamp.get() and not (workspace.state_dir / FILE).exists():
+            control.stamp.set(secrets.token_hex(8))  # first: a kill before the warehouse is there looks like no loss
         with _opened(workspace, reading=reading) as (warehouse, copied):
+            if not copied:  # a copy may be of a moment ago
+                _refuse_lost(control, warehouse, healing)
             session = Session(workspace, load_manifest(), control, warehouse, now, environment, copied=copied)
             try:
                 yield session
@@ -255,6 +270,39 @@ def open_session(
                     connector.close()
     finally:
         control.close()
+
+
+def refuse_lost_control(workspace: Workspace, control: Control) -> None:
+    """Refuse a new control store beside a warehouse that is there, for who does not open the warehouse.
+
+    Raises:
+        FixSettingsError: It is one.
+    """
+    if not control.stamp.get() and (workspace.state_dir / FILE).exists() and control.stamp.is_blank():
+        raise control_damage.lost()
+
+
+def _refuse_lost(control: Control, warehouse: Warehouse, healing: Collection[str]) -> None:
+    """See that both stores are of one workspace; give those an id that have none yet.
+
+    A new control store beside people who are known would give everybody a new id, count them twice and deal them into
+    experiments anew.
+    """
+    ours, theirs, followed = control.stamp.get(), warehouse.workspace_id(), control.stamp.followed()
+    stored = warehouse.last_sequence()  # after what was followed: both may grow meanwhile
+    empty = stored == 0
+    if ours is None and "control" not in healing and (theirs or (control.stamp.is_blank() and not empty)):
+        raise control_damage.lost()
+    if ours and theirs and ours != theirs and "control" not in healing:
+        raise control_damage.unlike()
+    if "warehouse" not in healing and (stored < followed or (empty and control.knows_contacts())):
+        raise warehouse_damage.lost()
+    if ours != theirs or ours is None:
+        agreed = theirs or ours or secrets.token_hex(8)
+        if ours != agreed:
+            control.stamp.set(agreed)
+        if theirs is None:
+            warehouse.set_workspace_id(agreed)
 
 
 @contextmanager

@@ -62,6 +62,7 @@ def main() -> None:
     gc.set_threshold(50_000, 20, 20)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell's background job ignores it
         signal.signal(signal.SIGINT, _stop)
+    os.umask(0o077)  # whatever is written from here on is for this user alone, from its first byte on
     status = run(sys.argv[1:])
     if STOPPED.is_set():
         # all stores are closed; Python would wait for threads, and those for platforms that may not answer for minutes
@@ -109,11 +110,16 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, Interrupted):
         return _stopped(arguments)
     except OSError as error:
-        if STOPPED.is_set() or error.filename is None:
-            return _stopped(arguments) if STOPPED.is_set() else _failed(error, arguments, exit_status=1)
+        if STOPPED.is_set():
+            return _stopped(arguments)
+        if error.filename is None and error.errno not in FULL:
+            return _failed(error, arguments, exit_status=1)
         return _failed(of_file(error), arguments, exit_status=2)
     except Exception as error:  # noqa: BLE001 - the outer edge: nobody should have to read a traceback
-        return _stopped(arguments) if STOPPED.is_set() else _failed(error, arguments, exit_status=1)
+        if STOPPED.is_set():
+            return _stopped(arguments)
+        known = of_store(error)
+        return _failed(known or error, arguments, exit_status=known.exit_code if known else 1)
     return int(result or 0)
 
 
@@ -122,6 +128,7 @@ FIXES = {
     errno.EPERM: "Give yourself permission there, or choose another place.",
     errno.EROFS: "Choose a place that can be written to.",
     errno.ENOSPC: "Make room on the disk, then run the command again.",
+    errno.EDQUOT: "Make room on the disk, then run the command again.",
     errno.ENOENT: "Check the path.",
     errno.ENOTDIR: "Check the path: a part of it is a file where a folder is expected.",
     errno.EISDIR: "Name a file, not a folder.",
@@ -129,8 +136,23 @@ FIXES = {
 }
 
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def of_store(error: Exception) -> PersonasyncError | None:
+    """Return what a person is told of an error of the warehouse or the control store; None of any other error."""
+    from sync.control import damage as of_control  # noqa: PLC0415 - only where something went wrong
+    from sync.warehouse import damage as of_warehouse  # noqa: PLC0415
+
+    return of_warehouse.explained(error) or of_control.explained(error)
+
+
 def of_file(error: OSError) -> FixSettingsError:
     """Return what a person is told of a file or folder that the system refused."""
+    if error.filename is None:  # a full disk is noticed while writing, when nobody says in which file
+        return FixSettingsError(
+            "The disk is full. Nothing is lost: what was saved before is whole.", fix=FIXES[errno.ENOSPC]
+        )
     path = Path(os.fsdecode(error.filename)).absolute()
     return FixSettingsError(f"{path}: {reason_of(error)}.", fix=FIXES.get(error.errno or 0, "Check this path."))
 

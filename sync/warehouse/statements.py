@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from connectors.records import TABLES
-from sync.warehouse.embedded_file import FILE as WAREHOUSE
-from sync.warehouse.embedded_file import copied, is_held, not_opened
+from sync.warehouse.damage import FILE as WAREHOUSE
+from sync.warehouse.damage import held, is_held, not_opened
+from sync.warehouse.embedded_file import copied
 
 if TYPE_CHECKING:
     from ibis import Table
@@ -182,12 +183,12 @@ def open_to_read(directory: Path) -> Iterator[StatementRunner | None]:
         return
     try:
         connection = duckdb.connect(path, read_only=True, config=ALONE)
-    except duckdb.IOException as error:
+    except duckdb.Error as error:
         if not is_held(error):
             raise not_opened(path, error) from error
         with copied(path) as copy:
             if copy is None:
-                raise not_opened(path, error) from error
+                raise held() from error
             with _running(duckdb.connect(copy, config=ALONE)) as runner:
                 yield runner
         return
