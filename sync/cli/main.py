@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import io
 import logging
 import os
 import signal
@@ -18,6 +19,7 @@ import typer
 
 from connectors.errors import FixSettingsError, PersonasyncError, reason_of
 from connectors.secret import hide
+from connectors.visible import visible
 from sync.cli.console import put, put_json
 from sync.cli.lazy_group import Interrupted, LazyGroup
 from sync.cli.options import app
@@ -86,12 +88,12 @@ class WithoutSecrets(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        return hide(super().format(record))
+        return visible(hide(super().format(record)))
 
 
 def _thread_failed(failed: threading.ExceptHookArgs) -> None:
     lines = traceback.format_exception(failed.exc_type, failed.exc_value, failed.exc_traceback)
-    sys.stderr.write(hide("".join(lines)))
+    sys.stderr.write(visible(hide("".join(lines))))
 
 
 def run(arguments: list[str]) -> int:
@@ -165,14 +167,16 @@ def _misused(error: typer.TyperException) -> int:
     """Print the usage error, as Typer does."""
     show = getattr(error, "show", None)
     if show is not None:
-        show()
+        with io.StringIO() as said:  # it repeats what was typed
+            show(file=said)
+            sys.stderr.write(visible(said.getvalue()))
     return 2
 
 
 def _failed(error: Exception, arguments: list[str], *, exit_status: int) -> int:
     # what a library or a platform says may repeat a secret: nothing goes out before `hide` has seen it
     if "--debug" in arguments:
-        sys.stderr.write(hide("".join(traceback.format_exception(error))))
+        sys.stderr.write(visible(hide("".join(traceback.format_exception(error)))))
     known = isinstance(error, PersonasyncError)
     message = hide(str(error) if known else f"Unexpected error: {error!r}.")
     if not known and "--debug" not in arguments:

@@ -26,14 +26,14 @@ from sync.control.upgrade import copy_store
 from sync.warehouse.damage import FILE, held
 from sync.warehouse.embedded_file import COPIES, copied
 from sync.workspace.experiments import EXPERIMENTS
-from sync.workspace.settings import MAIN, PERSONAS, SEGMENTS, STATE, Workspace
+from sync.workspace.settings import BUDGETS, MAIN, PERSONAS, SEGMENTS, STATE, Workspace
 
 FORMAT = 1
 CONTENTS = "backup.json"  # the first entry of the file: what follows, with a digest of each
 CONTROL = "control.db"
 SETTINGS = (MAIN, SEGMENTS, PERSONAS, EXPERIMENTS)
 LEFT_OUT = (CONTROL, FILE, "statements.json", "mailchimp_signing_secret", "hubspot_signing_secret")
-FOLDERS_LEFT_OUT = (COPIES, "before-", "damaged-")
+FOLDERS_LEFT_OUT = (COPIES, BUDGETS, "before-", "damaged-")
 AT_ONCE = 1 << 20
 BROKEN = "It is damaged, or no backup of personasync. Nothing was changed."
 

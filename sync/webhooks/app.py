@@ -19,6 +19,8 @@ from starlette.routing import Route
 from connectors.errors import SignatureError
 from connectors.signatures import (
     ACTION_VERSIONS,
+    WEBHOOK_VERSIONS,
+    Version,
     check_hubspot,
     check_mailchimp,
     check_secret_path,
@@ -69,16 +71,27 @@ class Reception:
         """Take a delivery of HubSpot's webhooks."""
         connection = self._connection()
         body = await self._body(request)
-        check_hubspot(
+        await self._check_hubspot(request, body, WEBHOOK_VERSIONS)
+        await self._keep(hubspot_events(body, connection))
+        return Response(status_code=204)
+
+    async def _check_hubspot(self, request: Request, body: bytes, accepted: frozenset[Version]) -> None:
+        """Check a signature. Once this app has signed with v3 it must go on: an older version has no time window."""
+        service, place = self._service, request.url.path
+        version = check_hubspot(
             request.scope["headers"],
             method=request.method,
             uri=self._uri(request),
             body=body,
-            secret=self._service.secrets.hubspot.reveal(),
-            now=self._service.now(),
+            secret=service.secrets.hubspot.reveal(),
+            now=service.now(),
+            accepted=accepted,
         )
-        await self._keep(hubspot_events(body, connection))
-        return Response(status_code=204)
+        if version == "v3":
+            if place not in service.timed:
+                await asyncio.to_thread(service.note_timed, place)
+        elif await asyncio.to_thread(service.is_timed, place):
+            raise SignatureError("the v3 signature is missing", reason="missing")
 
     async def mailchimp(self, request: Request) -> Response:
         """Take a delivery of a Mailchimp audience's webhook, or the look whether somebody is here."""
@@ -101,15 +114,7 @@ class Reception:
         """Classify a workflow's contact now, and answer with its persona."""
         connection = self._connection()
         body = await self._body(request)
-        check_hubspot(
-            request.scope["headers"],
-            method=request.method,
-            uri=self._uri(request),
-            body=body,
-            secret=self._service.secrets.hubspot.reveal(),
-            now=self._service.now(),
-            accepted=ACTION_VERSIONS,
-        )
+        await self._check_hubspot(request, body, ACTION_VERSIONS)
         event = hubspot_action(body, connection)
         await self._keep([event])
         answer = await self._answer_to(event)
@@ -226,4 +231,6 @@ def make_app(service: Service, intake: Intake | None, metrics: Metrics, workers:
             Route("/webhooks/mailchimp/{secret}", from_mailchimp, methods=["GET", "POST"]),
             Route("/actions/hubspot", desk.noted("action", desk.action), methods=["POST"]),
         ]
-    return Starlette(routes=routes)
+    app = Starlette(routes=routes)
+    app.router.redirect_slashes = False  # a redirect would repeat the Host header, which anybody may write
+    return app
