@@ -15,11 +15,10 @@ from connectors.connector import Connector, find_connector
 from connectors.errors import FixSettingsError, TryLaterError
 from connectors.processes import is_alive
 from connectors.secret import hide
-from sync.control import damage as control_damage
+from sync.control.damage import control_lost, stores_unlike
 from sync.control.person_ids import new_person_id
 from sync.control.store import Control, open_control
-from sync.warehouse import damage as warehouse_damage
-from sync.warehouse.damage import FILE
+from sync.warehouse.damage import FILE, warehouse_lost
 from sync.workspace.manifest import Manifest, load_manifest
 from sync.workspace.settings import Workspace, load_workspace
 
@@ -279,7 +278,7 @@ def refuse_lost_control(workspace: Workspace, control: Control) -> None:
         FixSettingsError: It is one.
     """
     if not control.stamp.get() and (workspace.state_dir / FILE).exists() and control.stamp.is_blank():
-        raise control_damage.lost()
+        raise control_lost()
 
 
 def _refuse_lost(control: Control, warehouse: Warehouse, healing: Collection[str]) -> None:
@@ -288,21 +287,21 @@ def _refuse_lost(control: Control, warehouse: Warehouse, healing: Collection[str
     A new control store beside people who are known would give everybody a new id, count them twice and deal them into
     experiments anew.
     """
-    ours, theirs, followed = control.stamp.get(), warehouse.workspace_id(), control.stamp.followed()
+    ours, theirs, followed = control.stamp.get(), warehouse.stamp.get(), control.stamp.followed()
     stored = warehouse.last_sequence()  # after what was followed: both may grow meanwhile
     empty = stored == 0
     if ours is None and "control" not in healing and (theirs or (control.stamp.is_blank() and not empty)):
-        raise control_damage.lost()
+        raise control_lost()
     if ours and theirs and ours != theirs and "control" not in healing:
-        raise control_damage.unlike()
+        raise stores_unlike()
     if "warehouse" not in healing and (stored < followed or (empty and control.knows_contacts())):
-        raise warehouse_damage.lost()
+        raise warehouse_lost()
     if ours != theirs or ours is None:
         agreed = theirs or ours or secrets.token_hex(8)
         if ours != agreed:
             control.stamp.set(agreed)
         if theirs is None:
-            warehouse.set_workspace_id(agreed)
+            warehouse.stamp.set(agreed)
 
 
 @contextmanager

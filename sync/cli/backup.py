@@ -58,7 +58,9 @@ def restore_command(
     if done.set_aside:
         sentences.append(f"What was there before is in {done.set_aside}; delete it when all is well.")
     if done.settings_kept:
-        sentences.append(f"Warning: these settings files differ from the backup and stay: {', '.join(done.settings_kept)}.")
+        sentences.append(
+            f"Warning: these settings files differ from the backup and stay: {', '.join(done.settings_kept)}."
+        )
     sentences.append("Next: `personasync pull`, which reads what changed since.")
     console_of(as_json=as_json).result(document, *sentences)
 
@@ -73,7 +75,7 @@ def rebuild_command(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = 
     with session_of(workspace, healing=("control",)) as session:
         done = rebuild(session)
     sentences = [
-        f"{done.people:,} people keep their ids, with {done.contacts:,} links; {done.fresh:,} contacts were linked anew.",
+        f"{done.people:,} people keep their ids; {done.fresh:,} contacts were linked anew.",
         f"{done.changes:,} changes of {done.plans:,} plans stand on the platforms and are in the ledger again.",
         *(f"Warning: {sentence}" for sentence in done.unread),
         done.missing,

@@ -111,16 +111,10 @@ def run(arguments: list[str]) -> int:
         return _failed(error, arguments, exit_status=error.exit_code)
     except (KeyboardInterrupt, Interrupted):
         return _stopped(arguments)
-    except OSError as error:
-        if STOPPED.is_set():
-            return _stopped(arguments)
-        if error.filename is None and error.errno not in FULL:
-            return _failed(error, arguments, exit_status=1)
-        return _failed(of_file(error), arguments, exit_status=2)
     except Exception as error:  # noqa: BLE001 - the outer edge: nobody should have to read a traceback
         if STOPPED.is_set():
             return _stopped(arguments)
-        known = of_store(error)
+        known = of_file(error) if isinstance(error, OSError) else of_store(error)
         return _failed(known or error, arguments, exit_status=known.exit_code if known else 1)
     return int(result or 0)
 
@@ -143,14 +137,16 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 def of_store(error: Exception) -> PersonasyncError | None:
     """Return what a person is told of an error of the warehouse or the control store; None of any other error."""
-    from sync.control import damage as of_control  # noqa: PLC0415 - only where something went wrong
-    from sync.warehouse import damage as of_warehouse  # noqa: PLC0415
+    from sync.control.damage import control_trouble  # noqa: PLC0415 - only where something went wrong
+    from sync.warehouse.damage import warehouse_trouble  # noqa: PLC0415
 
-    return of_warehouse.explained(error) or of_control.explained(error)
+    return warehouse_trouble(error) or control_trouble(error)
 
 
-def of_file(error: OSError) -> FixSettingsError:
-    """Return what a person is told of a file or folder that the system refused."""
+def of_file(error: OSError) -> FixSettingsError | None:
+    """Return what a person is told of a file or folder that the system refused; None where no file is named."""
+    if error.filename is None and error.errno not in FULL:
+        return None
     if error.filename is None:  # a full disk is noticed while writing, when nobody says in which file
         return FixSettingsError(
             "The disk is full. Nothing is lost: what was saved before is whole.", fix=FIXES[errno.ENOSPC]

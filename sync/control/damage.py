@@ -10,9 +10,10 @@ from connectors.errors import FixSettingsError, PersonasyncError, TryLaterError
 
 NAME = "The control store control.db"
 LOST = (
-    "It knows who is who, what was written to the platforms, and how far was read. `personasync rebuild` makes a new one "
-    "from the warehouse and the saved plans: people keep their ids, and their variants of experiments. What webhooks "
-    "brought and nobody processed, pins, versions of personas and the list of earlier runs come back only from a backup."
+    "It knows who is who, what was written to the platforms, and how far was read. `personasync rebuild` makes a new "
+    "one from the warehouse and the saved plans: people keep their ids, and their variants of experiments. What "
+    "webhooks brought and nobody processed, pins, versions of personas and the list of earlier runs come back only from a "
+    "backup."
 )
 RESTORE = "Restore a backup with `personasync restore`. Without one, run `personasync rebuild`."
 BROKEN = (
@@ -28,17 +29,19 @@ BROKEN = (
 )
 
 
-def damaged(reason: str) -> FixSettingsError:
+def control_damaged(reason: str) -> FixSettingsError:
     """Return the error of a control store whose file does not hold what was written to it."""
     return FixSettingsError(f"{NAME} is damaged: {reason}. {LOST}", fix=RESTORE)
 
 
-def lost() -> FixSettingsError:
+def control_lost() -> FixSettingsError:
     """Return the error of a control store that is new, although the warehouse holds people."""
-    return FixSettingsError(f"{NAME} is lost or was replaced: it is empty, and the warehouse is not. {LOST}", fix=RESTORE)
+    return FixSettingsError(
+        f"{NAME} is lost or was replaced: it is empty, and the warehouse is not. {LOST}", fix=RESTORE
+    )
 
 
-def unlike() -> FixSettingsError:
+def stores_unlike() -> FixSettingsError:
     """Return the error of a control store and a warehouse that belong to two workspaces."""
     return FixSettingsError(
         f"{NAME} belongs to another workspace than the warehouse warehouse.duckdb.",
@@ -46,7 +49,7 @@ def unlike() -> FixSettingsError:
     )
 
 
-def full() -> FixSettingsError:
+def control_full() -> FixSettingsError:
     """Return the error of a disk without room for the control store."""
     return FixSettingsError(
         "The disk of the control store control.db is full. Nothing is lost: what was saved before is whole.",
@@ -54,16 +57,16 @@ def full() -> FixSettingsError:
     )
 
 
-def explained(error: BaseException) -> PersonasyncError | None:
+def control_trouble(error: BaseException) -> PersonasyncError | None:
     """Return what a person is told of an error that SQLite raised; None of any other error."""
     raised = error.orig if isinstance(error, DBAPIError) else error
     if not isinstance(raised, sqlite3.Error):
         return None
     text = str(raised).lower()
     if "is full" in text:
-        return full()
+        return control_full()
     if "is locked" in text:
         return TryLaterError("Another personasync command is writing to the control store.", fix="Try again.")
     if isinstance(raised, sqlite3.DatabaseError) and any(words in text for words in BROKEN):
-        return damaged(text)
+        return control_damaged(text)
     return None

@@ -12,13 +12,15 @@ import json
 import os
 import zlib
 from pathlib import Path
+from types import ModuleType
 
-from sync.control.damage import damaged
+from sync.control.damage import control_damaged
 
+fcntl: ModuleType | None
 try:
     import fcntl
-except ImportError:  # pragma: no cover - a system without file locks keeps no checksum
-    fcntl = None  # type: ignore[assignment]
+except ImportError:  # a system without file locks keeps no checksum
+    fcntl = None
 
 AT_ONCE = 1 << 20
 QUICK_BYTES = 32 << 20  # what is read for a question that only looks; more would take longer than the answer
@@ -61,7 +63,7 @@ class Seal:
             return  # a new file, one that was lost, or one whose last user was killed
         if self._first and not (reading and size > QUICK_BYTES):
             if checksum(self.path) != wanted:
-                raise damaged("its content is not what was last written to it")
+                raise control_damaged("its content is not what was last written to it")
             self._known = wanted, self.path.stat()
         elif reading:
             self._stays = True

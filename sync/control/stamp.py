@@ -1,4 +1,4 @@
-"""The id of a workspace in its control store; the warehouse has the same one, so that a lost or foreign store is noticed."""
+"""The id of a workspace in its control store. The warehouse has it too: a lost or foreign store is noticed."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from connectors.errors import FixSettingsError, not_writable
 from connectors.secret import SecretUrl, remember, url_without_secrets
-from sync.control.damage import damaged, explained
+from sync.control.damage import control_damaged, control_trouble
 from sync.control.future import FutureTimes
 from sync.control.identities import Links
 from sync.control.inbox import Inbox
@@ -143,11 +143,15 @@ def _file(engine: Engine) -> Path | None:
 
 
 def _not_opened(error: Exception, shown: str, file: Path | None) -> Exception:
-    if (known := explained(error)) is not None:
+    if (known := control_trouble(error)) is not None:
         return known
     reason = error.orig if isinstance(error, DBAPIError) else error
-    if file is not None and isinstance(reason, sqlite3.DatabaseError) and not isinstance(reason, sqlite3.OperationalError):
-        return damaged(str(reason))
+    if (
+        file is not None
+        and isinstance(reason, sqlite3.DatabaseError)
+        and not isinstance(reason, sqlite3.OperationalError)
+    ):
+        return control_damaged(str(reason))
     return FixSettingsError(f"The control store {shown} can't be opened: {reason}.", fix=LOOK)
 
 

@@ -1,18 +1,20 @@
 """Backup and restore of a workspace: settings, control store, warehouse, plans, reports, models, in one file.
 
 Each store is copied as a commit left it, the control store first: what it knows is in the warehouse that is copied
-after it. So a backup is what a kill between two steps leaves, from which the next command goes on. Secrets are left out.
+after it. So a backup is what a kill between two steps leaves, from which the next command goes on. It has no secrets.
 """
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
 import os
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+import zlib
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,7 +25,7 @@ from typing import Any
 from connectors.errors import FixSettingsError, TryLaterError, reason_of
 from sync.control.seal import in_use
 from sync.control.upgrade import copy_store
-from sync.warehouse.damage import FILE, held
+from sync.warehouse.damage import FILE, warehouse_held
 from sync.warehouse.embedded_file import COPIES, copied
 from sync.workspace.experiments import EXPERIMENTS
 from sync.workspace.settings import BUDGETS, MAIN, PERSONAS, SEGMENTS, STATE, Workspace
@@ -81,7 +83,10 @@ def backup(workspace: Workspace, out: Path, now: datetime) -> Saved:
         raise FixSettingsError(f"{out} exists already.", fix="Choose another name: a backup never overwrites a file.")
     out.parent.mkdir(parents=True, exist_ok=True)
     state, outside = workspace.state_dir, _outside(workspace)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".backup-") as folder, _stores(workspace, Path(folder)) as found:
+    with (
+        tempfile.TemporaryDirectory(dir=out.parent, prefix=".backup-") as folder,
+        _stores(workspace, Path(folder)) as found,
+    ):
         files = {**_settings(workspace.directory), **_kept(state), **found}
         listed = {name: {"bytes": path.stat().st_size, "sha256": _digest(path)} for name, path in files.items()}
         header = {
@@ -99,7 +104,10 @@ def backup(workspace: Workspace, out: Path, now: datetime) -> Saved:
 
 
 def _outside(workspace: Workspace) -> list[str]:
-    stores = {"control store": workspace.state_url.reveal().startswith("sqlite"), "warehouse": workspace.engine.reveal() == "duckdb"}
+    stores = {
+        "control store": workspace.state_url.reveal().startswith("sqlite"),
+        "warehouse": workspace.engine.reveal() == "duckdb",
+    }
     return [name for name, ours in stores.items() if not ours]
 
 
@@ -115,7 +123,7 @@ def _stores(workspace: Workspace, folder: Path) -> Iterator[dict[str, Path]]:
         return
     with copied(state / FILE) as copy:
         if copy is None:
-            raise held()
+            raise warehouse_held()
         found[f"{STATE}/{FILE}"] = copy
         log = copy.with_name(copy.name + ".wal")
         if log.exists():
@@ -140,16 +148,19 @@ def _kept(state: Path) -> dict[str, Path]:
 
 
 def _write(path: Path, header: Mapping[str, Any], files: Mapping[str, Path]) -> None:
-    with path.open("xb") as out, tarfile.open(fileobj=out, mode="w:gz", compresslevel=3) as packed:
+    with (
+        path.open("xb") as out,
+        gzip.GzipFile(filename="", fileobj=out, mode="wb", compresslevel=3, mtime=0) as thin,
+        tarfile.open(fileobj=thin, mode="w") as packed,
+    ):
         text = json.dumps(header, indent=1).encode()
         packed.addfile(_entry(CONTENTS, len(text)), io.BytesIO(text))
         for name, file in files.items():
             with file.open("rb") as content:
                 size = header["files"][name]["bytes"]
                 packed.addfile(_entry(name, size), content)
-        packed.close()
-        out.flush()
-        os.fsync(out.fileno())
+    with path.open("rb") as written:
+        os.fsync(written.fileno())
 
 
 def _entry(name: str, size: int) -> tarfile.TarInfo:
@@ -207,25 +218,22 @@ def restore(file: Path, directory: Path, *, stamp: str) -> Restored:
 
 def _unpacked(file: Path, folder: Path) -> dict[str, Any]:
     try:
-        with tarfile.open(file, mode="r:gz") as packed:
+        with gzip.open(file) as thin:  # to the end, where the checksum of all stands: tarfile stops before it
+            while thin.read(AT_ONCE):
+                pass
+        with gzip.open(file) as thin, tarfile.open(fileobj=thin, mode="r:") as packed:
             return _extract(packed, folder, file)
     except FileNotFoundError as error:
         raise FixSettingsError(f"There is no file {file}.", fix="Check the path.") from error
     except OSError as error:
-        if error.filename is not None or isinstance(error, tarfile.ReadError):
+        if error.filename is not None:
             raise
         raise FixSettingsError(f"{file} can't be restored: {reason_of(error)}. {BROKEN}", fix=ANOTHER) from error
-    except (tarfile.TarError, EOFError, ValueError, KeyError, TypeError, _zlib_error()) as error:
+    except (tarfile.TarError, EOFError, ValueError, KeyError, TypeError, zlib.error) as error:
         raise FixSettingsError(f"{file} can't be restored: {reason_of(error)}. {BROKEN}", fix=ANOTHER) from error
 
 
 ANOTHER = "Use another backup."
-
-
-def _zlib_error() -> type[Exception]:
-    import zlib  # noqa: PLC0415 - its error only
-
-    return zlib.error
 
 
 def _extract(packed: tarfile.TarFile, folder: Path, file: Path) -> dict[str, Any]:

@@ -65,7 +65,8 @@ def rebuild(session: Session) -> Rebuilt:
     """
     if any(run.command != "rebuild" for run in session.control.runs.newest(20, but="serve")):
         raise FixSettingsError(
-            "The control store is not lost: it has runs.", fix="To go back to an earlier state, use `personasync restore`."
+            "The control store is not lost: it has runs.",
+            fix="To go back to an earlier state, use `personasync restore`.",
         )
     if not session.warehouse.last_sequence():
         raise FixSettingsError("The warehouse is empty too.", fix="Run `personasync pull`, or restore a backup.")
@@ -121,7 +122,9 @@ def _ledger(session: Session, done: Rebuilt) -> None:
         done.changes += len(applied)
 
 
-def _is_there(change: Change, shown: Mapping[tuple[str, str], Mapping[str, str]], members: set[tuple[str, ...]]) -> bool:
+def _is_there(
+    change: Change, shown: Mapping[tuple[str, str], Mapping[str, str]], members: set[tuple[str, ...]]
+) -> bool:
     if change.kind == "group":
         return ((change.connection, change.name, change.platform_id) in members) == (change.after == MEMBER)
     values = shown.get((change.connection, change.platform_id))
@@ -132,7 +135,8 @@ def _shown(session: Session) -> dict[tuple[str, str], Mapping[str, str]]:
     contacts = session.warehouse.current(CONTACTS.name)
     rows = contacts.filter(contacts.state == "active").select("connection", "platform_id", "properties").to_pyarrow()
     return {
-        (row["connection"], row["platform_id"]): json.loads(row["properties"] or "{}") for row in _rows(rows.to_batches())
+        (row["connection"], row["platform_id"]): json.loads(row["properties"] or "{}")
+        for row in _rows(rows.to_batches())
     }
 
 

@@ -1,4 +1,4 @@
-"""What is said of a warehouse that is damaged, lost, full or of a newer personasync, by its name and with what to do."""
+"""What is said of a warehouse that is damaged, lost, full or of a newer personasync, and what to do."""
 
 from __future__ import annotations
 
@@ -38,34 +38,34 @@ def is_held(error: Exception) -> bool:
     return any(words in text for words in HELD)
 
 
-def held() -> TryLaterError:
+def warehouse_held() -> TryLaterError:
     """Return the error of a warehouse that another process holds."""
     fix = "Wait until it finishes, then try again."
     return TryLaterError("Another personasync command is using this workspace's warehouse.", fix=fix)
 
 
-def damaged(reason: str) -> FixSettingsError:
+def warehouse_damaged(reason: str) -> FixSettingsError:
     """Return the error of a warehouse whose file does not hold what was written to it."""
     return FixSettingsError(f"The warehouse {FILE} is damaged: {reason}. {LOST}", fix=RESTORE)
 
 
-def lost() -> FixSettingsError:
+def warehouse_lost() -> FixSettingsError:
     """Return the error of a warehouse that is not there any more, although the control store knows what was in it."""
     return FixSettingsError(
-        f"The warehouse {FILE} is lost, or was replaced by an older one: it lacks contacts that the control store knows "
-        f"were read. {LOST}",
+        f"The warehouse {FILE} is lost, or was replaced by an older one: it lacks contacts that the control store "
+        f"knows were read. {LOST}",
         fix="Restore a backup with `personasync restore`. Without one, run `personasync pull`, which reads all again.",
     )
 
 
-def newer() -> FixSettingsError:
+def warehouse_newer() -> FixSettingsError:
     """Return the error of a warehouse that a newer personasync wrote."""
     return FixSettingsError(
         f"The warehouse {FILE} was written by a newer version of personasync.", fix="Install that version."
     )
 
 
-def full() -> FixSettingsError:
+def warehouse_full() -> FixSettingsError:
     """Return the error of a disk without room for the warehouse."""
     return FixSettingsError(
         f"The disk of the warehouse {FILE} is full. Nothing is lost: what was saved before is whole.",
@@ -77,28 +77,28 @@ def not_opened(path: Path, error: Exception) -> PersonasyncError:
     """Return what to raise where DuckDB could not open the file."""
     text = str(error).lower()
     if is_held(error):
-        return held()
+        return warehouse_held()
     if any(words in text for words in FULL):
-        return full()
+        return warehouse_full()
     if any(words in text for words in ("permission denied", "read-only")):
         return not_writable(path)
     if any(words in text for words in NEWER):
-        return newer()
-    return damaged(reason_of(error))
+        return warehouse_newer()
+    return warehouse_damaged(reason_of(error))
 
 
-def explained(error: BaseException) -> PersonasyncError | None:
+def warehouse_trouble(error: BaseException) -> PersonasyncError | None:
     """Return what a person is told of an error that the embedded engine raised; None of any other error."""
     duckdb = sys.modules.get("duckdb")  # who has not loaded it has no error of it
     if duckdb is None or not isinstance(error, duckdb.Error):
         return None
     text = str(error).lower()
     if any(words in text for words in FULL):
-        return full()
+        return warehouse_full()
     if is_held(error):
-        return held()
+        return warehouse_held()
     if isinstance(error, duckdb.FatalException | duckdb.InternalException | duckdb.SerializationException) or any(
         words in text for words in BROKEN
     ):
-        return damaged(reason_of(error))
+        return warehouse_damaged(reason_of(error))
     return None

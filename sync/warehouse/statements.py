@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from connectors.records import TABLES
 from sync.warehouse.damage import FILE as WAREHOUSE
-from sync.warehouse.damage import held, is_held, not_opened
+from sync.warehouse.damage import is_held, not_opened, warehouse_held
 from sync.warehouse.embedded_file import copied
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ def open_to_read(directory: Path) -> Iterator[StatementRunner | None]:
             raise not_opened(path, error) from error
         with copied(path) as copy:
             if copy is None:
-                raise held() from error
+                raise warehouse_held() from error
             with _running(duckdb.connect(copy, config=ALONE)) as runner:
                 yield runner
         return

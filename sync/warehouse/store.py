@@ -22,13 +22,12 @@ from ibis.backends.sql import SQLBackend
 from connectors.errors import ContractError, FixSettingsError
 from connectors.records import CONTACTS, MEMBERSHIPS, TABLES, TIME, TableSchema
 from connectors.secret import SecretUrl, remember, url_without_secrets
-from sync.warehouse.damage import FILE, newer, not_opened
+from sync.warehouse.damage import FILE, not_opened
 from sync.warehouse.older import keep_older
 from sync.warehouse.read_once import MEMORY, ReadOnce
+from sync.warehouse.stamp import WarehouseStamp
 
 VERSION_COLUMNS = [("recorded_at", TIME), ("sequence", pa.int64())]
-STAMP = "workspace_stamp"  # one row: the workspace's id, which the control store has too, and the form of the tables
-FORMAT = 1  # of the tables; a larger one was written by a newer personasync
 COUNTER = "last_sequence"  # one row: the number given last; never lower again, also when rows are erased
 THREADS = 2  # as fast as four on our queries, a sixth of the memory
 INCOMING = "incoming_rows"
@@ -40,8 +39,7 @@ class Warehouse:
     def __init__(self, engine: SQLBackend) -> None:
         self.engine = engine
         present = set(engine.list_tables())
-        if STAMP in present and self._number(f"SELECT MAX(format) FROM {STAMP}") > FORMAT:  # noqa: S608 - ours
-            raise newer()
+        self.stamp = WarehouseStamp(engine, present)
         for table in TABLES.values():
             if table.name not in present:
                 self._create(table.name, schema=ibis.Schema.from_pyarrow(_stored(table)))
@@ -85,18 +83,6 @@ class Warehouse:
     def last_sequence(self) -> int:
         """Return the number that was given last; no version has a larger one, and none will get it again."""
         return self._number(f"SELECT MAX(number) FROM {COUNTER}")  # noqa: S608 - ours
-
-    def workspace_id(self) -> str | None:
-        """Return the id of the workspace that the warehouse belongs to; None where it is new, or older than ids."""
-        if STAMP not in self.engine.list_tables():
-            return None
-        (number,) = self._run(f"SELECT MAX(id) FROM {STAMP}").fetchone()  # noqa: S608 - ours
-        return None if number is None else str(number)
-
-    def set_workspace_id(self, workspace_id: str) -> None:
-        """Keep the id of the workspace in a warehouse that has none."""
-        row = pa.table({"id": pa.array([workspace_id]), "format": pa.array([FORMAT], pa.int64())})
-        self._create(STAMP, obj=row)
 
     @property
     def embedded(self) -> bool:

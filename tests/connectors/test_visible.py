@@ -1,4 +1,4 @@
-"""Nothing that a terminal obeys, or that turns the order of letters, is left in a text; a JSON document stays the same."""
+"""Nothing that a terminal obeys, or that turns the order of letters, is left; a JSON document stays the same."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ def test_nothing_of_it_is_left_in_any_text(text: str) -> None:
     shown = visible(text)
 
     assert not any(unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} and c not in "\t\n" for c in shown)
-    assert not any(unicodedata.bidirectional(c) in {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"} for c in shown)
+    assert not any(
+        unicodedata.bidirectional(c) in {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"} for c in shown
+    )
     assert visible(shown) == shown
     shown.encode()
 

@@ -70,7 +70,14 @@ def test_no_answer_leads_to_a_host_that_the_caller_names(served: Served) -> None
     answers = [
         served.session.request(method, served.address + path, headers=headers, allow_redirects=False, timeout=10)
         for method in ("GET", "POST")
-        for path in ("/webhooks/hubspot/", "/webhooks/mailchimp/", "/actions/hubspot/", "/ready/", "//health", "/metrics/")
+        for path in (
+            "/webhooks/hubspot/",
+            "/webhooks/mailchimp/",
+            "/actions/hubspot/",
+            "/ready/",
+            "//health",
+            "/metrics/",
+        )
     ]
 
     assert not any("location" in answer.headers or answer.is_redirect for answer in answers)
