@@ -12,8 +12,8 @@ NAME = "The control store control.db"
 LOST = (
     "It knows who is who, what was written to the platforms, and how far was read. `personasync rebuild` makes a new "
     "one from the warehouse and the saved plans: people keep their ids, and their variants of experiments. What "
-    "webhooks brought and nobody processed, pins, versions of personas and the list of earlier runs come back only from a "
-    "backup."
+    "webhooks brought and nobody processed, pins, versions of personas and the list of earlier runs come back only "
+    "from a backup."
 )
 RESTORE = "Restore a backup with `personasync restore`. Without one, run `personasync rebuild`."
 BROKEN = (

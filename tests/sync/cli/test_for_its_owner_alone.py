@@ -19,8 +19,9 @@ from tests.sync.ops.kept_workspace import MAIN, NOW, SEGMENTS, make_kept
 WATCHED = """
 import os, sys
 os.umask(0o022)
-from sync.cli.main import main, run
-import sync.cli.main as module
+from sync.cli import main
+module = sys.modules['sync.cli.main']
+run = module.run
 def several(_):
     modes = os.umask(0o077)
     os.umask(modes)
@@ -29,7 +30,7 @@ def several(_):
         status = run(line.split("|"))
         print(status, line, flush=True)
     return 0
-module.run, run = several, module.run
+module.run = several
 main()
 """
 
