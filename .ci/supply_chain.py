@@ -49,7 +49,7 @@ ALLOWED = (
 """Parts of names of licences that let others use a package beside Apache-2.0 code, unchanged."""
 
 UNTOLD = {"mailchimp-marketing": "Apache-2.0"}
-"""Licences that the package's repository has, and its metadata do not (github.com/mailchimp/mailchimp-marketing-python)."""
+"""Licences that a package's repository has, and its metadata do not (mailchimp/mailchimp-marketing-python)."""
 
 
 @dataclass(frozen=True, slots=True)

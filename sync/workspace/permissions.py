@@ -27,7 +27,7 @@ def _below(directory: Path) -> Iterator[Path]:
 
 
 def permission_findings(directory: Path) -> list[Finding]:
-    """Return a finding for `doctor`, where others may read the workspace; a folder of the owner alone hides the rest."""
+    """Return a finding for `doctor`, where others may read it; a folder of the owner alone hides what is in it."""
     if os.name != "posix" or not stat.S_IMODE(directory.stat().st_mode) & OTHERS:
         return []
     opened = readable_by_others(directory)

@@ -85,5 +85,5 @@ def test_doctor_names_what_others_may_read_and_the_fix(tmp_path: Path, mode: int
 
     assert len(findings) == found
     assert all(finding.state == "warn" and finding.fix.startswith("Run `chmod -R go= '/") for finding in findings)
-    subprocess.run(["chmod", "-R", "go=", str(folder)], check=True)
+    subprocess.run(["/bin/chmod", "-R", "go=", str(folder)], check=True)
     assert readable_by_others(folder) == []
