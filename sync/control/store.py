@@ -186,12 +186,12 @@ def _is_current(engine: Engine) -> bool:
 
 def _upgraded(engine: Engine, file: Path | None) -> bool:
     """Bring the tables up to date, and keep a copy of an older store; False where a newer personasync made it."""
-    from sync.control.upgrade import NewerStoreError, keep_older, upgrade  # noqa: PLC0415 - it loads Alembic
+    from sync.control.upgrade import NewerStoreError, keep_older, upgrade_store  # noqa: PLC0415 - it loads Alembic
 
     try:
         if file is not None:
             keep_older(engine, file)
-        upgrade(engine)
+        upgrade_store(engine)
     except NewerStoreError:
         return False
     return True

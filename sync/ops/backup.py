@@ -27,8 +27,9 @@ from sync.control.seal import in_use
 from sync.control.upgrade import copy_store
 from sync.warehouse.damage import FILE, warehouse_held
 from sync.warehouse.embedded_file import COPIES, copied
+from sync.workspace.definition_files import MAIN, PERSONAS, SEGMENTS
 from sync.workspace.experiments import EXPERIMENTS
-from sync.workspace.settings import BUDGETS, MAIN, PERSONAS, SEGMENTS, STATE, Workspace
+from sync.workspace.settings import BUDGETS, STATE, Workspace
 
 FORMAT = 1
 CONTENTS = "backup.json"  # the first entry of the file: what follows, with a digest of each

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, Protocol
 
 from starlette.applications import Starlette
@@ -69,29 +69,9 @@ class Reception:
     # -- deliveries ----------------------------------------------------------------------------------------
     async def hubspot(self, request: Request) -> Response:
         """Take a delivery of HubSpot's webhooks."""
-        connection = self._connection()
-        body = await self._body(request)
-        await self._check_hubspot(request, body, WEBHOOK_VERSIONS)
+        connection, body = await self._from_hubspot(request, WEBHOOK_VERSIONS)
         await self._keep(hubspot_events(body, connection))
         return Response(status_code=204)
-
-    async def _check_hubspot(self, request: Request, body: bytes, accepted: frozenset[Version]) -> None:
-        """Check a signature. Once this app has signed with v3 it must go on: an older version has no time window."""
-        service, place = self._service, request.url.path
-        version = check_hubspot(
-            request.scope["headers"],
-            method=request.method,
-            uri=self._uri(request),
-            body=body,
-            secret=service.secrets.hubspot.reveal(),
-            now=service.now(),
-            accepted=accepted,
-        )
-        if version == "v3":
-            if place not in service.timed:
-                await asyncio.to_thread(service.note_timed, place)
-        elif await asyncio.to_thread(service.is_timed, place):
-            raise SignatureError("the v3 signature is missing", reason="missing")
 
     async def mailchimp(self, request: Request) -> Response:
         """Take a delivery of a Mailchimp audience's webhook, or the look whether somebody is here."""
@@ -112,9 +92,7 @@ class Reception:
 
     async def action(self, request: Request) -> Response:
         """Classify a workflow's contact now, and answer with its persona."""
-        connection = self._connection()
-        body = await self._body(request)
-        await self._check_hubspot(request, body, ACTION_VERSIONS)
+        connection, body = await self._from_hubspot(request, ACTION_VERSIONS)
         event = hubspot_action(body, connection)
         await self._keep([event])
         answer = await self._answer_to(event)
@@ -133,6 +111,29 @@ class Reception:
                     await asyncio.sleep(LOOK_SECONDS)
         except TimeoutError:
             raise RefusedError(429, "no assignment yet", {"Retry-After": str(ACTION_AGAIN_MS)}) from None
+
+    async def _from_hubspot(self, request: Request, accepted: Collection[Version]) -> tuple[str, bytes]:
+        """Return the HubSpot connection and the body of a request that carries one of the *accepted* signatures.
+
+        Once this app has signed with v3 it must go on: an older version has no time window.
+        """
+        connection, service, place = self._connection(), self._service, request.url.path
+        body = await self._body(request)
+        version = check_hubspot(
+            request.scope["headers"],
+            method=request.method,
+            uri=self._uri(request),
+            body=body,
+            secret=service.secrets.hubspot.reveal(),
+            now=service.now(),
+            accepted=accepted,
+        )
+        if version == "v3":
+            if place not in service.timed:
+                await asyncio.to_thread(service.note_timed, place)
+        elif await asyncio.to_thread(service.is_timed, place):
+            raise SignatureError("the v3 signature is missing", reason="missing")
+        return connection, body
 
     def _connection(self) -> str:
         connection = self._service.hubspot

@@ -18,10 +18,11 @@ from sync.control.store import Control, open_control
 from sync.fields.platform_persona import PersonaValues, platform_personas
 from sync.session import refuse_lost_control
 from sync.webhooks.logs import tell
+from sync.workspace.definition_files import MAIN
 from sync.workspace.manifest import Manifest, load_manifest
 from sync.workspace.schema import ServePart
 from sync.workspace.secrets import resolve_secret
-from sync.workspace.settings import MAIN, Workspace, load_workspace
+from sync.workspace.settings import Workspace, load_workspace
 
 TIMED = "signed with a time: "  # before a path, among the positions of our own
 PERSONAS_HOLD = timedelta(minutes=10)
