@@ -77,19 +77,19 @@ def packages(text: str) -> Iterator[Package]:
 
 def _installed(name: str) -> tuple[str | None, str]:
     try:
-        found = distribution(name)
+        pinned = distribution(name)
     except PackageNotFoundError:
         return None, ""
-    told = found.metadata
+    told = pinned.metadata
     classified = [line.rsplit("::", 1)[-1].strip() for line in told.get_all("Classifier") or [] if "License ::" in line]
     known = UNTOLD.get(canonicalize_name(name), "")
     written = (told.get("License") or "").strip().splitlines()
-    return found.version, known or told.get("License-Expression") or ", ".join(classified) or (
+    return pinned.version, known or told.get("License-Expression") or ", ".join(classified) or (
         written[0] if written else ""
     )
 
 
-def bill(found: Iterable[Package]) -> dict[str, Any]:
+def bill(pinned: Iterable[Package]) -> dict[str, Any]:
     """Return a bill of materials in CycloneDX 1.6."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     ours = {"type": "application", "name": project["name"], "version": project["version"], "bom-ref": "personasync"}
@@ -106,25 +106,19 @@ def bill(found: Iterable[Package]) -> dict[str, Any]:
                 "name": package.name,
                 "version": package.version,
                 "licenses": [{"license": {"name": package.licence or "unknown"}}],
-                "externalReferences": [
-                    {
-                        "type": "distribution",
-                        "url": f"https://pypi.org/project/{package.name}/{package.version}/",
-                        "hashes": [{"alg": "SHA-256", "content": content} for content in package.hashes],
-                    }
-                ],
+                "hashes": [{"alg": "SHA-256", "content": content} for content in package.hashes],
             }
-            for package in sorted(found, key=lambda package: package.name)
+            for package in sorted(pinned, key=lambda package: package.name)
         ],
     }
 
 
-def faults(found: Iterable[Package], advisories: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def faults(pinned: Iterable[Package], advisories: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """Yield what is wrong with each package, in a sentence."""
     known: dict[str, list[Mapping[str, Any]]] = {}
     for advisory in advisories:
         known.setdefault(canonicalize_name(advisory["package"]), []).append(advisory)
-    for package in found:
+    for package in pinned:
         if package.installed is None:
             yield f"{package.name} {package.version} is pinned, and is not installed."
         elif package.installed != package.version:
@@ -173,17 +167,17 @@ def main() -> int:
     asked.add_argument("out", nargs="?", type=Path)
     asked.add_argument("--osv", type=Path)
     given = asked.parse_args()
-    found = list(packages(PINNED.read_text("utf-8")))
+    pinned = list(packages(PINNED.read_text("utf-8")))
     if given.command == "sbom":
         given.out.parent.mkdir(parents=True, exist_ok=True)
-        given.out.write_text(json.dumps(bill(found), indent=1) + "\n", "utf-8")
+        given.out.write_text(json.dumps(bill(pinned), indent=1) + "\n", "utf-8")
         return 0
     if given.command == "licences":
-        sys.stdout.write("".join(f"{p.name}\t{p.version}\t{p.licence}\n" for p in found))
+        sys.stdout.write("".join(f"{p.name}\t{p.version}\t{p.licence}\n" for p in pinned))
         return 0
     advisories = tomllib.loads(ADVISORIES.read_text("utf-8"))
-    sentences = list(faults(found, [*advisories["advisory"], *(of_osv(given.osv) if given.osv else ())]))
-    counts = f"{len(found)} packages, {len(advisories['advisory'])} advisories of {advisories['reviewed']}"
+    sentences = list(faults(pinned, [*advisories["advisory"], *(of_osv(given.osv) if given.osv else ())]))
+    counts = f"{len(pinned)} packages, {len(advisories['advisory'])} advisories of {advisories['reviewed']}"
     sys.stdout.write("".join(f"{sentence}\n" for sentence in sentences) + f"{counts}, {len(sentences)} faults\n")
     return 1 if sentences else 0
 

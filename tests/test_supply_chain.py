@@ -26,14 +26,14 @@ def chain() -> ModuleType:
 
 
 def test_the_bill_names_every_package_with_version_licence_and_hashes(chain: ModuleType) -> None:
-    found = list(chain.packages(chain.PINNED.read_text("utf-8")))
-    bill = chain.bill(found)
+    pinned = list(chain.packages(chain.PINNED.read_text("utf-8")))
+    bill = chain.bill(pinned)
 
-    assert len(found) > 60
+    assert len(pinned) > 60
     assert {part["name"] for part in bill["components"]} >= {"duckdb", "sqlalchemy", "uvicorn", "ibis-framework"}
-    assert all(part["externalReferences"][0]["hashes"] for part in bill["components"])
+    assert all(part["hashes"] for part in bill["components"])
     assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
-    assert list(chain.faults(found, [])) == []
+    assert list(chain.faults(pinned, [])) == []
 
 
 def test_the_audit_finds_a_vulnerable_version_a_foreign_one_and_a_licence(chain: ModuleType, tmp_path: Path) -> None:

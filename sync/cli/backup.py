@@ -44,10 +44,10 @@ def restore_command(
     as_json: JsonOption = False,
 ) -> None:
     """Put a backup in place of the workspace's state. What was there is moved aside; settings files stay."""
-    from sync.ops.backup import restore  # noqa: PLC0415
+    from sync.ops.backup import restore_backup  # noqa: PLC0415
 
     stamp = f"{clock_of(workspace)():%Y%m%d-%H%M%S}"
-    done = restore(file, workspace, stamp=stamp)
+    done = restore_backup(file, workspace, stamp=stamp)
     document = {
         "files": done.files,
         "made_at": done.made_at.isoformat(),
@@ -75,7 +75,7 @@ def rebuild_command(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = 
     with session_of(workspace, healing=("control",)) as session:
         done = rebuild(session)
     sentences = [
-        f"{done.people:,} people keep their ids; {done.fresh:,} contacts were linked anew.",
+        f"{done.people:,} people keep their ids; {done.fresh:,} contacts got a new link.",
         f"{done.changes:,} changes of {done.plans:,} plans stand on the platforms and are in the ledger again.",
         *(f"Warning: {sentence}" for sentence in done.unread),
         done.missing,

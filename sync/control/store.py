@@ -99,6 +99,10 @@ def open_control(url: str, *, now: Callable[[], datetime], reading: bool = False
             f"The control store {shown} was created by a newer version of personasync.",
             fix="Install that version.",
         )
+    return _concerns(engine, now, close)
+
+
+def _concerns(engine: Engine, now: Callable[[], datetime], close: Callable[[], None]) -> Control:
     return Control(
         runs=Runs(engine, now),
         cursors=Cursors(engine, now),

@@ -86,9 +86,9 @@ def backup(workspace: Workspace, out: Path, now: datetime) -> Saved:
     state, outside = workspace.state_dir, _outside(workspace)
     with (
         tempfile.TemporaryDirectory(dir=out.parent, prefix=".backup-") as folder,
-        _stores(workspace, Path(folder)) as found,
+        _stores(workspace, Path(folder)) as stores,
     ):
-        files = {**_settings(workspace.directory), **_kept(state), **found}
+        files = {**_settings(workspace.directory), **_kept(state), **stores}
         listed = {name: {"bytes": path.stat().st_size, "sha256": _digest(path)} for name, path in files.items()}
         header = {
             "personasync_backup": FORMAT,
@@ -115,21 +115,21 @@ def _outside(workspace: Workspace) -> list[str]:
 @contextmanager
 def _stores(workspace: Workspace, folder: Path) -> Iterator[dict[str, Path]]:
     """Copies of both stores by their names in the backup; the control store first, see the module."""
-    state, outside, found = workspace.state_dir, _outside(workspace), {}
+    state, outside, stores = workspace.state_dir, _outside(workspace), {}
     if "control store" not in outside and (state / CONTROL).exists():
-        found[f"{STATE}/{CONTROL}"] = folder / CONTROL
+        stores[f"{STATE}/{CONTROL}"] = folder / CONTROL
         copy_store(state / CONTROL, folder / CONTROL)
     if "warehouse" in outside or not (state / FILE).exists():
-        yield found
+        yield stores
         return
     with copied(state / FILE) as copy:
         if copy is None:
             raise warehouse_held()
-        found[f"{STATE}/{FILE}"] = copy
+        stores[f"{STATE}/{FILE}"] = copy
         log = copy.with_name(copy.name + ".wal")
         if log.exists():
-            found[f"{STATE}/{log.name}"] = log
-        yield found
+            stores[f"{STATE}/{log.name}"] = log
+        yield stores
 
 
 def _settings(directory: Path) -> dict[str, Path]:
@@ -178,7 +178,7 @@ def _digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-def restore(file: Path, directory: Path, *, stamp: str) -> Restored:
+def restore_backup(file: Path, directory: Path, *, stamp: str) -> Restored:
     """Put a backup in place of the state of the workspace in *directory*.
 
     All of the backup is unpacked and compared with its digests before anything moves. The state that is there is moved

@@ -10,7 +10,7 @@ from sync.warehouse.damage import FILE
 OLDER = "before-upgrade"  # folder, beside the warehouse
 
 
-def keep_older(engine: Any, number: int) -> Path | None:
+def keep_older_warehouse(engine: Any, number: int) -> Path | None:
     """Keep a copy of the file of an embedded *engine*; None where it has none, or a copy of that state is there.
 
     The engine copies, not the system: whoever closes a file that DuckDB holds drops DuckDB's lock on it.

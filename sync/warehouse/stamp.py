@@ -32,8 +32,8 @@ class WarehouseStamp:
 
     def get(self) -> str | None:
         """Return the id; None where the warehouse is new, or older than ids."""
-        found = self._asked("MAX(id)") if self._there else None
-        return None if found is None else str(found)
+        kept = self._asked("MAX(id)") if self._there else None
+        return None if kept is None else str(kept)
 
     def set(self, workspace_id: str) -> None:
         """Keep the id in a warehouse that has none."""

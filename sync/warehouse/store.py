@@ -23,7 +23,7 @@ from connectors.errors import ContractError, FixSettingsError
 from connectors.records import CONTACTS, MEMBERSHIPS, TABLES, TIME, TableSchema
 from connectors.secret import SecretUrl, remember, url_without_secrets
 from sync.warehouse.damage import FILE, not_opened
-from sync.warehouse.older import keep_older
+from sync.warehouse.older import keep_older_warehouse
 from sync.warehouse.read_once import MEMORY, ReadOnce
 from sync.warehouse.stamp import WarehouseStamp
 
@@ -62,7 +62,7 @@ class Warehouse:
         wanted = ibis.Schema.from_pyarrow(_stored(table))
         lacking = [name for name in wanted if name not in relation.columns]
         if lacking and self.embedded:
-            keep_older(self.engine, self.last_sequence() if COUNTER in self.engine.list_tables() else 0)
+            keep_older_warehouse(self.engine, self.last_sequence() if COUNTER in self.engine.list_tables() else 0)
         for name in lacking:
             kind = self.engine.compiler.type_mapper.to_string(wanted[name])
             self._run(f"ALTER TABLE {table.name} ADD COLUMN IF NOT EXISTS {name} {kind}")

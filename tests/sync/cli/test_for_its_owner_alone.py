@@ -73,8 +73,8 @@ def run_watched(commands: list[list[str]]) -> list[str]:
     return lines
 
 
-@pytest.mark.parametrize(("mode", "found"), [(0o700, 0), (0o755, 1), (0o750, 1)])
-def test_doctor_names_what_others_may_read_and_the_fix(tmp_path: Path, mode: int, found: int) -> None:
+@pytest.mark.parametrize(("mode", "findings_made"), [(0o700, 0), (0o755, 1), (0o750, 1)])
+def test_doctor_names_what_others_may_read_and_the_fix(tmp_path: Path, mode: int, findings_made: int) -> None:
     folder = tmp_path / "a workspace"
     folder.mkdir()
     make_kept(folder)
@@ -83,7 +83,7 @@ def test_doctor_names_what_others_may_read_and_the_fix(tmp_path: Path, mode: int
     with open_session(folder, now=lambda: NOW, environment={}) as session:
         findings = [finding for _, finding in examine(session) if finding.check == "permissions"]
 
-    assert len(findings) == found
+    assert len(findings) == findings_made
     assert all(finding.state == "warn" and finding.fix.startswith("Run `chmod -R go= '/") for finding in findings)
     subprocess.run(["/bin/chmod", "-R", "go=", str(folder)], check=True)
     assert readable_by_others(folder) == []

@@ -12,7 +12,7 @@ import pytest
 
 from connectors.errors import FixSettingsError, TryLaterError
 from sync.control.store import open_control
-from sync.ops.backup import backup, restore
+from sync.ops.backup import backup, restore_backup
 from sync.ops.rebuild import rebuild, set_aside
 from sync.session import open_session
 from sync.workspace.settings import load_workspace
@@ -33,9 +33,9 @@ def test_a_backup_restores_what_was_there(kept: Path, tmp_path: Path) -> None:
     (kept / ".personasync" / "mailchimp_signing_secret").write_text("s3cret", "utf-8")
     before = facts(kept)
     saved = backup(load_workspace(kept), tmp_path / "saved.tar.gz", NOW)
-    elsewhere = restore(saved.path, tmp_path / "elsewhere", stamp="1")
+    elsewhere = restore_backup(saved.path, tmp_path / "elsewhere", stamp="1")
     shutil.copy(kept / "contacts.csv", tmp_path / "elsewhere")
-    here = restore(saved.path, kept, stamp="2")
+    here = restore_backup(saved.path, kept, stamp="2")
 
     assert facts(tmp_path / "elsewhere") == facts(kept) == before
     assert (elsewhere.set_aside, here.set_aside) == (None, kept / ".personasync-before-restore-2")
@@ -63,7 +63,7 @@ def test_backups_while_others_write_can_all_be_used(kept: Path, tmp_path: Path) 
         writing.join()
     for path in paths:
         folder = tmp_path / path.name.partition(".")[0]
-        restore(path, folder, stamp="1")
+        restore_backup(path, folder, stamp="1")
         shutil.copy(kept / "contacts.csv", folder)
         pull_and_assign(folder)
         assert facts(folder) == facts(kept)
@@ -83,7 +83,7 @@ def test_a_damaged_backup_changes_nothing(kept: Path, tmp_path: Path, harm: str)
         if harm != "missing":
             path.write_bytes(bytes(given[harm]))
         try:
-            restore(path, kept, stamp="1")
+            restore_backup(path, kept, stamp="1")
         except FixSettingsError as error:
             assert "saved.tar.gz" in str(error)  # noqa: PT017 - a flip that packs the same content harms nothing
         else:
@@ -99,7 +99,7 @@ def test_nothing_is_restored_under_a_running_command(kept: Path, tmp_path: Path)
         open_session(kept, now=lambda: NOW, environment={}),
         pytest.raises(TryLaterError, match="Another personasync command"),
     ):
-        restore(path, kept, stamp="1")
+        restore_backup(path, kept, stamp="1")
 
 
 def test_a_lost_control_store_is_told_and_rebuilt_with_the_same_people(kept: Path) -> None:
