@@ -89,6 +89,7 @@ def test_a_damaged_backup_changes_nothing(kept: Path, tmp_path: Path, harm: str)
         else:
             assert harm == "flip"
             shutil.rmtree(kept / ".personasync-before-restore-1")
+            before = sorted(kept.rglob("*"))
 
     assert sorted(kept.rglob("*")) == before
 
