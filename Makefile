@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo quick quick-tests test long-tests check evidence format-check lint types contracts dependencies dead-code coverage docs docs-check \
+.PHONY: help setup sbom audit demo quick quick-tests test long-tests check evidence format-check lint types contracts dependencies dead-code coverage docs docs-check \
 	wheel-test browser-test proofs torture torture-part torture-webhooks torture-webhooks-part simulation simulation-part days days-part bench-sync bench-loop bench-steps bench-segment bench-startup bench-webhooks foreign lock clean
 
 help:  ## list the targets
@@ -83,6 +83,13 @@ docs-check: $(SETUP)
 	$(BIN)/python docs/generate_reference.py --check
 	$(BIN)/python docs/generate_map.py --check
 	$(BIN)/python docs/generate_platforms.py --check
+
+sbom: $(SETUP)  ## bill of materials of what is installed with personasync (CycloneDX), and the list of licences, in dist
+	$(BIN)/python .ci/supply_chain.py sbom dist/sbom.cdx.json
+	$(BIN)/python .ci/supply_chain.py licences > dist/licences.tsv
+
+audit: $(SETUP)  ## pins, licences and known vulnerabilities, without a network; OSV=DIR also reads a copy of that database
+	$(BIN)/python .ci/supply_chain.py audit $(if $(OSV),--osv $(OSV))
 
 wheel-test: $(SETUP)  ## build the wheel and run the demo from it, in an empty environment
 	$(BIN)/pytest -m wheel tests/test_wheel.py

@@ -6,7 +6,8 @@ compared, in constant time, never its decoded value: so no second spelling of a 
 HubSpot signs in three ways. v1 and v2 are hashes over secret and message, not HMACs: who has seen one signed message
 can lengthen it and sign the longer one without the secret. What is added begins with the hash's padding, the byte 80,
 which no UTF-8 text can hold there; so a body that is no UTF-8 is refused. Both also lack a time: an old delivery can be
-sent again, which only repeats an event that the inbox knows. A delivery that carries v3 is judged by v3 alone.
+sent again, which only repeats an event that the inbox knows. A delivery that carries v3 is judged by v3 alone, and one
+that carries v3's time without v3 lost its signature on the way. Who has seen v3 once asks for it from then on.
 """
 
 from __future__ import annotations
@@ -75,6 +76,8 @@ def check_hubspot(
         _within_window(_whole_number(stamp, "X-HubSpot-Request-Timestamp"), now)
         _same(base64.b64encode(_hmac(secret, message)), stamped)
         return "v3"
+    if _one(headers, b"x-hubspot-request-timestamp") is not None and "v3" in accepted:
+        raise SignatureError("the v3 signature is missing", reason="missing")
     version: Version = "v2" if _one(headers, b"x-hubspot-signature-version") == b"v2" else "v1"
     given = _one(headers, b"x-hubspot-signature")
     if given is None or version not in accepted:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -14,8 +15,10 @@ from connectors.connector import Connector, find_connector
 from connectors.errors import FixSettingsError, TryLaterError
 from connectors.processes import is_alive
 from connectors.secret import hide
+from sync.control.damage import control_lost, stores_unlike
 from sync.control.person_ids import new_person_id
-from sync.control.reading import ReadableControl, open_read_control
+from sync.control.reading import ReadableControl, ReadControl, open_read_control
+from sync.warehouse.damage import FILE, warehouse_lost
 from sync.workspace.manifest import Manifest, load_manifest
 from sync.workspace.settings import Workspace, load_workspace
 
@@ -240,8 +243,9 @@ def open_stores(directory: Path, *, now: Callable[[], datetime]) -> Iterator[Sto
     from sync.control.store import open_control  # noqa: PLC0415 - it loads SQLAlchemy
 
     workspace = load_workspace(directory)
-    control = open_control(workspace.state_url.reveal(), now=now)
+    control = open_control(workspace.state_url.reveal(), now=now, reading=True)
     try:
+        refuse_lost_control(workspace, control)
         yield Stores(workspace, control)
     finally:
         control.close()
@@ -253,6 +257,8 @@ def open_read_stores(directory: Path, *, now: Callable[[], datetime]) -> Iterato
     workspace = load_workspace(directory)
     control = open_read_control(workspace.state_url.reveal(), now=now)
     try:
+        if not isinstance(control, ReadControl):
+            refuse_lost_control(workspace, control)
         yield ReadStores(workspace, control)
     finally:
         control.close()
@@ -260,7 +266,12 @@ def open_read_stores(directory: Path, *, now: Callable[[], datetime]) -> Iterato
 
 @contextmanager
 def open_session(
-    directory: Path, *, now: Callable[[], datetime], environment: Mapping[str, str], reading: bool = False
+    directory: Path,
+    *,
+    now: Callable[[], datetime],
+    environment: Mapping[str, str],
+    reading: bool = False,
+    healing: Collection[str] = (),
 ) -> Iterator[Session]:
     """Open the workspace in *directory*, and close all of it when the block ends.
 
@@ -269,12 +280,13 @@ def open_session(
         now: Clock, UTC.
         environment: Environment variables, for secrets.
         reading: Whether a copy of the warehouse will do while another process holds it; what is written to it is lost.
+        healing: Stores that may be lost, since the block makes them again: "warehouse", "control".
 
     Yields:
         The open workspace; connectors are opened on first use.
 
     Raises:
-        FixSettingsError: A file of the workspace is missing or wrong.
+        FixSettingsError: A file of the workspace is missing or wrong; a store is lost, damaged or of another workspace.
         TryLaterError: Another process holds the warehouse.
     """
     from sync.control.store import open_control  # noqa: PLC0415 - it loads SQLAlchemy
@@ -282,7 +294,11 @@ def open_session(
     workspace = load_workspace(directory)
     control = open_control(workspace.state_url.reveal(), now=now)
     try:
+        if control.stamp.is_blank() and not control.stamp.get() and not (workspace.state_dir / FILE).exists():
+            control.stamp.set(secrets.token_hex(8))  # first: a kill before the warehouse is there looks like no loss
         with _opened(workspace, reading=reading) as (warehouse, copied):
+            if not copied:  # a copy may be of a moment ago
+                _refuse_lost(control, warehouse, healing)
             session = Session(workspace, load_manifest(), control, warehouse, now, environment, copied=copied)
             try:
                 yield session
@@ -291,6 +307,39 @@ def open_session(
                     connector.close()
     finally:
         control.close()
+
+
+def refuse_lost_control(workspace: Workspace, control: Control) -> None:
+    """Refuse a new control store beside a warehouse that is there, for who does not open the warehouse.
+
+    Raises:
+        FixSettingsError: It is one.
+    """
+    if not control.stamp.get() and (workspace.state_dir / FILE).exists() and control.stamp.is_blank():
+        raise control_lost()
+
+
+def _refuse_lost(control: Control, warehouse: Warehouse, healing: Collection[str]) -> None:
+    """See that both stores are of one workspace; give those an id that have none yet.
+
+    A new control store beside people who are known would give everybody a new id, count them twice and deal them into
+    experiments anew.
+    """
+    ours, theirs, followed = control.stamp.get(), warehouse.stamp.get(), control.stamp.followed()
+    stored = warehouse.last_sequence()  # after what was followed: both may grow meanwhile
+    empty = stored == 0
+    if ours is None and "control" not in healing and (theirs or (control.stamp.is_blank() and not empty)):
+        raise control_lost()
+    if ours and theirs and ours != theirs and "control" not in healing:
+        raise stores_unlike()
+    if "warehouse" not in healing and (stored < followed or (empty and control.knows_contacts())):
+        raise warehouse_lost()
+    if ours != theirs or ours is None:
+        agreed = theirs or ours or secrets.token_hex(8)
+        if ours != agreed:
+            control.stamp.set(agreed)
+        if theirs is None:
+            warehouse.stamp.set(agreed)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ NEEDED_SERVER = "need PostgreSQL (apt-get install postgresql): not run"
 LOOPBACK_NAMES = {"localhost", "testserver"}
 
 examples.load_profile()
+os.umask(0o077)  # as every command does: what is made in this process is no finding of `doctor`
 os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and commands would wrap what they print into a pipe
 # Ibis makes many small objects that live briefly: to look for circles after every 700 takes a fifth of the time.
 gc.set_threshold(50_000, 20, 20)

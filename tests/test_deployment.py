@@ -103,7 +103,7 @@ def test_the_image_holds_the_locked_versions_and_runs_as_nobody_special(steps: l
     runs = [rest for word, rest in steps if word == "RUN"]
 
     assert any("--require-hashes" in run and "requirements-runtime.txt" in run for run in runs)
-    assert [rest for word, rest in steps if word == "USER"] == ["personasync"]
+    assert [rest for word, rest in steps if word == "USER"] == ["10001:10001"]
     assert [word for word, _ in steps].index("USER") < [word for word, _ in steps].index("ENTRYPOINT")
     assert dict(steps)["ENTRYPOINT"] == '["/opt/personasync/bin/personasync"]'
 

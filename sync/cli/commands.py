@@ -71,6 +71,9 @@ HELP_GROUPS: dict[str, tuple[Entry, ...]] = {
     ),
     "Operate": (
         Entry("serve", "serve", "Run the webhook service."),
+        Entry("backup", "backup", "Save settings, stores, plans and reports to one file."),
+        Entry("restore", "backup", "Put a backup in place of the workspace's state."),
+        Entry("rebuild", "backup", "Make a lost control store again from warehouse and plans."),
         Entry("inbox", "serve", "Show the webhook queue and failed contacts (dead letters)."),
         Entry("audit", "audit", "Check whether segments predict a sensitive attribute."),
     ),

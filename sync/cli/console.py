@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
+from connectors.visible import visible, visible_json
 from sync.cli.layout import UNBOUNDED, Table, wrap
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ def width_of(stream: IO[str]) -> int:
 
 
 def put(text: str, stream: IO[str]) -> None:
-    """Write prose to *stream*, broken between words."""
-    stream.write("\n".join(wrap(text, width_of(stream))) + "\n")
+    """Write prose to *stream*, broken between words; what a terminal would obey is spelled out."""
+    stream.write("\n".join(wrap(visible(text), width_of(stream))) + "\n")
     stream.flush()
 
 
@@ -76,8 +77,8 @@ class Console:
 
 
 def put_json(document: Mapping[str, Any], indent: int | None = None) -> None:
-    """Write one JSON document to stdout."""
-    sys.stdout.write(json.dumps(document, default=str, ensure_ascii=False, indent=indent) + "\n")
+    """Write one JSON document to stdout; values are exact, some characters written as JSON's escapes."""
+    sys.stdout.write(visible_json(json.dumps(document, default=str, ensure_ascii=False, indent=indent)) + "\n")
 
 
 def _bars() -> Progress:

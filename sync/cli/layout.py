@@ -8,6 +8,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator, Sequence
 
+from connectors.visible import visible
+
 GAP = 2  # spaces between two columns
 UNBOUNDED = 1_000_000
 
@@ -56,9 +58,11 @@ class Table:
 
     def __init__(self, columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> None:
         places = range(len(columns))
-        self.columns, self.title = columns, title
+        self.columns, self.title = columns, None if title is None else visible(title)
         self.right = [bool(rows) and all(isinstance(row[place], int | float) for row in rows) for place in places]
-        self.rows = [[f"{cell:,}" if isinstance(cell, int | float) else str(cell) for cell in row] for row in rows]
+        self.rows = [
+            [f"{cell:,}" if isinstance(cell, int | float) else visible(str(cell)) for cell in row] for row in rows
+        ]
 
     def lines(self, width: int = UNBOUNDED) -> Iterator[str]:
         """Yield its lines: side by side where every word has room, else each row as a list of `column: value`.

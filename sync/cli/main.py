@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import io
 import logging
 import os
 import signal
@@ -18,6 +19,7 @@ import typer
 
 from connectors.errors import FixSettingsError, PersonasyncError, reason_of
 from connectors.secret import hide
+from connectors.visible import visible
 from sync.cli.console import put, put_json
 from sync.cli.lazy_group import Interrupted, LazyGroup
 from sync.cli.options import app
@@ -62,6 +64,7 @@ def main() -> None:
     gc.set_threshold(50_000, 20, 20)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell's background job ignores it
         signal.signal(signal.SIGINT, _stop)
+    os.umask(0o077)  # whatever is written from here on is for this user alone, from its first byte on
     status = run(sys.argv[1:])
     if STOPPED.is_set():
         # all stores are closed; Python would wait for threads, and those for platforms that may not answer for minutes
@@ -85,12 +88,12 @@ class WithoutSecrets(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        return hide(super().format(record))
+        return visible(hide(super().format(record)))
 
 
 def _thread_failed(failed: threading.ExceptHookArgs) -> None:
     lines = traceback.format_exception(failed.exc_type, failed.exc_value, failed.exc_traceback)
-    sys.stderr.write(hide("".join(lines)))
+    sys.stderr.write(visible(hide("".join(lines))))
 
 
 def run(arguments: list[str]) -> int:
@@ -108,12 +111,11 @@ def run(arguments: list[str]) -> int:
         return _failed(error, arguments, exit_status=error.exit_code)
     except (KeyboardInterrupt, Interrupted):
         return _stopped(arguments)
-    except OSError as error:
-        if STOPPED.is_set() or error.filename is None:
-            return _stopped(arguments) if STOPPED.is_set() else _failed(error, arguments, exit_status=1)
-        return _failed(of_file(error), arguments, exit_status=2)
     except Exception as error:  # noqa: BLE001 - the outer edge: nobody should have to read a traceback
-        return _stopped(arguments) if STOPPED.is_set() else _failed(error, arguments, exit_status=1)
+        if STOPPED.is_set():
+            return _stopped(arguments)
+        known = of_file(error) if isinstance(error, OSError) else of_store(error)
+        return _failed(known or error, arguments, exit_status=known.exit_code if known else 1)
     return int(result or 0)
 
 
@@ -122,6 +124,7 @@ FIXES = {
     errno.EPERM: "Give yourself permission there, or choose another place.",
     errno.EROFS: "Choose a place that can be written to.",
     errno.ENOSPC: "Make room on the disk, then run the command again.",
+    errno.EDQUOT: "Make room on the disk, then run the command again.",
     errno.ENOENT: "Check the path.",
     errno.ENOTDIR: "Check the path: a part of it is a file where a folder is expected.",
     errno.EISDIR: "Name a file, not a folder.",
@@ -129,8 +132,25 @@ FIXES = {
 }
 
 
-def of_file(error: OSError) -> FixSettingsError:
-    """Return what a person is told of a file or folder that the system refused."""
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def of_store(error: Exception) -> PersonasyncError | None:
+    """Return what a person is told of an error of the warehouse or the control store; None of any other error."""
+    from sync.control.damage import control_trouble  # noqa: PLC0415 - only where something went wrong
+    from sync.warehouse.damage import warehouse_trouble  # noqa: PLC0415
+
+    return warehouse_trouble(error) or control_trouble(error)
+
+
+def of_file(error: OSError) -> FixSettingsError | None:
+    """Return what a person is told of a file or folder that the system refused; None where no file is named."""
+    if error.filename is None and error.errno not in FULL:
+        return None
+    if error.filename is None:  # a full disk is noticed while writing, when nobody says in which file
+        return FixSettingsError(
+            "The disk is full. Nothing is lost: what was saved before is whole.", fix=FIXES[errno.ENOSPC]
+        )
     path = Path(os.fsdecode(error.filename)).absolute()
     return FixSettingsError(f"{path}: {reason_of(error)}.", fix=FIXES.get(error.errno or 0, "Check this path."))
 
@@ -143,14 +163,16 @@ def _misused(error: typer.TyperException) -> int:
     """Print the usage error, as Typer does."""
     show = getattr(error, "show", None)
     if show is not None:
-        show()
+        with io.StringIO() as said:  # it repeats what was typed
+            show(file=said)
+            sys.stderr.write(visible(said.getvalue()))
     return 2
 
 
 def _failed(error: Exception, arguments: list[str], *, exit_status: int) -> int:
     # what a library or a platform says may repeat a secret: nothing goes out before `hide` has seen it
     if "--debug" in arguments:
-        sys.stderr.write(hide("".join(traceback.format_exception(error))))
+        sys.stderr.write(visible(hide("".join(traceback.format_exception(error)))))
     known = isinstance(error, PersonasyncError)
     message = hide(str(error) if known else f"Unexpected error: {error!r}.")
     if not known and "--debug" not in arguments:

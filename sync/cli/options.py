@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -48,7 +48,11 @@ HERE = Path()
 
 @contextmanager
 def session_of(
-    workspace: Path, *, environment: Mapping[str, str] | None = None, reading: bool = False
+    workspace: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    reading: bool = False,
+    healing: Collection[str] = (),
 ) -> Iterator[Session]:
     """Open the workspace with the real clock and environment; its warnings go to stderr.
 
@@ -57,7 +61,8 @@ def session_of(
     from sync.session import open_session  # noqa: PLC0415 - heavy imports only where needed
 
     known = os.environ if environment is None else environment
-    with open_session(workspace, now=clock_of(workspace), environment=known, reading=reading) as session:
+    now = clock_of(workspace)
+    with open_session(workspace, now=now, environment=known, reading=reading, healing=healing) as session:
         if session.copied:
             put("Another personasync command is running. This shows what it has saved so far.", sys.stderr)
         _remark(session.workspace)

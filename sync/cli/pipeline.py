@@ -85,7 +85,10 @@ def pull_command(
     from sync.pull import job  # noqa: PLC0415
 
     console, overridden = console_of(as_json=as_json), parse_overrides(override)
-    with session_of(workspace) as session, console.progress(session.budget) as progress:
+    with (
+        session_of(workspace, healing=("warehouse",)) as session,
+        console.progress(session.budget) as progress,
+    ):
         pulled = job.pull(session, only=connection, full=full, override=overridden, progress=progress)
     console.result(words.as_document(pulled), *words.pulled(pulled))
     return REJECTS if pulled.rejects else 0
@@ -255,7 +258,10 @@ def run_command(
 ) -> int:
     """Run all steps in order, with guardrails. For cron."""
     console, overridden = console_of(as_json=as_json), parse_overrides(override)
-    with session_of(workspace) as session, console.progress(session.budget) as progress:
+    with (
+        session_of(workspace, healing=("warehouse",)) as session,
+        console.progress(session.budget) as progress,
+    ):
         document, shown, status = _loop(session, console, parse_moment(as_of), overridden, progress)
     console.result(document, *shown)
     return status

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from connectors.visible import visible
 from sync.workspace.scaffold import Answers, NewConnection
 
 NO_AUDIENCE = "your-audience-id"  # `doctor` then says that there is no such audience, and where to find its id
@@ -24,7 +25,7 @@ def defaults(directory: Path) -> Answers:
 
 def ask(directory: Path) -> Answers:
     """Ask for the connections at a terminal."""
-    name = typer.prompt("Company or brand name", default=directory.resolve().name, err=True)
+    name = typer.prompt("Company or brand name", default=visible(directory.resolve().name), err=True)
     connections: list[NewConnection] = []
     if typer.confirm("Are the contacts in HubSpot?", default=True, err=True):
         connections.append(CRM)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Union
 from connectors.records import Change, Outcome
 from connectors.secret import SecretUrl, remember
 from sync.control.rows import BUSY_SECONDS, NEWEST_STEP, Pin, PlanRecord, Run, StreamPositions, newest_write
+from sync.control.seal import Seal
 
 if TYPE_CHECKING:
     from sync.control.store import Control
@@ -223,11 +224,19 @@ def open_read_control(url: str, *, now: Callable[[], datetime]) -> ReadableContr
         Without SQLAlchemy where it is a file whose tables are up to date; else what `open_control` returns.
     """
     remember(SecretUrl(url))
-    opened = _current(Path(url.removeprefix(FILE))) if url.startswith(FILE) else None
-    if opened is None:
+    file = Path(url.removeprefix(FILE))
+    seal = Seal(file, reading=True) if url.startswith(FILE) and file.is_file() else None
+    opened = _current(file) if seal else None
+    if seal is None or opened is None:
         from sync.control.store import open_control  # noqa: PLC0415 - it loads SQLAlchemy
 
-        return open_control(url, now=now)
+        if seal is not None:
+            seal.close()
+        return open_control(url, now=now, reading=True)
+
+    def close() -> None:
+        opened.close()
+        seal.close()
 
     def rows(statement: str, *values: Any) -> list[Any]:
         return opened.execute(statement, values).fetchall()
@@ -240,7 +249,7 @@ def open_read_control(url: str, *, now: Callable[[], datetime]) -> ReadableContr
         ReadLedger(rows),
         ReadPeople(rows),
         ReadPins(rows, now),
-        opened.close,
+        close,
     )
 
 
@@ -251,7 +260,8 @@ def _current(file: Path) -> sqlite3.Connection | None:
     with suppress(sqlite3.Error):
         opened = sqlite3.connect(f"{file.absolute().as_uri()}?mode=rw", uri=True, timeout=BUSY_SECONDS)
         with suppress(sqlite3.Error):
-            if opened.execute("SELECT version_num FROM alembic_version").fetchall() == [(NEWEST_STEP,)]:
+            newest = opened.execute("SELECT version_num FROM alembic_version").fetchall() == [(NEWEST_STEP,)]
+            if newest and opened.execute("SELECT 1 FROM run LIMIT 1").fetchall():  # one without a run may be a lost one
                 return opened
         opened.close()
     return None

@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from connectors.errors import FixSettingsError, not_writable
 from connectors.secret import SecretUrl, remember, url_without_secrets
+from sync.control.damage import control_damaged, control_trouble
 from sync.control.future import FutureTimes
 from sync.control.identities import Links
 from sync.control.inbox import Inbox
@@ -28,6 +29,8 @@ from sync.control.probed import ProbeStates
 from sync.control.published import People
 from sync.control.rows import BUSY_SECONDS, NEWEST_STEP
 from sync.control.runs import Cursors, Runs
+from sync.control.seal import Seal
+from sync.control.stamp import Stamp
 
 LOOK = "Check [workspace] state in personasync.toml."
 
@@ -49,36 +52,56 @@ class Control:
     future: FutureTimes
     pins: Pins
     probed: ProbeStates
+    stamp: Stamp
     close: Callable[[], None]
 
+    def knows_contacts(self) -> bool:
+        """Tell whether the identity map has somebody."""
+        return self.links.persons() > 0
 
-def open_control(url: str, *, now: Callable[[], datetime]) -> Control:
+
+def open_control(url: str, *, now: Callable[[], datetime], reading: bool = False) -> Control:
     """Open the store at an SQLAlchemy URL, and bring its tables up to date under a lock.
 
     Args:
         url: Such as ``sqlite:///control.db`` or ``postgresql://...``; printed without its password.
         now: Clock, UTC.
+        reading: Whether it is opened for a short look: then a large file is not compared with its checksum.
 
     Returns:
         The open store; `Control.close` gives the connections back.
 
     Raises:
-        FixSettingsError: There is no store to be reached at *url*.
+        FixSettingsError: There is no store to be reached at *url*, or its file is damaged.
     """
     remember(SecretUrl(url))
     engine, shown = _engine(url), url_without_secrets(url)
+    file = _file(engine)
+    seal = Seal(file, reading=reading) if file else None
+
+    def close() -> None:
+        engine.dispose()
+        if seal is not None:
+            seal.close()
+
     try:
-        current = _is_current(engine) or _upgraded(engine)
+        current = _is_current(engine) or _upgraded(engine, file)
     except (DBAPIError, sqlite3.Error) as error:
-        engine.dispose()
-        reason = error.orig if isinstance(error, DBAPIError) else error
-        raise FixSettingsError(f"The control store {shown} can't be opened: {reason}.", fix=LOOK) from error
+        close()
+        raise _not_opened(error, shown, file) from error
+    except BaseException:
+        close()
+        raise
     if not current:
-        engine.dispose()
+        close()
         raise FixSettingsError(
             f"The control store {shown} was created by a newer version of personasync.",
             fix="Install that version.",
         )
+    return _concerns(engine, now, close)
+
+
+def _concerns(engine: Engine, now: Callable[[], datetime], close: Callable[[], None]) -> Control:
     return Control(
         runs=Runs(engine, now),
         cursors=Cursors(engine, now),
@@ -93,7 +116,8 @@ def open_control(url: str, *, now: Callable[[], datetime]) -> Control:
         future=FutureTimes(engine),
         pins=Pins(engine, now),
         probed=ProbeStates(engine, now),
-        close=engine.dispose,
+        stamp=Stamp(engine, now),
+        close=close,
     )
 
 
@@ -114,6 +138,24 @@ def _engine(url: str) -> Engine:
     engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _prepare_sqlite)
     return engine
+
+
+def _file(engine: Engine) -> Path | None:
+    named = engine.url.database if engine.dialect.name == "sqlite" else None
+    return Path(named) if named and named != ":memory:" else None
+
+
+def _not_opened(error: Exception, shown: str, file: Path | None) -> Exception:
+    if (known := control_trouble(error)) is not None:
+        return known
+    reason = error.orig if isinstance(error, DBAPIError) else error
+    if (
+        file is not None
+        and isinstance(reason, sqlite3.DatabaseError)
+        and not isinstance(reason, sqlite3.OperationalError)
+    ):
+        return control_damaged(str(reason))
+    return FixSettingsError(f"The control store {shown} can't be opened: {reason}.", fix=LOOK)
 
 
 def _writable(file: Path) -> None:
@@ -145,11 +187,13 @@ def _is_current(engine: Engine) -> bool:
     return list(steps) == [NEWEST_STEP]
 
 
-def _upgraded(engine: Engine) -> bool:
-    """Bring the tables up to date; False where a newer personasync made the store."""
-    from sync.control.upgrade import NewerStoreError, upgrade_store  # noqa: PLC0415 - it loads Alembic
+def _upgraded(engine: Engine, file: Path | None) -> bool:
+    """Bring the tables up to date, and keep a copy of an older store; False where a newer personasync made it."""
+    from sync.control.upgrade import NewerStoreError, keep_older, upgrade_store  # noqa: PLC0415 - it loads Alembic
 
     try:
+        if file is not None:
+            keep_older(engine, file)
         upgrade_store(engine)
     except NewerStoreError:
         return False

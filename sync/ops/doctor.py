@@ -23,6 +23,7 @@ from sync.pull.mapped import FIX, unknown_properties
 from sync.report.persona_cards import picture
 from sync.session import Session
 from sync.traits import data_checks as fitness
+from sync.workspace.permissions import permission_findings
 
 REFUSED = "Until this is fixed, `assign` and `run` classify nobody."
 DAILY = "Schedule `personasync run` daily, for example with cron."
@@ -170,6 +171,7 @@ def _workspace(session: Session) -> list[Finding]:
     ]
     if not workspace.segments:
         findings.append(Finding("segments", "warn", "No segments defined.", "Add one to segments.toml."))
+    findings += permission_findings(workspace.directory)
     findings += [Finding("personas", "warn", remark, "Reword it.") for remark in workspace.remarks]
     findings += [
         Finding("experiments", "fail", str(error).removesuffix(error.fix).strip(), error.fix)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
+from html import escape as escape_html
 
+from connectors.visible import visible
 from segmenter.personalize.creepiness import Concern
 
 
@@ -100,6 +101,11 @@ ul{{padding-left:1.25rem;margin:.25rem 0}}
 """
 
 
+def escape(text: str) -> str:
+    """Return a text of others as HTML, with what would turn the order of its letters spelled out."""
+    return escape_html(visible(text))
+
+
 def _listed(title: str, lines: Sequence[str]) -> str:
     items = "".join(f"<li>{escape(line)}</li>" for line in lines)
     return f"<h3>{title}</h3><ul>{items}</ul>" if lines else ""
@@ -110,7 +116,7 @@ def _card(previewed_mail: PreviewedMail) -> str:
         f"<li>{escape(field.sentence())}</li>" for field in previewed_mail.fields if field.others or field.fallback
     )
     bullets += "".join(f"<li>{escape(name)}: no value</li>" for name in previewed_mail.empty)
-    title, document = escape(previewed_mail.title), escape(previewed_mail.html)
+    title, document = escape(previewed_mail.title), escape_html(previewed_mail.html)  # the mail as readers get it
     frame = f'<iframe sandbox title="Email for {title}" srcdoc="{document}"></iframe>'
     people = "1 person" if previewed_mail.people == 1 else f"{previewed_mail.people:,} people"
     people += "" if previewed_mail.share == 1 else f"; {share_text(previewed_mail.share)} get exactly this"

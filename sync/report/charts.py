@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from connectors.visible import visible
 from segmenter.lift.effects import EVERYONE, Comparison
 from segmenter.stats.proportions import wilson
 from sync.report.sentences import everyone
@@ -177,8 +178,18 @@ def _svg(chart: Any) -> str:
         },
         "legend": {"labelFontSize": LETTERS, "labelColor": INK},
     }
-    drawn: str = vl_convert.vegalite_to_svg({**chart.to_dict(), "config": config})
+    # a control character in a name is none that XML can hold: vl-convert ends the whole process at one
+    drawn: str = vl_convert.vegalite_to_svg(_drawable({**chart.to_dict(), "config": config}))
     mine = f"c{hashlib.sha256(drawn.encode()).hexdigest()[:8]}-"
     drawn = re.sub(r'\bid="', f'id="{mine}', drawn)
     drawn = re.sub(r"url\(#", f"url(#{mine}", drawn)
     return drawn.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1)
+
+
+def _drawable(part: Any) -> Any:
+    """Return a part of a chart's description with every text spelled out as `visible` does."""
+    if isinstance(part, dict):
+        return {_drawable(key): _drawable(value) for key, value in part.items()}
+    if isinstance(part, list):
+        return [_drawable(value) for value in part]
+    return visible(part).replace("\t", " ") if isinstance(part, str) else part

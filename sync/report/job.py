@@ -9,6 +9,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader
 
+from connectors.visible import visible
 from segmenter.personalize.fields import title_of_others
 from segmenter.personalize.personas import UNCLASSIFIED
 from sync.active_people import assigned_people
@@ -148,10 +149,10 @@ def _shares_figure(shares: Sequence[PersonaShare]) -> Figure:
 
 
 def render_page(report: Report, page: ReportPage) -> str:
-    """Return the page as HTML; everything that stems from data is escaped."""
+    """Return the page as HTML; everything that stems from data is escaped, marks that turn the order of letters too."""
     # always: by its name, which ends in .j2, Jinja would not know that the template is HTML
     environment = Environment(loader=PackageLoader("sync.report"), autoescape=True, trim_blocks=True)
-    return environment.get_template("report.html.j2").render(report=report, page=page)
+    return visible(environment.get_template("report.html.j2").render(report=report, page=page))
 
 
 def persona_shares(session: Session) -> list[PersonaShare]:

@@ -15,6 +15,7 @@ from jinja2 import Environment, StrictUndefined
 
 from connectors.limits import MERGE_FIELD_HELP, MERGE_FIELD_NAME, MERGE_TAG_LENGTH, PROPERTY_LABEL
 from connectors.safe_cells import safe_cell
+from connectors.visible import visible
 from segmenter.classifier.linear import option_of, trait_of
 from segmenter.surveys.answers import number_of
 from segmenter.typing_tool.tool_file import AnswerOption, SurveyQuestion, ToolFile
@@ -68,7 +69,7 @@ def html_form(file: ToolFile, *, action: str | None, title: str | None) -> str:
     template = resources.files("sync.surveys").joinpath("templates/survey_form.html.j2").read_text("utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return environment.from_string(template).render(
-        title=title or "A few short questions",
+        title=visible(title or "A few short questions"),
         questions=file.questions,
         action=action,
         to=receiver(action),

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sync.warehouse.embedded_file import FILE, copied, not_opened
+from sync.warehouse.damage import FILE, warehouse_held
+from sync.warehouse.embedded_file import copied
 from sync.warehouse.store import Warehouse, open_warehouse
 
 
@@ -26,7 +27,7 @@ def open_copy(directory: Path) -> Iterator[Warehouse]:
     path = directory / FILE
     with copied(path) as copy:
         if copy is None:
-            raise not_opened(path, OSError("lock"))
+            raise warehouse_held()
         warehouse = open_warehouse("duckdb", copy.parent)
         try:
             yield warehouse

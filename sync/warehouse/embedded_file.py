@@ -1,4 +1,4 @@
-"""The embedded engine's file: a copy to read from while another process holds it, and what is said otherwise."""
+"""The embedded engine's file: a copy to read from while another process holds it."""
 
 from __future__ import annotations
 
@@ -8,28 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from connectors.errors import FixSettingsError, TryLaterError, not_writable, reason_of
+from sync.warehouse.damage import FILE
 
-FILE = "warehouse.duckdb"
 COPIES = "reading-"  # what the folders of copies begin with
 HEADERS = 3 * 4096  # bytes: the file's own header, and the two between which each checkpoint switches
 TRIES = 20
-
-
-def not_opened(path: Path, error: Exception) -> Exception:
-    """Return what to raise where DuckDB could not open the file."""
-    if any(word in str(error).lower() for word in ("permission denied", "read-only")):
-        return not_writable(path)
-    if not is_held(error):
-        fix = "Restore it from a backup, or move it away and run `personasync pull` again."
-        return FixSettingsError(f"{path.name} can't be opened: {reason_of(error)}.", fix=fix)
-    fix = "Wait until it finishes, then try again."
-    return TryLaterError("Another personasync command is using this workspace's warehouse.", fix=fix)
-
-
-def is_held(error: Exception) -> bool:
-    """Tell whether DuckDB could not open the file because another process holds it."""
-    return "lock" in str(error).lower()
 
 
 @contextmanager

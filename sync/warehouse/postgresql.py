@@ -120,7 +120,7 @@ def _by_code_points(value: Any, compiled: Any) -> Any:
     return sge.Collate(this=sge.paren(compiled), expression=sge.to_identifier("C", quoted=True))
 
 
-def prepare(opened: PostgreSQL) -> None:
+def prepare_postgresql(opened: PostgreSQL) -> None:
     """Make a connection ready for our expressions.
 
     Args:

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.records import TABLES
 from connectors.table_schema import MOMENT, TableSchema
-from sync.warehouse.embedded_file import FILE as WAREHOUSE
-from sync.warehouse.embedded_file import copied, is_held, not_opened
+from sync.warehouse.damage import FILE as WAREHOUSE
+from sync.warehouse.damage import is_held, not_opened, warehouse_held
+from sync.warehouse.embedded_file import copied
 
 if TYPE_CHECKING:
     from ibis import Table
@@ -191,12 +192,12 @@ def open_to_read(directory: Path) -> Iterator[StatementRunner | None]:
         return
     try:
         connection = duckdb.connect(path, read_only=True, config=ALONE)
-    except duckdb.IOException as error:
+    except duckdb.Error as error:
         if not is_held(error):
             raise not_opened(path, error) from error
         with copied(path) as copy:
             if copy is None:
-                raise not_opened(path, error) from error
+                raise warehouse_held() from error
             with _running(duckdb.connect(copy, config=ALONE)) as runner:
                 yield runner
         return

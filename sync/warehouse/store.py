@@ -23,9 +23,11 @@ from connectors.errors import ContractError, FixSettingsError
 from connectors.records import CONTACTS, MEMBERSHIPS, TABLES, TIME
 from connectors.secret import SecretUrl, remember, url_without_secrets
 from connectors.table_schema import TableSchema
-from sync.warehouse.embedded_file import FILE, not_opened
+from sync.warehouse.damage import FILE, not_opened
 from sync.warehouse.latest_rows import every_overtaken, first_by, ranked_in_force, versions_about
+from sync.warehouse.older import keep_older_warehouse
 from sync.warehouse.read_once import MEMORY, ReadOnce
+from sync.warehouse.stamp import WarehouseStamp
 
 VERSION_COLUMNS = [("recorded_at", TIME), ("sequence", pa.int64())]
 COUNTER = "last_sequence"  # one row: the number given last; never lower again, also when rows are erased
@@ -39,6 +41,7 @@ class Warehouse:
     def __init__(self, engine: SQLBackend) -> None:
         self.engine = engine
         present = set(engine.list_tables())
+        self.stamp = WarehouseStamp(engine, present)
         for table in TABLES.values():
             if table.name not in present:
                 self._create(table.name, schema=ibis.Schema.from_pyarrow(_stored(table)))
@@ -60,6 +63,8 @@ class Warehouse:
         relation = self.engine.table(table.name)
         wanted = ibis.Schema.from_pyarrow(_stored(table))
         lacking = [name for name in wanted if name not in relation.columns]
+        if lacking and self.embedded:
+            keep_older_warehouse(self.engine, self.last_sequence() if COUNTER in self.engine.list_tables() else 0)
         for name in lacking:
             kind = self.engine.compiler.type_mapper.to_string(wanted[name])
             self._run(f"ALTER TABLE {table.name} ADD COLUMN IF NOT EXISTS {name} {kind}")
@@ -386,9 +391,9 @@ def _open_url(url: str) -> SQLBackend:
             fix="Check [workspace] engine in personasync.toml.",
         ) from None
     if opened.name == "postgres":
-        from sync.warehouse.postgresql import prepare  # noqa: PLC0415 - only this engine needs it
+        from sync.warehouse.postgresql import prepare_postgresql  # noqa: PLC0415 - only this engine needs it
 
-        prepare(cast("Any", opened))
+        prepare_postgresql(cast("Any", opened))
     return cast("SQLBackend", opened)
 
 
@@ -397,6 +402,6 @@ def _open_file(path: Path) -> SQLBackend:
 
     try:
         opened: SQLBackend = ibis.duckdb.connect(path, threads=THREADS)  # noqa: TID251 - this is the door
-    except duckdb.IOException as error:
+    except duckdb.Error as error:
         raise not_opened(path, error) from error
     return opened

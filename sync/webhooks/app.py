@@ -113,18 +113,26 @@ class Reception:
             raise RefusedError(429, "no assignment yet", {"Retry-After": str(ACTION_AGAIN_MS)}) from None
 
     async def _from_hubspot(self, request: Request, accepted: Collection[Version]) -> tuple[str, bytes]:
-        """Return the HubSpot connection and the body of a request that carries one of the *accepted* signatures."""
-        connection = self._connection()
+        """Return the HubSpot connection and the body of a request that carries one of the *accepted* signatures.
+
+        Once this app has signed with v3 it must go on: an older version has no time window.
+        """
+        connection, service, place = self._connection(), self._service, request.url.path
         body = await self._body(request)
-        check_hubspot(
+        version = check_hubspot(
             request.scope["headers"],
             method=request.method,
             uri=self._uri(request),
             body=body,
-            secret=self._service.secrets.hubspot.reveal(),
-            now=self._service.now(),
+            secret=service.secrets.hubspot.reveal(),
+            now=service.now(),
             accepted=accepted,
         )
+        if version == "v3":
+            if place not in service.timed:
+                await asyncio.to_thread(service.note_timed, place)
+        elif await asyncio.to_thread(service.is_timed, place):
+            raise SignatureError("the v3 signature is missing", reason="missing")
         return connection, body
 
     def _connection(self) -> str:
@@ -224,4 +232,6 @@ def make_app(service: Service, intake: Intake | None, metrics: Metrics, workers:
             Route("/webhooks/mailchimp/{secret}", from_mailchimp, methods=["GET", "POST"]),
             Route("/actions/hubspot", desk.noted("action", desk.action), methods=["POST"]),
         ]
-    return Starlette(routes=routes)
+    app = Starlette(routes=routes)
+    app.router.redirect_slashes = False  # a redirect would repeat the Host header, which anybody may write
+    return app

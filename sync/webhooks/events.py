@@ -19,6 +19,7 @@ from connectors.records import normalise_email, platform_key
 from sync.control.inbox import Event
 
 MOST_FIELDS = 500  # of a Mailchimp body: an audience has at most 80 merge fields
+MOST_MERGED = 250  # HubSpot merges no record more often; those beyond come with the next pull
 CONTACT_OBJECT = "0-1"
 RECORD_ID = re.compile(r"[0-9]{1,19}")  # 64 bits
 IN_BRACKETS = re.compile(r"\[([^\[\]]*)\]")
@@ -82,7 +83,7 @@ def _contact_ids(row: Mapping[str, Any], kind: str) -> list[str]:
     if kind == "contact.merge":
         merged = row.get("mergedObjectIds")
         others = merged if isinstance(merged, list) else []
-        named = [row.get("newObjectId"), row.get("primaryObjectId"), row.get("objectId"), *others]
+        named = [row.get("newObjectId"), row.get("primaryObjectId"), row.get("objectId"), *others[:MOST_MERGED]]
     elif kind == "contact.associationChange":
         named = [row.get("objectId"), row.get("fromObjectId")]
     ids = [str(record) for record in named if isinstance(record, int | str) and RECORD_ID.fullmatch(str(record))]
@@ -170,9 +171,12 @@ def _fired_at(text: str) -> datetime:
 # -- both ------------------------------------------------------------------------------------------------------
 def _json(body: bytes) -> Any:
     try:
-        return json.loads(body)
+        document = json.loads(body)
+        if b"\\u" in body:
+            json.dumps(document, ensure_ascii=False).encode()  # half a character, written as an escape, can't be kept
     except (ValueError, RecursionError) as error:  # a text that is no UTF-8 is a ValueError too
         raise MalformedError("the body is not JSON") from error
+    return document
 
 
 def _key(platform: str, connection: str, parts: Sequence[Any]) -> str:

@@ -46,8 +46,11 @@ async def body_of(request: Request, *, most: int, seconds: float = BODY_SECONDS)
     """Return a request's raw body.
 
     Raises:
-        RefusedError: It is larger than *most* bytes, too slow, or broke off.
+        RefusedError: It is larger than *most* bytes, too slow, broke off, or says its length in two ways, of which a
+            proxy may have taken the other one (request smuggling, RFC 9112 section 6.1).
     """
+    if "transfer-encoding" in request.headers and "content-length" in request.headers:
+        raise RefusedError(400, "Content-Length with Transfer-Encoding", {"Connection": "close"})
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced[:20]) > most:
         raise RefusedError(413, "too large", {"Connection": "close"})

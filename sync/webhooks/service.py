@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,8 +13,10 @@ from pathlib import Path
 from connectors.connector import NO_SECRET, Connector, find_connector
 from connectors.errors import CredentialError, FixSettingsError
 from connectors.secret import Secret
+from sync.control.runs import Cursors
 from sync.control.store import Control, open_control
 from sync.fields.platform_persona import PersonaValues, platform_personas
+from sync.session import refuse_lost_control
 from sync.webhooks.logs import tell
 from sync.workspace.definition_files import MAIN
 from sync.workspace.manifest import Manifest, load_manifest
@@ -21,6 +24,7 @@ from sync.workspace.schema import ServePart
 from sync.workspace.secrets import resolve_secret
 from sync.workspace.settings import Workspace, load_workspace
 
+TIMED = "signed with a time: "  # before a path, among the positions of our own
 PERSONAS_HOLD = timedelta(minutes=10)
 NO_SECTION = (
     'Add to personasync.toml: [serve] public_url = "https://..." and hubspot_secret = "env:NAME" or mailchimp_secret.'
@@ -43,6 +47,7 @@ class Service:
     Attributes:
         settings: [serve].
         now: The wall clock, UTC.
+        timed: Paths on which this process knows that deliveries carry a signature with a time.
     """
 
     workspace: Workspace
@@ -53,6 +58,7 @@ class Service:
     now: Callable[[], datetime]
     environment: Mapping[str, str]
     opened: dict[str, Connector] = field(default_factory=dict)
+    timed: set[str] = field(default_factory=set)
     _personas: tuple[datetime, PersonaValues] | None = None
 
     def platform_personas(self, now: datetime) -> PersonaValues:
@@ -67,6 +73,21 @@ class Service:
                 tell("no_platform_personas", level=logging.WARNING, reason=str(error))
                 self._personas = (now, {})
         return self._personas[1]
+
+    def is_timed(self, path: str) -> bool:
+        """Tell whether the app that has our secret ever signed a delivery to *path* with a time (HubSpot's v3)."""
+        if path not in self.timed and self.control.cursors.get(Cursors.EVERY, TIMED + path).get("app") == self._app():
+            self.timed.add(path)
+        return path in self.timed
+
+    def note_timed(self, path: str) -> None:
+        """Keep that the app signs deliveries to *path* with a time, for all processes; another secret begins anew."""
+        if not self.is_timed(path):
+            self.control.cursors.move(Cursors.EVERY, TIMED + path, {"app": self._app()}, "")
+            self.timed.add(path)
+
+    def _app(self) -> str:
+        return hmac.digest(self.secrets.hubspot.reveal().encode("utf-8", "replace"), b"which app", "sha256").hex()[:16]
 
     def connector(self, name: str) -> Connector:
         """Return the connector of a connection, opened on first use as the account's service.
@@ -134,6 +155,7 @@ def open_service(directory: Path, *, now: Callable[[], datetime], environment: M
     control = open_control(workspace.state_url.reveal(), now=now)
     service = Service(workspace, workspace.serve, secrets, load_manifest(), control, now, environment)
     try:
+        refuse_lost_control(workspace, control)
         if len(service._of("hubspot")) > 1:  # noqa: SLF001 - of this module
             raise FixSettingsError(
                 "The webhook service supports one HubSpot connection only.", fix="Use a separate workspace for each."

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -59,6 +56,7 @@ from sync.workspace.to_definitions import (
 from sync.workspace.toml_reader import Place, at_line, read_text
 
 STATE = ".personasync"
+BUDGETS = "budgets"  # folder of the state
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +164,7 @@ class Workspace:
             },
             groups=self.groups,
             owned=self.owned(name, manifest),
-            budgets=budget_folder(environment),
+            budgets=budget_folder(environment, self.state_dir),
             kinds=self._kinds(name, spec),
         )
 
@@ -369,11 +367,11 @@ def _digest(files: DefinitionFiles, steps: Waterfall, experiments: Mapping[str, 
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def budget_folder(environment: Mapping[str, str]) -> Path:
-    """Return where the request budgets of this machine's accounts lie: ours alone, and gone with the next start.
+def budget_folder(environment: Mapping[str, str], state_dir: Path) -> Path:
+    """Return where the request budgets of the accounts lie: beside the stores, which all processes of a workspace see.
 
-    ``PERSONASYNC_BUDGETS`` names another folder.
+    A service of systemd and a container have temporary files of their own, so those would be no place to share.
+    ``PERSONASYNC_BUDGETS`` names another folder, for several workspaces with one account.
     """
     named = environment.get("PERSONASYNC_BUDGETS")
-    who = os.getuid() if hasattr(os, "getuid") else getpass.getuser()
-    return Path(named) if named else Path(tempfile.gettempdir()) / f"personasync-budgets-{who}"
+    return Path(named) if named else state_dir / BUDGETS

@@ -69,8 +69,11 @@ def keep_taken() -> Iterator[int]:
         yield taken.getsockname()[1]
 
 
-def edit(folder: Path, old: str, new: str) -> None:
-    path = folder / "personasync.toml"
+OBEYED = r"\u001b[31m\u009b2J\u202eevil\u2066"  # what a terminal would obey; the texts of a workspace may have it
+
+
+def edit(folder: Path, old: str, new: str, *, name: str = "personasync.toml") -> None:
+    path = folder / name
     text = path.read_text("utf-8")
     assert old in text
     path.write_text(text.replace(old, new), "utf-8")
@@ -103,6 +106,7 @@ def watch(
     (folder / MAIL).write_text("<p>Hello *|PS_HEAD|* {{ contact.personasync_headline }}</p>", "utf-8")
     edit(folder, "env:MAILCHIMP_API_KEY", "keyring:mailchimp")
     edit(folder, "min_audience = 20", "min_audience = 1")
+    edit(folder, '"Rita Regular"', f'"Rita {OBEYED} Regular"', name="personas.toml")
     text = (folder / "personasync.toml").read_text("utf-8")
     (folder / "personasync.toml").write_text(text + SERVE, "utf-8")
     with keep_taken() as port:
@@ -265,7 +269,12 @@ def test_nothing_is_shown_by_a_crash(
     crashing(watch, monkeypatch)
     for name in commands():
         text = watch.command(name, "--debug", "--json")
-        assert name in WITHOUT_WORKSPACE or "RuntimeError" in text or "Usage" in text or "Error" in text
+        assert (
+            name in WITHOUT_WORKSPACE | {"backup", "restore"}
+            or "RuntimeError" in text
+            or "Usage" in text
+            or "Error" in text
+        )
 
     assert watch.statuses[1] >= 25
     no_leak(watch, capsys, 7)

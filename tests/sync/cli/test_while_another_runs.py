@@ -13,7 +13,8 @@ from sync.clock import now
 from sync.control.published import Published
 from sync.online.handoff import plain_assignment
 from sync.session import Session, open_session
-from sync.warehouse.embedded_file import COPIES, FILE
+from sync.warehouse.damage import FILE
+from sync.warehouse.embedded_file import COPIES
 from tests.sync.conftest import Platforms, Run, say
 
 __all__ = ["say"]

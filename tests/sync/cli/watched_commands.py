@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,12 +36,15 @@ ARGUMENTS = {  # "(busy)": a folder that is not empty, "(port)": a taken one; "(
     "export plan": ["--out", "(out)"],
     "export audience": ["buyers", "--out", "(out)"],
     "setup": ["--yes"],
+    "backup": ["--out", "(saved)"],
+    "restore": ["(saved)"],
     "init": ["(busy)"],
     "demo": ["(busy)"],
     "sandbox up": ["--people", "1", "--hubspot-port", "(port)"],
     "sandbox send": ["--tag", "nobody has it"],
     "serve": ["--port", "(port)"],
 }
+HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 WITHOUT_WORKSPACE = {"init", "demo", "sandbox up"}
 
 
@@ -88,6 +92,7 @@ class Watch:
         files = {file: str(self.folder / file) for file in (ANSWERS, MAIL)}
         taken = {**files, "(busy)": str(self.folder / SECRETS), "(port)": str(self._port)}
         taken |= {"(out)": str(self.folder / "exported.csv"), "(page)": str(self.folder / "preview.html")}
+        taken["(saved)"] = str(self.folder.parent / "saved.tar.gz")
         arguments = [taken.get(argument, argument) for argument in ARGUMENTS.get(name, [])]
         where = [] if name in WITHOUT_WORKSPACE else ["--workspace", str(self.folder)]
         before = [flag for flag in flags if flag == "--debug"]
@@ -100,7 +105,8 @@ class Watch:
         return printed
 
     def saw(self, printed: str, where: str) -> None:
-        """Look for canaries in something that was printed."""
+        """Look for canaries in something that was printed, and for what a terminal would obey."""
+        self.found |= {f"{character!a} in {where}" for character in HARMFUL.findall(printed)}
         self.found |= {f"{leak} in {where}" for leak in leaks_in(printed.encode("utf-8", "surrogatepass"))}
 
     def files(self) -> None:

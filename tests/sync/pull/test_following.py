@@ -198,7 +198,8 @@ def test_another_warehouse_than_the_one_that_was_read_into_is_read_again(platfor
     file, copy = platforms.folder / ".personasync" / "warehouse.duckdb", platforms.folder / "older.duckdb"
 
     def pulled() -> tuple[Pulled, int, int]:
-        with open_session(platforms.folder, now=now, environment=platforms.environment) as session:
+        environment = platforms.environment
+        with open_session(platforms.folder, now=now, environment=environment, healing=("warehouse",)) as session:
             done = pull(session)
             count = int(session.warehouse.current(CONTACTS.name).count().to_pyarrow().as_py())
             assert not is_replaced(session.warehouse, session.control)

@@ -11,6 +11,7 @@ import pytest
 from sync.warehouse.statements import (
     ANY_PERSON,
     FILE,
+    MICROSECONDS,
     StatementRunner,
     keep_statements,
     kept_statements,
@@ -33,7 +34,8 @@ def test_a_statement_gets_its_moment_and_its_person() -> None:
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     moment = datetime(2026, 3, 4, 5, 6, 7, 89, tzinfo=UTC)
-    asked = f"SELECT CAST($moment AS TIMESTAMPTZ) AS at, '{ANY_PERSON}' AS person, CAST(NULL AS TIMESTAMPTZ) AS never"
+    at, never = "epoch_us(CAST($moment AS TIMESTAMPTZ))", "epoch_us(CAST(NULL AS TIMESTAMPTZ))"
+    asked = f'SELECT {at} AS "at{MICROSECONDS}", \'{ANY_PERSON}\' AS person, {never} AS "never{MICROSECONDS}"'
 
     rows = StatementRunner(connection).rows(asked, person="it's", moment=moment)
 

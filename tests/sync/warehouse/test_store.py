@@ -242,7 +242,7 @@ def test_a_file_that_another_process_holds_is_told(tmp_path: Path) -> None:
 def test_a_file_that_is_no_warehouse_is_told(tmp_path: Path) -> None:
     (tmp_path / "warehouse.duckdb").write_text("This is a letter to my aunt." * 200)
 
-    with pytest.raises(FixSettingsError, match="can't be opened"):
+    with pytest.raises(FixSettingsError, match=r"warehouse\.duckdb is damaged"):
         open_warehouse("duckdb", tmp_path)
 
 

@@ -1,0 +1,96 @@
+"""A flipped byte in a control store that nobody has open is noticed, wherever it is; a kill is no damage."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from connectors.errors import FixSettingsError
+from sync.clock import now
+from sync.control.store import Control, open_control
+
+
+def opened(folder: Path, *, reading: bool = False) -> Control:
+    return open_control(f"sqlite:///{folder / 'control.db'}", now=now, reading=reading)
+
+
+def write_some(folder: Path) -> bytes:
+    control = opened(folder)
+    for _ in range(50):
+        control.runs.finish(control.runs.begin("pull"), "done", {"rows": 7})
+    control.close()
+    return (folder / "control.db").read_bytes()
+
+
+@pytest.mark.parametrize("reading", [False, True])
+def test_each_flipped_byte_is_noticed(tmp_path: Path, *, reading: bool) -> None:
+    whole, chance = write_some(tmp_path), random.Random(20261130)  # noqa: S311 - places to harm
+    seal = (tmp_path / "control.db.seal").read_bytes()
+    for _ in range(40):
+        broken = bytearray(whole)
+        broken[chance.randrange(len(broken))] ^= 1 << chance.randrange(8)
+        (tmp_path / "control.db").write_bytes(broken)
+        (tmp_path / "control.db.seal").write_bytes(seal)
+        with pytest.raises(FixSettingsError, match=r"control\.db is damaged.*personasync rebuild"):
+            opened(tmp_path, reading=reading)
+    (tmp_path / "control.db").write_bytes(whole)
+    (tmp_path / "control.db.seal").write_bytes(seal)
+    opened(tmp_path).close()
+
+
+@pytest.mark.parametrize("size", [0, 1, 100, 4096, 30_000])
+def test_a_store_that_was_cut_is_noticed(tmp_path: Path, size: int) -> None:
+    write_some(tmp_path)
+    os.truncate(tmp_path / "control.db", size)
+
+    with pytest.raises(FixSettingsError, match=r"control\.db is damaged"):
+        opened(tmp_path)
+
+
+def test_a_killed_command_leaves_no_damage(tmp_path: Path) -> None:
+    write_some(tmp_path)
+    code = (
+        "import os, sys; from sync.control.store import open_control; from sync.clock import now; "
+        "control = open_control(sys.argv[1], now=now); control.runs.begin('pull'); os._exit(9)"
+    )
+    subprocess.run([sys.executable, "-c", code, f"sqlite:///{tmp_path / 'control.db'}"], check=False)
+    assert not (tmp_path / "control.db.seal").exists()
+    control = opened(tmp_path)
+    newest = control.runs.latest()
+    control.close()
+
+    assert newest is not None
+    assert newest.state == "running"
+    assert (tmp_path / "control.db.seal").exists()
+
+
+def test_who_closes_while_another_has_it_open_writes_no_checksum(tmp_path: Path) -> None:
+    write_some(tmp_path)
+    first, second = opened(tmp_path), opened(tmp_path, reading=True)
+    second.runs.begin("status")
+    second.close()
+    assert not (tmp_path / "control.db.seal").exists()
+    first.runs.begin("pull")
+    first.close()
+    opened(tmp_path).close()
+
+
+def test_an_older_store_is_kept_before_its_tables_change(tmp_path: Path) -> None:
+    write_some(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "control.db")) as store:
+        store.execute("DROP TABLE probed")
+        store.execute("UPDATE alembic_version SET version_num = '0007'")
+        store.commit()
+    (tmp_path / "control.db.seal").unlink()
+    opened(tmp_path).close()
+
+    with closing(sqlite3.connect(tmp_path / "before-upgrade" / "control-0007.db")) as older:
+        assert older.execute("SELECT version_num FROM alembic_version").fetchall() == [("0007",)]
+        assert older.execute("SELECT count(*) FROM run").fetchone() == (50,)
