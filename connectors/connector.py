@@ -13,16 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import pyarrow as pa
 
 from connectors.errors import FixSettingsError
-from connectors.records import (
-    Change,
-    Cursor,
-    Fetched,
-    FieldDefinition,
-    Finding,
-    Outcome,
-    Page,
-    SetupStep,
-)
+from connectors.fetched import Fetched
+from connectors.records import Change, Cursor, FieldDefinition, Finding, Outcome, Page, SetupStep
 from connectors.secret import Secret
 
 if TYPE_CHECKING:
@@ -165,7 +157,7 @@ class Connector(Protocol):
             addresses: In the form of `connectors.records.normalise_email`.
 
         Returns:
-            Each contact once; ids that are gone have the row of `connectors.records.erased_contact`.
+            Each contact once; ids that are gone have the row of `connectors.fetched.erased_contact`.
         """
 
     def consents(self, cursor: Cursor, ids: Sequence[str] | None, addresses: Sequence[str] = ()) -> pa.Table:

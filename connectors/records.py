@@ -8,11 +8,10 @@ turns either into a person id.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 import pyarrow as pa
 
@@ -57,13 +56,6 @@ CONTACTS = TableSchema(
         ]
     ),
 )
-
-
-def erased_contact(connection: str, platform_id: str, at: datetime | None) -> dict[str, Any]:
-    """Return the row of a contact that its platform deleted for good: its id, and that it is gone since *at* (UTC)."""
-    nothing = dict.fromkeys(CONTACTS.columns.names)
-    known = {"connection": connection, "platform_id": platform_id, "state": "deleted", "updated_at": at}
-    return {**nothing, **known, "additional_emails": [], "merged_ids": [], "consent": "unknown", "properties": "{}"}
 
 
 MEMBERSHIPS = TableSchema(
@@ -182,6 +174,32 @@ SURVEY_ANSWERS = TableSchema(
         ]
     ),
 )
+SUBSCRIPTIONS = TableSchema(
+    "subscriptions",
+    ("connection", "contact_key", "subscription_id"),
+    pa.schema(
+        [
+            ("connection", pa.string()),
+            ("contact_key", pa.string()),  # of the address: mailto:...
+            ("subscription_id", pa.string()),
+            ("name", pa.string()),  # of the subscription type, as people see it
+            ("status", pa.string()),  # SUBSCRIBED | UNSUBSCRIBED | NOT_SPECIFIED
+            ("basis", pa.string()),  # the legal basis that the platform has on record, else null
+            ("at", TIME),  # since when, as the platform tells; null: not told
+        ]
+    ),
+)
+LAST_OPENS = TableSchema(
+    "last_opens",
+    ("connection", "contact_key"),
+    pa.schema(
+        [
+            ("connection", pa.string()),
+            ("contact_key", pa.string()),
+            ("day", pa.date32()),  # of the last open of who may not be tracked: all that deliverability needs
+        ]
+    ),
+)
 ASSIGNMENTS = TableSchema(
     "assignments",
     ("person_id",),
@@ -235,41 +253,20 @@ ARMS = TableSchema(
 TABLES = {
     table.name: table
     for table in (
-        CONTACTS,
-        MEMBERSHIPS,
-        ORDERS,
-        ORDER_LINES,
-        CAMPAIGNS,
-        DELIVERIES,
-        ENGAGEMENTS,
-        SURVEY_ANSWERS,
-        ASSIGNMENTS,
-        VALUES,
-        ARMS,
+        *(
+            CONTACTS,
+            MEMBERSHIPS,
+            ORDERS,
+            ORDER_LINES,
+            CAMPAIGNS,
+            DELIVERIES,
+            ENGAGEMENTS,
+            SURVEY_ANSWERS,
+            SUBSCRIPTIONS,
+        ),
+        *(LAST_OPENS, ASSIGNMENTS, VALUES, ARMS),
     )
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """Contacts as a platform shows them now.
-
-    Attributes:
-        contacts: In the schema of `CONTACTS`; one that was asked for by id and is not there any more has the row of
-            `erased_contact`.
-        groups: Platform id and group of each membership of one of our groups.
-    """
-
-    contacts: pa.Table
-    groups: frozenset[tuple[str, str]] = frozenset()
-
-
-def fetched(
-    connection: str, contacts: pa.Table, gone: Iterable[str], groups: frozenset[tuple[str, str]] = frozenset()
-) -> Fetched:
-    """Return *contacts* together with the rows of those ids that are *gone*."""
-    rows = [erased_contact(connection, key, None) for key in gone]
-    return Fetched(pa.concat_tables([contacts, pa.Table.from_pylist(rows, schema=CONTACTS.columns)]), groups)
 
 
 Cursor = Mapping[str, str]

@@ -18,6 +18,7 @@ from connectors.errors import (
     FixSettingsError,
     RejectedError,
 )
+from connectors.fetched import Fetched
 from connectors.hubspot import contacts, deals, emails, fields, health, push
 from connectors.hubspot.account import TEST_ACCOUNTS, Account
 from connectors.hubspot.api import HubSpotApi
@@ -39,18 +40,7 @@ from connectors.hubspot.scan import PATHS, AllContacts
 from connectors.hubspot.search import Search, list_pages
 from connectors.hubspot.times import hubspot_moment, milliseconds
 from connectors.probing import ProbeResult, Watch, run_probes
-from connectors.records import (
-    CAMPAIGNS,
-    TABLES,
-    Change,
-    Cursor,
-    Fetched,
-    FieldDefinition,
-    Finding,
-    Outcome,
-    Page,
-    SetupStep,
-)
+from connectors.records import CAMPAIGNS, TABLES, Change, Cursor, FieldDefinition, Finding, Outcome, Page, SetupStep
 from connectors.secret import Secret, bearer
 from connectors.transport import RateWindow, Transport, account_book, until_silence, watched
 

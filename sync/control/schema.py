@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import JSON, BigInteger, Column, DateTime, Dialect, Index, Integer, MetaData, String, Table, Text
 from sqlalchemy.types import TypeDecorator
 
-NEWEST_STEP = "0008"
+NEWEST_STEP = "0009"
 """Of sync/control/migrations; a store that stands there needs none."""
 
 metadata = MetaData()
@@ -179,6 +179,15 @@ opt_out = Table(
     Column("contact_key", String(400), primary_key=True),
     Column("consent", String(20), nullable=False),
     Column("seen_at", Utc, nullable=False),
+)
+
+objection = Table(
+    "objection",
+    metadata,
+    Column("contact_key", String(400), primary_key=True),
+    Column("source", String(200), primary_key=True),  # "command", or where it stands on a platform
+    Column("said_by", String(100), nullable=False),
+    Column("noted_at", Utc, nullable=False),
 )
 
 outbox = Table(

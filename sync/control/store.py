@@ -20,6 +20,7 @@ from sync.control.identities import Links
 from sync.control.inbox import Inbox
 from sync.control.leases import Leases
 from sync.control.ledger import Ledger
+from sync.control.objections import Objections
 from sync.control.opt_outs import OptOuts
 from sync.control.personas import PersonaVersions
 from sync.control.pins import Pins
@@ -46,6 +47,7 @@ class Control:
     leases: Leases
     people: People
     opt_outs: OptOuts
+    objections: Objections
     personas: PersonaVersions
     future: FutureTimes
     pins: Pins
@@ -90,6 +92,7 @@ def open_control(url: str, *, now: Callable[[], datetime]) -> Control:
         leases=Leases(engine, now),
         people=People(engine, now),
         opt_outs=OptOuts(engine, now),
+        objections=Objections(engine, now),
         personas=PersonaVersions(engine, now),
         future=FutureTimes(engine),
         pins=Pins(engine, now),

@@ -12,7 +12,7 @@ from segmenter.late_ibis import ibis
 from segmenter.traits import traits
 from segmenter.traits.builtin import Catalogue
 from sync.control.identities import LINKS, Links
-from sync.traits.aggregates import AGGREGATES, MARK, KeptAggregates, Mark
+from sync.traits.aggregates import AGGREGATES, MARK, UNTRACKED, KeptAggregates, Mark
 from sync.traits.compute import SOURCES, everything, made_by
 from sync.warehouse.statements import ANY_MOMENT, ANY_PERSON, StatementRunner, compiled
 from sync.warehouse.time_zones import OFFSETS, offset_rows, zones
@@ -45,7 +45,7 @@ def trait_statements(warehouse: Warehouse, catalogue: Catalogue, *, of_kept: boo
 
 def mark_of(runner: StatementRunner) -> Mark | None:
     """Return what the kept aggregates include; None where none are kept."""
-    return Mark(**runner.all_of(MARK)[0]) if runner.has(MARK, AGGREGATES) else None
+    return Mark(**runner.all_of(MARK)[0]) if runner.has(MARK, AGGREGATES, UNTRACKED) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class PersonTraits:
             return False
         number = self.links.newest()
         sequence, n, old = self.runner.counted((source.name for source in SOURCES), mark.sequence)
-        now = Mark(as_of, sequence, n, number, made_by(self.catalogue, self.time_zone))
+        now = Mark(as_of, sequence, n, number, made_by(self.catalogue, self.time_zone))  # nobody's data are withheld
         return (now, old) == (mark, mark.rows)
 
     def _give(self, as_of: datetime) -> None:

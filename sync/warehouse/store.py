@@ -20,10 +20,11 @@ from ibis.backends.duckdb import Backend as DuckDB
 from ibis.backends.sql import SQLBackend
 
 from connectors.errors import ContractError, FixSettingsError
-from connectors.records import CONTACTS, MEMBERSHIPS, TABLES, TIME, TableSchema
+from connectors.records import CONTACTS, MEMBERSHIPS, ORDERS, TABLES, TIME, TableSchema
 from connectors.secret import SecretUrl, remember, url_without_secrets
 from sync.warehouse.embedded_file import FILE, not_opened
 from sync.warehouse.read_once import MEMORY, ReadOnce
+from sync.warehouse.withheld import WITHHELD, WithheldRows, permitted
 
 VERSION_COLUMNS = [("recorded_at", TIME), ("sequence", pa.int64())]
 COUNTER = "last_sequence"  # one row: the number given last; never lower again, also when rows are erased
@@ -43,6 +44,7 @@ class Warehouse:
         self._tables = {name: self._opened(table) for name, table in TABLES.items()}  # each look-up asks the engine
         self._statements: dict[tuple[str, str], str] = {}
         self.read_once = ReadOnce(engine)
+        self.withheld: Callable[[], WithheldRows | None] = lambda: None  # the session says whose rows nobody may read
         self._count_from(present)
 
     def _create(self, name: str, **content: Any) -> None:
@@ -289,7 +291,9 @@ class Warehouse:
         Returns:
             An Ibis table, one row per key.
         """
-        return self.read_once.get(("in force", name), lambda: _in_force(self._tables[name], TABLES[name]))
+        whose = id(self.withheld()) if name in WITHHELD else None
+        rows = _in_force(self._tables[name], TABLES[name])
+        return self.read_once.get(("in force", name, whose), lambda: self.permitted(name, rows))
 
     def as_of(self, name: str, moment: datetime) -> Table:
         """Return each row as it was known at *moment* (UTC); the columns of the table's schema only.
@@ -303,11 +307,22 @@ class Warehouse:
         """
         versions = self._tables[name]
         known = versions.filter(versions.recorded_at <= ibis.literal(moment).cast("timestamp('UTC', 6)"))
-        return _in_force(known, TABLES[name])
+        return self.permitted(name, _in_force(known, TABLES[name]))
 
     def history(self, name: str) -> Table:
         """Return every version, with ``recorded_at`` and ``sequence`` (later versions have larger ones)."""
+        return self.permitted(name, self._tables[name])
+
+    def everything(self, name: str) -> Table:
+        """Return every version, also those that consent withholds: for counting and erasing, not for deciding."""
         return self._tables[name]
+
+    def permitted(self, name: str, rows: Table) -> Table:
+        """Return those of *rows* of a table that consent does not withhold (`sync.warehouse.withheld`)."""
+        withheld = self.withheld() if name in WITHHELD else None
+        if withheld is None:
+            return rows
+        return permitted(name, rows, withheld, self.memtable, lambda: self._tables[ORDERS.name])
 
     def memtable(self, rows: pa.Table) -> Table:
         """Return Arrow rows as a table that joins with those of this warehouse."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Literal, Self
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from connectors.records import Consent
 from segmenter.traits.builtin import LIFECYCLE_STAGES
 from segmenter.traits.trait_families import Family
+from sync.workspace.consent_parts import ConsentPart
 from sync.workspace.schema_parts import Address, ConnectionName, FilePart, OpenPart, Share, Slug
 
 
@@ -168,22 +168,6 @@ class ValuePart(FilePart):
     discount: Share = Field(default=0.1, description="Annual discount rate.")
     focus: tuple[Slug, ...] | Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="Push only these segments, or this number of the most valuable. Default: all."
-    )
-
-
-class ConsentPart(FilePart):
-    """[consent]: which consent states are marketable. A person's strictest consent applies."""
-
-    push: tuple[Consent, ...] = Field(
-        default=("subscribed", "unknown"),
-        description='"unknown" is a CRM contact who neither opted out nor is in the audience; "none" is a person of '
-        "whom no source shows a consent, such as a file without a column for it.",
-    )
-    individual: tuple[Consent, ...] = Field(
-        default=("subscribed",), description="Segments that may get individual values; others get their persona's copy."
-    )
-    persona: tuple[Consent, ...] = Field(
-        default=get_args(Consent), description="Consent states that may get persona copy; others get the fallback."
     )
 
 

@@ -9,7 +9,6 @@ import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,6 +30,8 @@ from segmenter.traits.builtin import Catalogue, catalogue
 from segmenter.traits.counts import CountedTrait
 from segmenter.traits.next_best_offer import NEXT
 from sync.workspace.checks import check_connections, check_targets
+from sync.workspace.consent_parts import ConsentPart
+from sync.workspace.consent_rules import ConsentRules, consent_rules
 from sync.workspace.experiments import load_experiments
 from sync.workspace.manifest import ConnectorSpec, DeclaredField, Manifest, load_manifest, roles_in
 from sync.workspace.personas_file import PersonasFile
@@ -38,7 +39,6 @@ from sync.workspace.providers import check_rules, check_shown, check_tools
 from sync.workspace.schema import (
     ClassifyPart,
     ConnectionPart,
-    ConsentPart,
     GuardrailsPart,
     MainFile,
     PersonalizePart,
@@ -52,6 +52,7 @@ from sync.workspace.schema import (
 from sync.workspace.secrets import resolve_secret
 from sync.workspace.to_definitions import (
     counted_in_main,
+    everybody_of,
     exclusion_of,
     fields_of,
     own_traits,
@@ -92,6 +93,7 @@ class Workspace:
         tools: Whom each typing tool is asked about, by name; those that are not named: everybody.
         serve: [serve], None where there is no webhook service.
         exclusion: [exclude]: to whom nothing is written.
+        purposes: What [consent] says of purposes.
     """
 
     directory: Path
@@ -123,6 +125,7 @@ class Workspace:
     tools: Mapping[str, Rule] = field(default_factory=dict)
     serve: ServePart | None = None
     exclusion: Exclusion = field(default_factory=Exclusion)
+    purposes: ConsentRules = field(default_factory=ConsentRules)
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -163,7 +166,7 @@ class Workspace:
             settings=settings,
             manifest=spec.as_mapping(),
             secret=secret,
-            mapped=tuple(t.property for t in self.traits.values() if t.property and t.connection == name),
+            mapped=tuple(dict.fromkeys((*self._traits_read(name), *self.purposes.asked_of(name)))),
             types={
                 t.property: t.type
                 for t in self.traits.values()
@@ -174,6 +177,9 @@ class Workspace:
             budgets=budget_folder(environment),
             kinds=self._kinds(name, spec),
         )
+
+    def _traits_read(self, name: str) -> list[str]:
+        return [trait.property for trait in self.traits.values() if trait.property and trait.connection == name]
 
     def _kinds(self, name: str, spec: ConnectorSpec) -> dict[str, str]:
         """Return the types of the fields that we own through connection *name*."""
@@ -281,22 +287,15 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
         fields=fields,
         results=main.results,
         experiments=experiments,
-        everybody=_everybody(main),
+        everybody=everybody_of(main),
         digest=_digest(main, segments_file, personas_file, steps, experiments),
         sensitive=purpose,
         remarks=_remarks(directory / PERSONAS, personas, fields),
         tools=tools,
         serve=main.serve,
         exclusion=_defined(directory / MAIN, main, lambda: exclusion_of(main, known, steps)),
+        purposes=consent_rules(directory / MAIN, main.consent, main.connections, manifest),
     )
-
-
-def _everybody(main: MainFile) -> Experiment | None:
-    held = main.holdout
-    begins = datetime(1970, 1, 1, tzinfo=UTC)
-    if not held.share:
-        return None
-    return Experiment(HOLDOUT, held.salt, {"mailed": 1.0}, begins, holdout=held.share, metric="ordered")
 
 
 def _check_allowed(path: Path, purpose: Purpose, known: Catalogue) -> None:

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from connectors.records import CONTACTS, erased_contact, platform_key
+from connectors.fetched import erased_contact
+from connectors.records import CONTACTS, platform_key
 from sync.cli.render import healed
 from sync.clock import now
 from sync.control.store import Control, open_control

@@ -21,7 +21,8 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 import pyarrow as pa
-from connectors.records import CONTACTS, erased_contact
+from connectors.fetched import erased_contact
+from connectors.records import CONTACTS
 from sync.warehouse.store import open_warehouse
 
 url, folder, name = sys.argv[1:]

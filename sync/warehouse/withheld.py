@@ -1,0 +1,113 @@
+"""Rows that consent withholds: behaviour of people who may not be profiled, opens of those who may not be tracked.
+
+One place decides for all readers: `Warehouse.current`, `as_of` and `history` return what `permitted` lets pass.
+Contacts and memberships pass always: without them nobody could be written to, or taken out of a group. Whoever reads a
+contact's properties asks `sync.session.Session.withheld`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import pyarrow as pa
+
+from connectors.records import (
+    ARMS,
+    ASSIGNMENTS,
+    DELIVERIES,
+    ENGAGEMENTS,
+    ORDER_LINES,
+    ORDERS,
+    SURVEY_ANSWERS,
+    VALUES,
+)
+from segmenter.traits.tracking import TRACKED_KINDS
+
+if TYPE_CHECKING:
+    from ibis import Table
+
+    from sync.warehouse.store import Warehouse
+
+OF_CONTACTS = (ORDERS.name, DELIVERIES.name, ENGAGEMENTS.name, SURVEY_ANSWERS.name)
+OF_PERSONS = (ASSIGNMENTS.name, VALUES.name, ARMS.name)
+WITHHELD = frozenset((*OF_CONTACTS, *OF_PERSONS, ORDER_LINES.name))
+"""Tables of which rows may be withheld."""
+ERASED = "erased_rows"
+
+
+@dataclass(frozen=True, slots=True)
+class WithheldRows:
+    """Whose rows nobody may read.
+
+    Attributes:
+        unprofiled: Columns ``contact_key, person_id`` of people who may not be profiled.
+        untracked: The same of people who may not be tracked.
+    """
+
+    unprofiled: pa.Table
+    untracked: pa.Table
+
+    def digest(self) -> str:
+        """Return a short digest of whom it names."""
+        named = (sorted(set(part["person_id"].to_pylist())) for part in (self.unprofiled, self.untracked))
+        return hashlib.sha256("\n\n".join("\n".join(part) for part in named).encode()).hexdigest()[:16]
+
+
+def permitted(
+    name: str, rows: Table, withheld: WithheldRows, memtable: Callable[[pa.Table], Table], orders: Callable[[], Table]
+) -> Table:
+    """Return those of *rows* that may be read.
+
+    Args:
+        name: The table that they are of.
+        rows: Its rows, or versions of them.
+        withheld: Whose rows may not.
+        memtable: Makes a table of the engine.
+        orders: Makes the table of all orders, which say whose lines are whose.
+    """
+    if withheld.unprofiled.num_rows:
+        unprofiled = memtable(withheld.unprofiled)
+        if name in OF_CONTACTS:
+            rows = rows.anti_join(unprofiled, "contact_key")
+        elif name in OF_PERSONS:
+            rows = rows.anti_join(unprofiled.select("person_id").distinct(), "person_id")
+        elif name == ORDER_LINES.name:
+            theirs = orders().semi_join(unprofiled, "contact_key").select("connection", "order_id").distinct()
+            rows = rows.anti_join(theirs, ["connection", "order_id"])
+    if withheld.untracked.num_rows and name == ENGAGEMENTS.name:
+        untracked = memtable(withheld.untracked).select(untracked_key="contact_key")
+        marked = rows.left_join(untracked, rows.contact_key == untracked.untracked_key)
+        hidden = marked.untracked_key.notnull() & marked.kind.isin(TRACKED_KINDS)
+        rows = marked.filter(~hidden).drop("untracked_key")
+    return rows
+
+
+def erase_rows(warehouse: Warehouse, name: str, keys: pa.Table, *, up_to: int = 0) -> tuple[int, int]:
+    """Delete every version of the rows that *keys* name, for good.
+
+    Args:
+        warehouse: Where the table is.
+        name: Of the table.
+        keys: Columns of the table; rows that are equal in all of them go.
+        up_to: A sequence.
+
+    Returns:
+        How many versions went, and how many of them had a sequence up to *up_to*.
+    """
+    if not keys.num_rows:
+        return 0, 0
+    named = warehouse.engine.create_table(ERASED, keys, temp=True, overwrite=True)
+    try:
+        gone = warehouse.everything(name).semi_join(named, keys.column_names)
+        [row] = gone.aggregate(n=gone.count(), old=gone.count(where=gone.sequence <= up_to)).to_pyarrow().to_pylist()
+        if row["n"]:
+            on = " AND ".join(f"{name}.{column} = {ERASED}.{column}" for column in keys.column_names)
+            statement = f"DELETE FROM {name} WHERE EXISTS (SELECT 1 FROM {ERASED} WHERE {on})"  # noqa: S608 - ours
+            cast(Any, warehouse.engine).raw_sql(statement)
+            warehouse.read_once.forget()
+        return int(row["n"]), int(row["old"])
+    finally:
+        warehouse.engine.drop_table(ERASED, force=True)
