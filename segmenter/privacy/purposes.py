@@ -236,3 +236,6 @@ def _day(text: str | None) -> date | None:
 
 
 MILLISECOND_DIGITS = 11
+
+NOT_PROFILED = "not profiled: no consent or legal basis, or an objection"
+"""The reason of an assignment without segment and persona of somebody who may not be profiled."""

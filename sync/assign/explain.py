@@ -14,10 +14,12 @@ from segmenter.assign.decide import decide_one
 from segmenter.assign.definitions import Definitions
 from segmenter.classifier.linear import score_one
 from segmenter.personalize.fields import probability_one
+from segmenter.privacy.purposes import ConsentPurpose, PurposeStanding
 from segmenter.rules.segments import Checked, Clause, explain_rule, left_out_one, matches, rule_answer
+from sync.active_people import not_profiled
 from sync.assign.caps import closed_for_one, free_places
 from sync.assign.exclusions import exclusion_reason, named_persons
-from sync.assign.explain_text import about, by_hand, changing, full_lines, tried_lines
+from sync.assign.explain_text import about, by_hand, changing, full_lines, purpose_lines, tried_lines
 from sync.assign.person_rows import PersonRows
 from sync.assign.pins import definitions_in_force, pin_of
 from sync.assign.sources import definitions_of
@@ -25,6 +27,7 @@ from sync.control.pins import Pin
 from sync.control.store import Control
 from sync.session import Session, Stores
 
+Standings = Mapping[ConsentPurpose, PurposeStanding]
 NOT_READ = (
     "The webhook service assigned this. The segments tried and what would change it are "
     "available after the next `personasync pull`."
@@ -69,13 +72,16 @@ def explain(stores: Stores | Session, rows: PersonRows, email: str) -> Explanati
         FixSettingsError: Nobody has that address, or nobody was assigned yet.
     """
     person = _found(stores, rows, email)
+    standings = rows.standings(person.person_id, person.keys)
+    if not standings["profiling"].allowed:
+        return _unprofiled(stores, person, rows.contacts(person.keys), standings)
     if person.assignment is None:
         raise FixSettingsError(f"{person.address} has not been assigned yet.", fix="Run `personasync assign`.")
     newest = stores.control.runs.latest("assign", state="done")
     decided_at: datetime = person.assignment["as_of"]
     as_of = max(datetime.fromisoformat(newest.counts["as_of"]), decided_at) if newest else decided_at
     facts = person.assignment, as_of, rows.traits(person.person_id, as_of)
-    return _explained(stores, person, rows.contacts(person.keys), *facts)
+    return _explained(stores, person, rows.contacts(person.keys), *facts, standings)
 
 
 def classify(stores: Stores | Session, rows: PersonRows, email: str, *, as_of: datetime) -> Explanation:
@@ -91,6 +97,9 @@ def classify(stores: Stores | Session, rows: PersonRows, email: str, *, as_of: d
         FixSettingsError: Nobody has that address, or the person had no active contact at that moment.
     """
     person = _found(stores, rows, email)
+    standings = rows.standings(person.person_id, person.keys)
+    if not standings["profiling"].allowed:
+        return _unprofiled(stores, person, rows.contacts(person.keys), standings)
     traits = rows.traits(person.person_id, as_of)
     if not traits:
         raise FixSettingsError(f"{person.address} has no active contact as of {as_of:%Y-%m-%d %H:%M} UTC.")
@@ -98,7 +107,16 @@ def classify(stores: Stores | Session, rows: PersonRows, email: str, *, as_of: d
     before = person.assignment["segment"] if person.assignment else None
     full = closed_for_one(definitions, before, free_places(definitions, stores.control))
     decided = decide_one(traits, definitions, previous=person.assignment, as_of=as_of, full=full)
-    return _explained(stores, person, rows.contacts(person.keys), decided, as_of, traits)
+    return _explained(stores, person, rows.contacts(person.keys), decided, as_of, traits, standings)
+
+
+def _unprofiled(
+    stores: Stores | Session, person: _Person, contacts: Sequence[Mapping[str, Any]], standings: Standings
+) -> Explanation:
+    """Of somebody who may not be profiled only the contacts are told, and what their data may be used for."""
+    now = stores.control.pins.now()
+    nothing = {**not_profiled(person.person_id, now), "reasons": f"not profiled: {standings['profiling'].reason}"}
+    return _explained(stores, person, contacts, nothing, now, {}, standings)
 
 
 def _found(stores: Stores | Session, rows: PersonRows, email: str) -> _Person:
@@ -121,6 +139,7 @@ def _explained(
     assignment: Mapping[str, Any],
     as_of: datetime,
     traits: Mapping[str, Any],
+    standings: Standings,
 ) -> Explanation:
     workspace, definitions = stores.workspace, definitions_of(stores.workspace)
     hand = _by_hand(stores, person, traits)
@@ -143,6 +162,7 @@ def _explained(
             "holds_until": ends,
             "pin": hand.document,
             "excluded": hand.excluded,
+            "purposes": {purpose: asdict(standing) for purpose, standing in standings.items()},
             "full": full,
             "chances": _chances(traits, definitions) if traits else {},
             "would_change": {
@@ -164,8 +184,9 @@ def _explained(
                     *tried_lines(tried),
                 ]
                 if traits
-                else [NOT_READ]
+                else [NOT_READ if standings["profiling"].allowed else ""]
             ),
+            *purpose_lines(standings),
         ],
     )
 

@@ -20,6 +20,7 @@ from segmenter.personalize.fields import Known, OwnedField, memberships_of
 from segmenter.personalize.personas import NO_PERSONA, UNCLASSIFIED
 from segmenter.rules import segments as by_segment
 from segmenter.traits.next_best_offer import NEXT
+from sync.active_people import withheld_active
 from sync.assign.caps import caps_document, decide_within_caps
 from sync.assign.exclusions import excluded_persons
 from sync.assign.pins import definitions_in_force, touched_persons
@@ -33,6 +34,7 @@ from sync.session import ConfiguredWorkspace, Session, recorded
 from sync.traits import data_checks as fitness
 from sync.traits.clv import value_people
 from sync.traits.compute import measured, refreshed
+from sync.traits.withhold import delete_withheld
 
 NOBODY = "Run `personasync pull` first; if it finds none, check the connections with `personasync doctor`."
 
@@ -55,6 +57,8 @@ class Assigned:
         pinned: Persons whose segment was set by hand.
         excluded: Persons to whom nothing is written.
         caps: How full segments with a cap are: `sync.assign.caps.Cap` as plain values.
+        withheld: People who are left out for a purpose, by purpose.
+        deleted: Versions of rows that were deleted, since consent withholds them, by purpose.
     """
 
     as_of: datetime
@@ -73,6 +77,8 @@ class Assigned:
     pinned: int = 0
     excluded: int = 0
     caps: dict[str, dict[str, Any]] = field(default_factory=dict)
+    withheld: dict[str, int] = field(default_factory=dict)
+    deleted: dict[str, int] = field(default_factory=dict)
 
 
 def assign(
@@ -98,6 +104,7 @@ def assign(
         refuse_edited_running(session)
         fitness.refuse_stale(session, as_of, override)
         publishing.import_service_results(session)
+        deleted = delete_withheld(session)
         before = session.warehouse.current(ASSIGNMENTS.name)
         valued = value_people(session, as_of)
         definitions = definitions_in_force(session.workspace, session.control, as_of)
@@ -116,6 +123,8 @@ def assign(
             assigned.rewritten = session.warehouse.append(ASSIGNMENTS.name, ours, recorded_at=session.now())
             _count(session, assigned, rows.select(["segment", "persona"]).to_pylist())
             assigned.caps, assigned.pinned = caps_document(caps), rows["source"].to_pylist().count("pinned")
+            assigned.withheld = withheld_active(session)
+            assigned.deleted = {purpose: rows for purpose, rows in asdict(deleted).items() if rows}
             excluded = excluded_persons(session, as_of, people)
             assigned.excluded = len(excluded)
             assigned.allocated = randomize(session, as_of, without=excluded)

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from sync.warehouse.store import Warehouse
 
 SUBSCRIBED = "subscribed"
+BY_STATUS = "status"
+"""The source of a standing that follows from the person's strictest status."""
 
 ContactRow = Mapping[str, Any]
 
@@ -121,7 +123,7 @@ def standings_of_contacts(
 
 def _by_status(standing: PurposeStanding, status: str, *, allowed: bool) -> PurposeStanding:
     reason = f"the strictest status is {status}"
-    return PurposeStanding(standing.purpose, allowed, standing.basis, reason, "status", status)
+    return PurposeStanding(standing.purpose, allowed, standing.basis, reason, BY_STATUS, status)
 
 
 def _objection(

@@ -63,13 +63,22 @@ class Objections:
             connection.execute(insert_for(self.engine, OBJECTION).on_conflict_do_nothing(), rows)
             return int(connection.execute(counted).scalar_one()) - before
 
-    def withdraw(self, contact_keys: Collection[str], *, source: str) -> int:
-        """Take back the objections of some keys that *source* had told; return how many there were."""
+    def withdraw(self, contact_keys: Collection[str], *, source: str, noted_before: datetime | None = None) -> int:
+        """Take back the objections of some keys that *source* had told; return how many there were.
+
+        Args:
+            contact_keys: Of the person's contacts and addresses.
+            source: Who or what had said so.
+            noted_before: Keep what was noted at this moment (UTC) or later: who read the contacts did so before it.
+        """
         listed, gone = sorted(set(contact_keys)), 0
         with writing(self.engine) as connection:
             for start in range(0, len(listed), AT_ONCE):
                 part = OBJECTION.c.contact_key.in_(listed[start : start + AT_ONCE])
-                gone += connection.execute(delete(OBJECTION).where(part, OBJECTION.c.source == source[:200])).rowcount
+                theirs = delete(OBJECTION).where(part, OBJECTION.c.source == source[:200])
+                if noted_before is not None:
+                    theirs = theirs.where(OBJECTION.c.noted_at < noted_before)
+                gone += connection.execute(theirs).rowcount
         return gone
 
     def forget(self, contact_keys: Collection[str]) -> None:
