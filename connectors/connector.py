@@ -96,6 +96,7 @@ class Connection:
         kinds: Types of those fields, by name: their values are compared by it (`connectors.values`).
         budgets: Folder of the request budgets that all processes of an account share; None keeps them to this one.
         service: Whether this process answers webhooks: a share of each budget is then kept free for it.
+        subscriptions: Whether the statuses of communication subscriptions are read.
         types: Of the mapped properties those that are no text: property -> number, date or boolean.
     """
 
@@ -110,6 +111,7 @@ class Connection:
     service: bool = False
     kinds: Mapping[str, str] = field(default_factory=dict)
     types: Mapping[str, str] = field(default_factory=dict)
+    subscriptions: bool = False
 
 
 class Connector(Protocol):

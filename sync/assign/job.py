@@ -58,7 +58,6 @@ class Assigned:
         excluded: Persons to whom nothing is written.
         caps: How full segments with a cap are: `sync.assign.caps.Cap` as plain values.
         withheld: People who are left out for a purpose, by purpose.
-        deleted: Versions of rows that were deleted, since consent withholds them, by purpose.
     """
 
     as_of: datetime
@@ -78,7 +77,6 @@ class Assigned:
     excluded: int = 0
     caps: dict[str, dict[str, Any]] = field(default_factory=dict)
     withheld: dict[str, int] = field(default_factory=dict)
-    deleted: dict[str, int] = field(default_factory=dict)
 
 
 def assign(
@@ -104,7 +102,7 @@ def assign(
         refuse_edited_running(session)
         fitness.refuse_stale(session, as_of, override)
         publishing.import_service_results(session)
-        deleted = delete_withheld(session)
+        delete_withheld(session)
         before = session.warehouse.current(ASSIGNMENTS.name)
         valued = value_people(session, as_of)
         definitions = definitions_in_force(session.workspace, session.control, as_of)
@@ -124,7 +122,6 @@ def assign(
             _count(session, assigned, rows.select(["segment", "persona"]).to_pylist())
             assigned.caps, assigned.pinned = caps_document(caps), rows["source"].to_pylist().count("pinned")
             assigned.withheld = withheld_active(session)
-            assigned.deleted = {purpose: rows for purpose, rows in asdict(deleted).items() if rows}
             excluded = excluded_persons(session, as_of, people)
             assigned.excluded = len(excluded)
             assigned.allocated = randomize(session, as_of, without=excluded)

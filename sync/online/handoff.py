@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from ibis import Table
 
 from connectors.records import ASSIGNMENTS, CONTACTS, TIME, Change, platform_key
+from segmenter.privacy.sensitive import usable_traits
 from segmenter.traits.next_best_offer import NEXT
 from sync.consent.opt_outs import refusals_of_gone
 from sync.control.inbox import Event
@@ -210,7 +211,8 @@ def _denied(session: Session, person: str) -> list[str]:
 
 
 def _row(session: Session, person: Mapping[str, Any], as_of: datetime) -> Published:
-    base = kept_traits(person, session.workspace.catalogue, as_of)
+    workspace = session.workspace
+    base = kept_traits(person, usable_traits(workspace.catalogue, workspace.sensitive), as_of)
     if person["contacts"]:
         base["contacts"] = person["contacts"]
     if person.get("copy_of") is not None:

@@ -6,57 +6,43 @@ the day of the last one stays, by address: whoever never opens must not be maile
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pyarrow as pa
 
-from connectors.records import ENGAGEMENTS, LAST_OPENS
+from connectors.records import ENGAGEMENTS, LAST_OPENS, VALUES
 from segmenter.traits.tracking import TRACKED_KINDS
 from sync.session import Session
 from sync.traits.aggregates import KeptAggregates
 from sync.warehouse.withheld import OF_PERSONS, erase_rows
 
 
-@dataclass(frozen=True, slots=True)
-class Deleted:
-    """How many versions of rows were deleted.
-
-    Attributes:
-        profiling: Of assignments, values and arms.
-        tracking: Of opens, clicks and visits.
-    """
-
-    profiling: int = 0
-    tracking: int = 0
-
-
-def delete_withheld(session: Session) -> Deleted:
+def delete_withheld(session: Session) -> None:
     """Delete what may not be kept of people whose consent, or its lack, withholds it.
+
+    How much it was is told to nobody: that they opened seven emails is what may not be used.
 
     Args:
         session: The open workspace; nothing happens to a copy of its warehouse.
     """
     withheld = session.withheld_rows()
     if withheld is None or session.copied:
-        return Deleted()
+        return
     warehouse = session.warehouse
     kept = KeptAggregates(warehouse) if warehouse.embedded else None
     mark = kept.mark() if kept else None
-    up_to, counted, profiling = mark.sequence if mark else 0, 0, 0
+    up_to, counted = mark.sequence if mark else 0, 0
     persons = pa.table({"person_id": withheld.unprofiled["person_id"].unique()})
     for name in OF_PERSONS:
-        gone, old = erase_rows(warehouse, name, persons, up_to=up_to)
-        profiling, counted = profiling + gone, counted + (old if name == "person_values" else 0)
-    tracking, old = _forget_opens(session, withheld.untracked, up_to)
+        old = erase_rows(warehouse, name, persons, up_to=up_to)
+        counted += old if name == VALUES.name else 0
+    counted += _forget_opens(session, withheld.untracked, up_to)
     if kept is not None:
-        kept.erased(counted + old)
-    return Deleted(profiling, tracking)
+        kept.erased(counted)
 
 
-def _forget_opens(session: Session, untracked: pa.Table, up_to: int) -> tuple[int, int]:
+def _forget_opens(session: Session, untracked: pa.Table, up_to: int) -> int:
     """Keep the day of the last open of each contact, and delete each open, click and visit."""
     if not untracked.num_rows:
-        return 0, 0
+        return 0
     warehouse = session.warehouse
     rows = warehouse.everything(ENGAGEMENTS.name)
     theirs = rows.filter(rows.kind.isin(TRACKED_KINDS)).semi_join(warehouse.memtable(untracked), "contact_key")

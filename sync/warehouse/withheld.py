@@ -85,7 +85,7 @@ def permitted(
     return rows
 
 
-def erase_rows(warehouse: Warehouse, name: str, keys: pa.Table, *, up_to: int = 0) -> tuple[int, int]:
+def erase_rows(warehouse: Warehouse, name: str, keys: pa.Table, *, up_to: int = 0) -> int:
     """Delete every version of the rows that *keys* name, for good.
 
     Args:
@@ -95,10 +95,10 @@ def erase_rows(warehouse: Warehouse, name: str, keys: pa.Table, *, up_to: int = 
         up_to: A sequence.
 
     Returns:
-        How many versions went, and how many of them had a sequence up to *up_to*.
+        How many of the versions that went had a sequence up to *up_to*.
     """
     if not keys.num_rows:
-        return 0, 0
+        return 0
     named = warehouse.engine.create_table(ERASED, keys, temp=True, overwrite=True)
     try:
         gone = warehouse.everything(name).semi_join(named, keys.column_names)
@@ -108,6 +108,6 @@ def erase_rows(warehouse: Warehouse, name: str, keys: pa.Table, *, up_to: int = 
             statement = f"DELETE FROM {name} WHERE EXISTS (SELECT 1 FROM {ERASED} WHERE {on})"  # noqa: S608 - ours
             cast(Any, warehouse.engine).raw_sql(statement)
             warehouse.read_once.forget()
-        return int(row["n"]), int(row["old"])
+        return int(row["old"])
     finally:
         warehouse.engine.drop_table(ERASED, force=True)

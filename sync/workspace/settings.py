@@ -166,20 +166,18 @@ class Workspace:
             settings=settings,
             manifest=spec.as_mapping(),
             secret=secret,
-            mapped=tuple(dict.fromkeys((*self._traits_read(name), *self.purposes.asked_of(name)))),
-            types={
-                t.property: t.type
-                for t in self.traits.values()
-                if t.property and t.connection == name and t.type != "text"
-            },
+            mapped=tuple(dict.fromkeys((*self._mapped(name), *self.purposes.asked_of(name)))),
+            types={name: kind for name, kind in self._mapped(name).items() if kind != "text"},
             groups=self.groups,
+            subscriptions=bool(self.purposes.subscriptions_of(name)),
             owned=self.owned(name, manifest),
             budgets=budget_folder(environment),
             kinds=self._kinds(name, spec),
         )
 
-    def _traits_read(self, name: str) -> list[str]:
-        return [trait.property for trait in self.traits.values() if trait.property and trait.connection == name]
+    def _mapped(self, name: str) -> dict[str, str]:
+        """Return the types of the properties that traits read through connection *name*."""
+        return {t.property: t.type for t in self.traits.values() if t.property and t.connection == name}
 
     def _kinds(self, name: str, spec: ConnectorSpec) -> dict[str, str]:
         """Return the types of the fields that we own through connection *name*."""
