@@ -40,7 +40,8 @@ def campaign_results(
     Returns:
         Columns ``connection, campaign_id, variant, persona, delivered, tracked, opened, machine_only, clicked,
         ordered, unsubscribed, complained, revenue``; a persona of null is unclassified. *opened* are people; those
-        whose mail only a machine opened are *machine_only*; *tracked* are the delivered ones of whom opens and clicks are known.
+        whose mail only a machine opened are *machine_only*; *tracked* are the delivered ones of whom opens and clicks
+        are known.
     """
     mails = reached(deliveries, links, campaigns, assignments)
     mails = _with_orders(_with_engagements(mails, engagements, links), orders, links, order_window_days)

@@ -185,7 +185,7 @@ def standing_of(rule: PurposeRule, answers: Sequence[ConsentAnswer], objection: 
     deciding, allowed = against or agreed, against is None
     if deciding is None:
         allowed = rule.basis != "consent"
-        reason = f"no objection; basis: {rule.basis}" if allowed else "no consent is on record"
+        reason = "no objection is on record" if allowed else "no consent is on record"
         return PurposeStanding(rule.purpose, allowed, rule.basis, reason)
     source, text, day = deciding.source.label, (deciding.text or "").strip(), deciding.day
     unknown = ", which is not understood and never counts as consent" if deciding.kind == "not understood" else ""

@@ -44,7 +44,10 @@ def _hint(wanted: str, known: list[str]) -> str:
     return f" (did you mean {', '.join(repr(by_case[name]) for name in near)}?)" if near else ""
 
 
-FIX = "Correct `property` in personasync.toml, or create the property on the platform."
+FIX = (
+    "Correct it in personasync.toml, or create the property on the platform; `personasync setup` creates those of "
+    "[consent]."
+)
 
 
 def refuse_unknown_properties(session: Session, connector: Connector) -> None:

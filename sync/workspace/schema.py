@@ -10,6 +10,7 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model
 from segmenter.traits.builtin import LIFECYCLE_STAGES
 from segmenter.traits.trait_families import Family
 from sync.workspace.consent_parts import ConsentPart
+from sync.workspace.decisions import DecisionsPart
 from sync.workspace.schema_parts import Address, ConnectionName, FilePart, OpenPart, Share, Slug
 
 
@@ -306,6 +307,7 @@ class MainFile(FilePart):
     classify: ClassifyPart = ClassifyPart()
     tools: dict[Slug, ToolPart] = Field(default_factory=dict)
     sensitive: SensitivePart = SensitivePart()
+    decisions: DecisionsPart = DecisionsPart()
     personalize: PersonalizePart = PersonalizePart()
     privacy: PrivacyPart = PrivacyPart()
     serve: ServePart | None = None

@@ -32,6 +32,7 @@ from segmenter.traits.next_best_offer import NEXT
 from sync.workspace.checks import check_connections, check_targets
 from sync.workspace.consent_parts import ConsentPart
 from sync.workspace.consent_rules import ConsentRules, consent_rules
+from sync.workspace.decisions import DecisionsPart, check_decisions, check_named
 from sync.workspace.experiments import load_experiments
 from sync.workspace.manifest import ConnectorSpec, DeclaredField, Manifest, load_manifest, roles_in
 from sync.workspace.personas_file import PersonasFile
@@ -94,6 +95,7 @@ class Workspace:
         serve: [serve], None where there is no webhook service.
         exclusion: [exclude]: to whom nothing is written.
         purposes: What [consent] says of purposes.
+        decisions: [decisions].
     """
 
     directory: Path
@@ -126,6 +128,7 @@ class Workspace:
     serve: ServePart | None = None
     exclusion: Exclusion = field(default_factory=Exclusion)
     purposes: ConsentRules = field(default_factory=ConsentRules)
+    decisions: DecisionsPart = field(default_factory=DecisionsPart)
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -256,6 +259,8 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
     _defined(directory / PERSONAS, personas_file, lambda: check_fields(fields, known, purpose))
     _defined(directory / PERSONAS, personas_file, lambda: check_shown(fields, *sources))
     _defined(directory / PERSONAS, personas_file, lambda: check_copy(list(personas.values()), fields, known, purpose))
+    _defined(directory / PERSONAS, personas_file, lambda: check_decisions(fields, personas, main.decisions))
+    _defined(segments_at, segments_file, lambda: check_named(segments, main.decisions))
     persona_of = _defined(
         directory / PERSONAS, personas_file, lambda: persona_of_segments(list(personas.values()), steps)
     )
@@ -292,6 +297,7 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
         tools=tools,
         serve=main.serve,
         exclusion=_defined(directory / MAIN, main, lambda: exclusion_of(main, known, steps)),
+        decisions=main.decisions,
         purposes=consent_rules(directory / MAIN, main.consent, main.connections, manifest),
     )
 

@@ -207,6 +207,6 @@ Leak = Callable[[], Any]
 LEAKS: dict[str, Leak] = {
     "orders": lambda: patch("sync.warehouse.withheld.OF_CONTACTS", ("deliveries", "engagements", "survey_answers")),
     "opens": lambda: patch("sync.warehouse.withheld.TRACKED_KINDS", ("click", "visit")),
-    "traits": lambda: patch("sync.traits.compute.without_links", lambda links, persons: links),
+    "traits": lambda: patch("sync.traits.compute.without_links", lambda links, _persons: links),
 }
 """Planted leaks: what the worlds must catch."""

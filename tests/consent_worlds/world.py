@@ -1,4 +1,4 @@
-"""People, what they answered to each purpose, and what they did; and the same world with only forbidden data changed."""
+"""People, what they answered to each purpose and what they did; the same world with only forbidden data changed."""
 
 from __future__ import annotations
 
