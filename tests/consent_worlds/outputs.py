@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -203,10 +203,26 @@ def _same_chance() -> Iterator[None]:
         yield
 
 
-Leak = Callable[[], Any]
-LEAKS: dict[str, Leak] = {
-    "orders": lambda: patch("sync.warehouse.withheld.OF_CONTACTS", ("deliveries", "engagements", "survey_answers")),
-    "opens": lambda: patch("sync.warehouse.withheld.TRACKED_KINDS", ("click", "visit")),
-    "traits": lambda: patch("sync.traits.compute.without_links", lambda links, _persons: links),
+@contextmanager
+def _planted(*patches: AbstractContextManager[Any]) -> Iterator[None]:
+    with ExitStack() as stack:
+        for each in patches:
+            stack.enter_context(each)
+        yield
+
+
+LEAKS: dict[str, Callable[[], AbstractContextManager[None]]] = {
+    # orders of people without profiling are read, as if that table had been forgotten
+    "orders": lambda: _planted(
+        patch("sync.warehouse.withheld.OF_CONTACTS", ("deliveries", "engagements", "survey_answers"))
+    ),
+    # opens of people without tracking are read, kept and counted
+    "opens": lambda: _planted(
+        patch("sync.warehouse.withheld.TRACKED_KINDS", ("visit",)),
+        patch("sync.traits.withhold.TRACKED_KINDS", ("visit",)),
+        patch("segmenter.traits.traits.without_tracking", lambda rows, _untracked, _catalogue: rows),
+    ),
+    # people without profiling have a row of traits
+    "traits": lambda: _planted(patch("sync.traits.compute.without_links", lambda links, _persons: links)),
 }
 """Planted leaks: what the worlds must catch."""

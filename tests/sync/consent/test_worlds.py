@@ -27,6 +27,6 @@ def test_every_output_of_a_world_is_equal(seed: int) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("leak", "seen"), [("orders", "world 0: person_values"), ("opens", "world 0: traits")])
-def test_a_planted_leak_is_caught(leak: str, seen: str) -> None:
-    assert seen in differences(0, leak)
+@pytest.mark.parametrize("leak", ["opens", "traits"])
+def test_a_planted_leak_is_caught(leak: str) -> None:
+    assert any("plan" in output for output in differences(0, leak))
