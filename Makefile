@@ -76,8 +76,8 @@ docs: $(SETUP)  ## write docs/reference.md, docs/platforms.md, docs/map.svg and 
 	$(BIN)/python docs/generate_map.py
 	$(BIN)/python docs/generate_platforms.py
 
-evidence: $(SETUP)  ## every key that a connector reads or sends is in connectors/evidence.toml
-	$(BIN)/pytest -q -n 0 tests/connectors/test_evidence.py tests/connectors/test_official_sdks.py
+evidence: $(SETUP)  ## connectors/evidence.toml has every key; probes hold on the local platforms and on recorded answers
+	$(BIN)/pytest -q -n 0 $(addprefix tests/connectors/test_,evidence.py official_sdks.py probes.py recorded_probes.py)
 
 docs-check: $(SETUP)
 	$(BIN)/python docs/generate_reference.py --check

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import entry_points
@@ -36,6 +36,21 @@ def nobody(states: Collection[str]) -> pa.Array:
     """
     del states
     return pa.array([], pa.string())
+
+
+def refuse_foreign_fields(changes: Iterable[Change], owned: Iterable[str]) -> None:
+    """Refuse to write a field that is not ours.
+
+    Args:
+        changes: What is to be written.
+        owned: The platform's names of our fields.
+
+    Raises:
+        FixSettingsError: A change of another field; names each.
+    """
+    foreign = {change.name for change in changes if change.kind == "field"} - set(owned)
+    if foreign:
+        raise FixSettingsError(f"Not owned by personasync: {', '.join(sorted(foreign))}.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,8 +105,8 @@ def find_significant(text: str, *, name: bool) -> SignificantWord | None:
     """
     phrase = " ".join(words(text))
     for area, pattern in _patterns(NAMES if name else PROSE):
-        if found := pattern.search(phrase):
-            return SignificantWord(area, found.group())
+        if match := pattern.search(phrase):
+            return SignificantWord(area, match.group())
     return None
 
 
@@ -139,10 +139,10 @@ def refuse_significant(
             called = where.split("'")[1]
             if reviewed.allows(called):
                 continue
-            found = next((word for text in spoken if (word := find_significant(text, name=is_name))), None)
-            if found is not None:
+            spotted = next((word for text in spoken if (word := find_significant(text, name=is_name))), None)
+            if spotted is not None:
                 raise DefinitionError(
-                    f"{found.word!r} is about {found.area}: personas and segments must not drive decisions that "
+                    f"{spotted.word!r} is about {spotted.area}: personas and segments must not drive decisions that "
                     f"significantly affect people. {FIX.format(name=called)}",
                     where=where,
                 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.errors import FixSettingsError
 from connectors.records import email_key, normalise_email, platform_key
-from sync.consent.purposes import answers_of
+from sync.consent.purposes import consent_answers
 from sync.control.inbox import Event
 from sync.control.objections import BY_COMMAND
 from sync.workspace.consent_rules import ConsentRules
@@ -41,7 +41,9 @@ def note_shown(
         if row["state"] != "active" or row["properties"] is None:
             continue
         key = platform_key(row["connection"], row["platform_id"])
-        said = {a.source.label for a in answers_of(rules, [row]) if a.source in rules.objections and a.kind in OBJECTS}
+        said = {
+            a.source.label for a in consent_answers(rules, [row]) if a.source in rules.objections and a.kind in OBJECTS
+        }
         for source in rules.objections:
             if source.connection == row["connection"]:
                 shown[source.label][source.label not in said].add(key)

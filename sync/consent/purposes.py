@@ -56,7 +56,7 @@ class Withheld:
 NOBODY = Withheld()
 
 
-def answers_of(
+def consent_answers(
     rules: ConsentRules, contacts: Sequence[ContactRow], subscriptions: Sequence[Mapping[str, Any]] = ()
 ) -> list[ConsentAnswer]:
     """Return every answer of one person.
@@ -110,7 +110,7 @@ def standings_of_contacts(
         noted: Objections of the person in the control store, the first one first.
         subscriptions: Of the person's addresses.
     """
-    answers = answers_of(rules, contacts, subscriptions)
+    answers = consent_answers(rules, contacts, subscriptions)
     objection = _objection(rules, answers, noted)
     standings = standings_of(rules.purposes, answers, objection)
     status = strictest_consent(contacts)
@@ -221,10 +221,10 @@ def _answers_by_person(warehouse: Warehouse, control: Control, rules: ConsentRul
     for row in _shown(warehouse, rules):
         person = person_of.get(platform_key(row["connection"], row["platform_id"]))
         if person is not None:
-            answers.setdefault(person, []).extend(answers_of(rules, [row]))
+            answers.setdefault(person, []).extend(consent_answers(rules, [row]))
     for row in _subscriptions(warehouse, rules, None):
         if row["contact_key"] in person_of:
-            answers.setdefault(person_of[row["contact_key"]], []).extend(answers_of(rules, (), [row]))
+            answers.setdefault(person_of[row["contact_key"]], []).extend(consent_answers(rules, (), [row]))
     return answers
 
 
@@ -254,7 +254,7 @@ def not_understood(warehouse: Warehouse, rules: ConsentRules, connection: str) -
     unknown: dict[tuple[str, str], list[str]] = {}
     mine = [s for s in rules.sources if s.connection == connection and s.kind == "property"]
     for row in _shown(warehouse, rules) if mine else ():
-        for answer in answers_of(rules, [row]):
+        for answer in consent_answers(rules, [row]):
             if answer.source in mine and answer.kind == "not understood" and not answer.gone:
                 unknown.setdefault((answer.source.label, str(answer.text)), []).append(answer.contact_key)
     return [

@@ -45,7 +45,7 @@ def _hint(wanted: str, known: list[str]) -> str:
 
 
 FIX = (
-    "Correct it in personasync.toml, or create the property on the platform; `personasync setup` creates those of "
+    "Fix it in personasync.toml, or create the property on the platform; `personasync setup` creates those of "
     "[consent]."
 )
 

@@ -12,7 +12,8 @@ from connectors.records import ENGAGEMENTS, LAST_OPENS, VALUES
 from segmenter.traits.tracking import TRACKED_KINDS
 from sync.session import Session
 from sync.traits.aggregates import KeptAggregates
-from sync.warehouse.withheld import OF_PERSONS, erase_rows
+from sync.warehouse.erase import erase_rows
+from sync.warehouse.withheld import OF_PERSONS
 
 
 def delete_withheld(session: Session) -> None:

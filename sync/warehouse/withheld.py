@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -29,13 +29,10 @@ from segmenter.traits.tracking import TRACKED_KINDS
 if TYPE_CHECKING:
     from ibis import Table
 
-    from sync.warehouse.store import Warehouse
-
 OF_CONTACTS = (ORDERS.name, DELIVERIES.name, ENGAGEMENTS.name, SURVEY_ANSWERS.name)
 OF_PERSONS = (ASSIGNMENTS.name, VALUES.name, ARMS.name)
 WITHHELD = frozenset((*OF_CONTACTS, *OF_PERSONS, ORDER_LINES.name))
 """Tables of which rows may be withheld."""
-ERASED = "erased_rows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,31 +80,3 @@ def permitted(
         hidden = marked.untracked_key.notnull() & marked.kind.isin(TRACKED_KINDS)
         rows = marked.filter(~hidden).drop("untracked_key")
     return rows
-
-
-def erase_rows(warehouse: Warehouse, name: str, keys: pa.Table, *, up_to: int = 0) -> int:
-    """Delete every version of the rows that *keys* name, for good.
-
-    Args:
-        warehouse: Where the table is.
-        name: Of the table.
-        keys: Columns of the table; rows that are equal in all of them go.
-        up_to: A sequence.
-
-    Returns:
-        How many of the versions that went had a sequence up to *up_to*.
-    """
-    if not keys.num_rows:
-        return 0
-    named = warehouse.engine.create_table(ERASED, keys, temp=True, overwrite=True)
-    try:
-        gone = warehouse.everything(name).semi_join(named, keys.column_names)
-        [row] = gone.aggregate(n=gone.count(), old=gone.count(where=gone.sequence <= up_to)).to_pyarrow().to_pylist()
-        if row["n"]:
-            on = " AND ".join(f"{name}.{column} = {ERASED}.{column}" for column in keys.column_names)
-            statement = f"DELETE FROM {name} WHERE EXISTS (SELECT 1 FROM {ERASED} WHERE {on})"  # noqa: S608 - ours
-            cast(Any, warehouse.engine).raw_sql(statement)
-            warehouse.read_once.forget()
-        return int(row["old"])
-    finally:
-        warehouse.engine.drop_table(ERASED, force=True)

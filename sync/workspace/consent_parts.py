@@ -24,7 +24,7 @@ class ConsentSourcePart(FilePart):
         default=None, min_length=1, description="Name or ID of a HubSpot subscription type."
     )
     status: tuple[Consent, ...] | None = Field(
-        default=None, min_length=1, description="Statuses of a contact that are a yes; any other is no answer."
+        default=None, min_length=1, description="Statuses of a contact that are a yes; any other counts as unanswered."
     )
     date: str | None = Field(
         default=None, min_length=1, description="Property, merge field or column with the date of the answer."

@@ -130,8 +130,8 @@ def outputs(folder: Path, world: Sequence[Person]) -> dict[str, str]:
         for name, rows in rows_of(world).items():
             session.warehouse.append(name, rows, recorded_at=NOW - timedelta(hours=1))
         follow_identities(session.warehouse, session.control, "run", new_id=session.new_person_id)
-        told = dict(_of_session(session, folder))
-    return {**told, **_of_service(folder, world), **_files(folder)}
+        shown = dict(_of_session(session, folder))
+    return {**shown, **_of_service(folder, world), **_files(folder)}
 
 
 def _of_session(session: Session, folder: Path) -> Iterator[tuple[str, str]]:

@@ -26,9 +26,9 @@ from segmenter.privacy.significant import Reviewed, find_significant, refuse_sig
     ],
 )
 def test_a_name_of_a_decision_is_stopped(name: str, area: str) -> None:
-    found = find_significant(name, name=True)
-    assert found is not None
-    assert found.area == area
+    spotted = find_significant(name, name=True)
+    assert spotted is not None
+    assert spotted.area == area
 
 
 @pytest.mark.parametrize(

@@ -197,7 +197,7 @@ def test_a_purpose_that_no_source_feeds_is_an_error(tmp_path: Path, capsys: pyte
 
     assert status == 2
     assert "personasync.toml, line 13: [consent.tracking] needs consent, but no source feeds it" in err
-    for wrong, told in (
+    for wrong, sentence in (
         ('[consent.profiling]\nsources = [{ connection = "crm", column = "x" }]\n', "there is no connection 'crm'"),
         ('[consent.profiling]\nsources = [{ connection = "shop", property = "x" }]\n', "Use `column` there"),
         ('[consent.profiling]\nsources = [{ connection = "shop" }]\n', "exactly one of property, merge_field"),
@@ -205,7 +205,7 @@ def test_a_purpose_that_no_source_feeds_is_an_error(tmp_path: Path, capsys: pyte
         ("[consent.selling]\n", "unknown key 'selling'"),
     ):
         shop.settings(wrong)
-        assert told in shop("pull")[2]
+        assert sentence in shop("pull")[2]
 
 
 def test_without_a_source_nothing_changes_until_somebody_objects(

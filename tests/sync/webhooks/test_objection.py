@@ -63,11 +63,11 @@ def test_a_plan_after_the_objection_writes_the_fallback_before_anything_is_pulle
         session.control.objections.note(session.control.links.of_persons([person]), source="command", by="dpo")
         changes = [change for change in plan(session).plan.changes if change.person_id == person]
         others = [change for change in plan(session).plan.changes if change.person_id != person]
-        told = explain(session, SessionRows(session), email)
+        explained = explain(session, SessionRows(session), email)
 
     personas = {change.connection: change.after for change in changes if change.name in {PERSONA, "PERSONA"}}
     assert set(personas.values()) <= {"unclassified"}
     assert personas
     assert all(change.after is None for change in changes if change.kind == "group")
     assert others == []
-    assert told.document["traits"] == {}
+    assert explained.document["traits"] == {}
