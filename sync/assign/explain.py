@@ -26,6 +26,7 @@ from sync.assign.sources import definitions_of
 from sync.control.pins import Pin
 from sync.control.store import Control
 from sync.session import Session, Stores
+from sync.workspace.settings import Workspace
 
 Standings = Mapping[ConsentPurpose, PurposeStanding]
 NOT_READ = (
@@ -147,8 +148,6 @@ def _explained(
     tried = _tried(traits, definitions) if traits else []
     missing, flip = _changes(traits, definitions) if traits else (None, None)
     ends = _ends(assignment, definitions, as_of)
-    names = {slug: persona.name for slug, persona in workspace.personas.items()}
-    known_as = "; ".join(f"{c['connection']} {c['platform_id']} ({c['state']}, {c['consent']})" for c in contacts)
     return Explanation(
         {
             "email": person.address,
@@ -170,13 +169,13 @@ def _explained(
             "traits": {name: value for name, value in traits.items() if name != "person_id"},
         },
         [
-            *about(person.address, assignment, names.get(assignment["persona"], "no persona"), ends),
+            *about(person.address, assignment, _persona_name(workspace, assignment), ends),
             *by_hand(hand.pin, assignment, hand.excluded),
             *full_lines(full),
             *(
                 [
                     *changing(missing, flip, source=assignment["source"], own=assignment["segment"]),
-                    *["", f"Contacts: {known_as}"],
+                    *["", f"Contacts: {_known_as(contacts)}"],
                     *tried_lines(tried),
                 ]
                 if traits
@@ -199,6 +198,15 @@ def _ends(assignment: Mapping[str, Any], definitions: Definitions, as_of: dateti
     """When the assignment expires, UTC; None where there is no segment, or a pin without an end."""
     lasts = assignment["segment"] and assignment["source"] != "pinned"
     return assignment["expires_at"] or (as_of + definitions.holding.expiry if lasts else None)
+
+
+def _persona_name(workspace: Workspace, assignment: Mapping[str, Any]) -> str:
+    persona = workspace.personas.get(assignment["persona"])
+    return persona.name if persona else "no persona"
+
+
+def _known_as(contacts: Sequence[Mapping[str, Any]]) -> str:
+    return "; ".join(f"{c['connection']} {c['platform_id']} ({c['state']}, {c['consent']})" for c in contacts)
 
 
 @dataclass(frozen=True, slots=True)

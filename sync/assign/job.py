@@ -99,15 +99,12 @@ def assign(
         EditedExperimentError: A running experiment was edited after its start.
     """
     with recorded(session, "assign") as run:
-        refuse_edited_running(session)
-        fitness.refuse_stale(session, as_of, override)
-        publishing.import_service_results(session)
-        delete_withheld(session)
+        _begin(session, as_of, override)
         before = session.warehouse.current(ASSIGNMENTS.name)
         valued = value_people(session, as_of)
         definitions = definitions_in_force(session.workspace, session.control, as_of)
         with refreshed(session, as_of, full=full) as (people, done):
-            if not people.count().to_pyarrow().as_py():
+            if not people.count().to_pyarrow().as_py() and not session.withheld().profiling:
                 raise FixSettingsError(f"There are no contacts to assign as of {as_of:%Y-%m-%d %H:%M}.", fix=NOBODY)
             accepted = fitness.refuse_unfit(session, people, definitions, as_of, override)
             rows, caps = decide_within_caps(people, definitions, previous=before, as_of=as_of)
@@ -121,7 +118,6 @@ def assign(
             assigned.rewritten = session.warehouse.append(ASSIGNMENTS.name, ours, recorded_at=session.now())
             _count(session, assigned, rows.select(["segment", "persona"]).to_pylist())
             assigned.caps, assigned.pinned = caps_document(caps), rows["source"].to_pylist().count("pinned")
-            assigned.withheld = withheld_active(session)
             excluded = excluded_persons(session, as_of, people)
             assigned.excluded = len(excluded)
             assigned.allocated = randomize(session, as_of, without=excluded)
@@ -131,6 +127,14 @@ def assign(
             )
             publishing.publish_people(session, people, as_of, but=by_hand)
     return assigned
+
+
+def _begin(session: Session, as_of: datetime, override: frozenset[str]) -> None:
+    """Refuse what can't be decided, take over what the service decided, and delete what consent withholds."""
+    refuse_edited_running(session)
+    fitness.refuse_stale(session, as_of, override)
+    publishing.import_service_results(session)
+    delete_withheld(session)
 
 
 def changed(decided: Table, before: Table) -> Table:
@@ -157,7 +161,7 @@ def _count(session: Session, assigned: Assigned, rows: list[dict[str, str | None
     names = {slug: persona.name for slug, persona in session.workspace.personas.items()}
     segments = Counter(row["segment"] for row in rows if row["segment"])
     personas = Counter(names.get(row["persona"] or "", NO_PERSONA if row["segment"] else UNCLASSIFIED) for row in rows)
-    assigned.persons = len(rows)
+    assigned.persons, assigned.withheld = len(rows), withheld_active(session)
     assigned.assigned = sum(segments.values())
     assigned.unclassified = assigned.persons - assigned.assigned
     assigned.segments = {s.name: segments[s.name] for s in session.workspace.segments}
