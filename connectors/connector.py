@@ -10,21 +10,21 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-import pyarrow as pa
-
 from connectors.errors import FixSettingsError
 from connectors.fetched import Fetched
 from connectors.records import Change, Cursor, FieldDefinition, Finding, Outcome, Page, SetupStep
 from connectors.secret import Secret
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from connectors.probing import ProbeResult, Watch
 
 ENTRY_POINTS = "personasync.connectors"
 NO_SECRET = Secret("")
 
 
-Known = Callable[[Collection[str]], pa.Array]
+Known = Callable[[Collection[str]], "pa.Array"]
 """Supplies the platform ids (text) of the contacts of a connection whose state, as we know it, is one of these."""
 
 
@@ -34,6 +34,8 @@ def nobody(states: Collection[str]) -> pa.Array:
     Returns:
         An empty array of text.
     """
+    import pyarrow as pa  # noqa: PLC0415 - many commands read nothing
+
     del states
     return pa.array([], pa.string())
 

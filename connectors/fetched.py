@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from connectors.records import CONTACTS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def erased_contact(connection: str, platform_id: str, at: datetime | None) -> dict[str, Any]:
     """Return the row of a contact that its platform deleted for good: its id, and that it is gone since *at* (UTC)."""
-    nothing = dict.fromkeys(CONTACTS.columns.names)
+    nothing = dict.fromkeys(CONTACTS.names)
     known = {"connection": connection, "platform_id": platform_id, "state": "deleted", "updated_at": at}
     return {**nothing, **known, "additional_emails": [], "merged_ids": [], "consent": "unknown", "properties": "{}"}
 
@@ -37,5 +38,7 @@ def fetched(
     connection: str, contacts: pa.Table, gone: Iterable[str], groups: frozenset[tuple[str, str]] = frozenset()
 ) -> Fetched:
     """Return *contacts* together with the rows of those ids that are *gone*."""
+    import pyarrow as pa  # noqa: PLC0415 - many commands look at names of columns only
+
     rows = [erased_contact(connection, key, None) for key in gone]
     return Fetched(pa.concat_tables([contacts, pa.Table.from_pylist(rows, schema=CONTACTS.columns)]), groups)

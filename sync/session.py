@@ -14,15 +14,16 @@ from connectors.connector import Connector, find_connector
 from connectors.errors import FixSettingsError, TryLaterError
 from connectors.processes import is_alive
 from connectors.secret import hide
-from sync.consent.purposes import NOBODY, Withheld, rows_withheld, withheld_people
 from sync.control.person_ids import new_person_id
-from sync.control.store import Control, open_control
+from sync.control.reading import ReadableControl, open_read_control
 from sync.workspace.manifest import Manifest, load_manifest
 from sync.workspace.settings import Workspace, load_workspace
 
 if TYPE_CHECKING:
     from ibis import Table
 
+    from sync.consent.purposes import Withheld
+    from sync.control.store import Control
     from sync.warehouse.store import Warehouse
     from sync.warehouse.withheld import WithheldRows
 
@@ -51,6 +52,26 @@ class Recording(Protocol):
     """Where runs and changes are recorded."""
 
     control: Control
+
+
+class Looked(Protocol):
+    """What is looked at without the warehouse: definitions, and what was done."""
+
+    @property
+    def workspace(self) -> Workspace:
+        """The checked files."""
+
+    @property
+    def control(self) -> ReadableControl:
+        """Where runs and changes are recorded."""
+
+
+@dataclass(slots=True)
+class ReadStores:
+    """A workspace with its control store open to read."""
+
+    workspace: Workspace
+    control: ReadableControl
 
 
 @dataclass(slots=True)
@@ -100,6 +121,9 @@ class Session:
 
     def _withheld(self) -> tuple[Withheld, WithheldRows | None]:
         """Look again only after a writing of rows, of links or of objections."""
+        # the libraries of tables load slowly: who only looks at runs needs none
+        from sync.consent.purposes import NOBODY, rows_withheld, withheld_people  # noqa: PLC0415
+
         rules, objections = self.workspace.purposes, self.control.objections.newest()
         if not rules.sources and objections is None:
             return NOBODY, None
@@ -242,10 +266,23 @@ def open_stores(directory: Path, *, now: Callable[[], datetime]) -> Iterator[Sto
     Raises:
         FixSettingsError: A file of the workspace is missing or wrong.
     """
+    from sync.control.store import open_control  # noqa: PLC0415 - it loads SQLAlchemy
+
     workspace = load_workspace(directory)
     control = open_control(workspace.state_url.reveal(), now=now)
     try:
         yield Stores(workspace, control)
+    finally:
+        control.close()
+
+
+@contextmanager
+def open_read_stores(directory: Path, *, now: Callable[[], datetime]) -> Iterator[ReadStores]:
+    """Open what `open_stores` opens, to read only."""
+    workspace = load_workspace(directory)
+    control = open_read_control(workspace.state_url.reveal(), now=now)
+    try:
+        yield ReadStores(workspace, control)
     finally:
         control.close()
 
@@ -269,6 +306,8 @@ def open_session(
         FixSettingsError: A file of the workspace is missing or wrong.
         TryLaterError: Another process holds the warehouse.
     """
+    from sync.control.store import open_control  # noqa: PLC0415 - it loads SQLAlchemy
+
     workspace = load_workspace(directory)
     control = open_control(workspace.state_url.reveal(), now=now)
     try:
@@ -287,7 +326,7 @@ def open_session(
 def _opened(workspace: Workspace, *, reading: bool) -> Iterator[tuple[Warehouse, bool]]:
     """The warehouse, and whether it is a copy."""
     from sync.warehouse.copies import open_copy  # noqa: PLC0415 - who only looks at runs needs no engine
-    from sync.warehouse.store import open_warehouse  # noqa: PLC0415
+    from sync.warehouse.opening import open_warehouse  # noqa: PLC0415
 
     try:
         warehouse = open_warehouse(workspace.engine.reveal(), workspace.state_dir)

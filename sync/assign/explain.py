@@ -16,16 +16,15 @@ from segmenter.classifier.linear import score_one
 from segmenter.personalize.fields import probability_one
 from segmenter.privacy.purposes import ConsentPurpose, PurposeStanding
 from segmenter.rules.segments import Checked, Clause, explain_rule, left_out_one, matches, rule_answer
-from sync.active_people import not_profiled
 from sync.assign.caps import closed_for_one, free_places
 from sync.assign.exclusions import exclusion_reason, named_persons
 from sync.assign.explain_text import about, by_hand, changing, full_lines, purpose_lines, tried_lines
 from sync.assign.person_rows import PersonRows
 from sync.assign.pins import definitions_in_force, pin_of
 from sync.assign.sources import definitions_of
-from sync.control.pins import Pin
-from sync.control.store import Control
-from sync.session import Session, Stores
+from sync.control.reading import ReadableControl
+from sync.control.rows import Pin
+from sync.session import Looked
 from sync.workspace.settings import Workspace
 
 Standings = Mapping[ConsentPurpose, PurposeStanding]
@@ -58,7 +57,7 @@ class _Person:
     assignment: Mapping[str, Any] | None
 
 
-def explain(stores: Stores | Session, rows: PersonRows, email: str) -> Explanation:
+def explain(stores: Looked, rows: PersonRows, email: str) -> Explanation:
     """Explain the assignment of the person behind *email*.
 
     Args:
@@ -85,7 +84,7 @@ def explain(stores: Stores | Session, rows: PersonRows, email: str) -> Explanati
     return _explained(stores, person, rows.contacts(person.keys), *facts, standings)
 
 
-def classify(stores: Stores | Session, rows: PersonRows, email: str, *, as_of: datetime) -> Explanation:
+def classify(stores: Looked, rows: PersonRows, email: str, *, as_of: datetime) -> Explanation:
     """Decide about the person behind *email* again, as of a moment (UTC), and explain it. Nothing is saved.
 
     Args:
@@ -112,15 +111,17 @@ def classify(stores: Stores | Session, rows: PersonRows, email: str, *, as_of: d
 
 
 def _unprofiled(
-    stores: Stores | Session, person: _Person, contacts: Sequence[Mapping[str, Any]], standings: Standings
+    stores: Looked, person: _Person, contacts: Sequence[Mapping[str, Any]], standings: Standings
 ) -> Explanation:
     """Of somebody who may not be profiled only the contacts are told, and what their data may be used for."""
+    from sync.active_people import not_profiled  # noqa: PLC0415 - it loads the libraries of tables
+
     now = stores.control.pins.now()
     nothing = {**not_profiled(person.person_id, now), "reasons": f"not profiled: {standings['profiling'].reason}"}
     return _explained(stores, person, contacts, nothing, now, {}, standings)
 
 
-def _found(stores: Stores | Session, rows: PersonRows, email: str) -> _Person:
+def _found(stores: Looked, rows: PersonRows, email: str) -> _Person:
     address = normalise_email(email)
     key = email_key(address) if address else ""
     person_id = stores.control.links.of_keys([key]).get(key)
@@ -134,7 +135,7 @@ def _found(stores: Stores | Session, rows: PersonRows, email: str) -> _Person:
 
 
 def _explained(
-    stores: Stores | Session,
+    stores: Looked,
     person: _Person,
     contacts: Sequence[Mapping[str, Any]],
     assignment: Mapping[str, Any],
@@ -152,7 +153,7 @@ def _explained(
         {
             "email": person.address,
             "person_id": person.person_id,
-            **{name: assignment[name] for name in ASSIGNMENTS.columns.names if name != "person_id"},
+            **{name: assignment[name] for name in ASSIGNMENTS.names if name != "person_id"},
             "confidence": probability_one(assignment),
             "holds_until": ends,
             "pin": hand.document,
@@ -225,7 +226,7 @@ class _ByHand:
         return asdict(self.pin) if self.pin else None
 
 
-def _by_hand(stores: Stores | Session, person: _Person, traits: Mapping[str, Any]) -> _ByHand:
+def _by_hand(stores: Looked, person: _Person, traits: Mapping[str, Any]) -> _ByHand:
     control, workspace = stores.control, stores.workspace
     named = named_persons(workspace, control)
     excluded = exclusion_reason(workspace, named, person.person_id, traits)
@@ -233,7 +234,7 @@ def _by_hand(stores: Stores | Session, person: _Person, traits: Mapping[str, Any
 
 
 def _full(
-    control: Control, definitions: Definitions, assignment: Mapping[str, Any], traits: Mapping[str, Any]
+    control: ReadableControl, definitions: Definitions, assignment: Mapping[str, Any], traits: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """Segments with a cap whose rule the person meets, in which others have the places."""
     newest = control.runs.latest("assign", state="done")

@@ -11,7 +11,7 @@ from connectors.errors import FixSettingsError
 from connectors.records import email_key, normalise_email, platform_key
 from sync.consent.purposes import consent_answers
 from sync.control.inbox import Event
-from sync.control.objections import BY_COMMAND
+from sync.control.rows import BY_COMMAND
 from sync.workspace.consent_rules import ConsentRules
 
 if TYPE_CHECKING:

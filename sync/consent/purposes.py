@@ -11,8 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from connectors.records import CONTACTS, SUBSCRIPTIONS, email_key, platform_key
 from segmenter.privacy.purposes import (
     ConsentAnswer,
@@ -23,13 +21,15 @@ from segmenter.privacy.purposes import (
     standings_of,
 )
 from sync.consent.strictest import strictest_consent
-from sync.control.objections import BY_COMMAND, NotedObjection
-from sync.warehouse.withheld import WithheldRows
+from sync.control.rows import BY_COMMAND, NotedObjection
 from sync.workspace.consent_rules import ConsentRules
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from sync.control.store import Control
     from sync.warehouse.store import Warehouse
+    from sync.warehouse.withheld import WithheldRows
 
 SUBSCRIBED = "subscribed"
 BY_STATUS = "status"
@@ -156,6 +156,8 @@ def person_standings(
 
 
 def _named(keys: Sequence[str]) -> pa.Table:
+    import pyarrow as pa  # noqa: PLC0415
+
     pairs = [key.partition(":")[::2] for key in keys if not key.startswith(email_key(""))]
     columns = list(zip(*pairs, strict=True)) or [(), ()]
     return pa.table({name: pa.array(column, pa.string()) for name, column in zip(CONTACTS.key, columns, strict=True)})
@@ -203,11 +205,15 @@ def rows_withheld(people: Withheld, control: Control) -> WithheldRows | None:
     """Return whose rows the warehouse withholds; None: nobody's."""
     if not people.profiling and not people.tracking:
         return None
+    from sync.warehouse.withheld import WithheldRows  # noqa: PLC0415
+
     keys = control.links.of_persons(people.profiling | people.tracking)
     return WithheldRows(_keys_of(keys, people.profiling), _keys_of(keys, people.tracking))
 
 
 def _keys_of(person_of: Mapping[str, str], persons: frozenset[str]) -> pa.Table:
+    import pyarrow as pa  # noqa: PLC0415
+
     mine = sorted((key, person) for key, person in person_of.items() if person in persons)
     columns = {"contact_key": [key for key, _ in mine], "person_id": [person for _, person in mine]}
     return pa.table({name: pa.array(column, pa.string()) for name, column in columns.items()})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,27 +10,10 @@ from sqlalchemy import Engine, Row, delete, func, select
 
 from sync.control import schema
 from sync.control.dialects import insert_for, writing
+from sync.control.rows import NotedObjection
 
 OBJECTION, LINK = schema.objection, schema.link
 AT_ONCE = 2000  # rows a statement
-BY_COMMAND = "command"
-"""The source of an objection that a person noted here; only a person takes it back."""
-
-
-@dataclass(frozen=True, slots=True)
-class NotedObjection:
-    """An objection as it was noted of one contact.
-
-    Attributes:
-        source: `BY_COMMAND`, or the place on a platform where it stands.
-        said_by: Who noted it; "" where a platform shows it.
-        noted_at: Since when we know it, UTC.
-    """
-
-    contact_key: str
-    source: str
-    said_by: str
-    noted_at: datetime
 
 
 class Objections:

@@ -37,7 +37,6 @@ from segmenter.traits import engagement as mail
 from segmenter.traits import window_expiry as refresh
 from segmenter.traits.builtin import Catalogue
 from segmenter.traits.definitions import Inputs
-from sync.control.identities import Links
 from sync.session import Session
 from sync.traits.aggregates import KeptAggregates, Mark
 from sync.traits.incremental import RefreshStep, without_links
@@ -47,6 +46,7 @@ from sync.warehouse.time_zones import offsets
 if TYPE_CHECKING:
     from ibis import Table
 
+    from sync.control.identities import Links
     from sync.warehouse.store import Warehouse
 
 ROWS = (CONTACTS, ORDERS, ORDER_LINES, DELIVERIES, ENGAGEMENTS, SURVEY_ANSWERS, CAMPAIGNS)

@@ -48,7 +48,7 @@ def _forget_opens(session: Session, untracked: pa.Table, up_to: int) -> int:
     rows = warehouse.everything(ENGAGEMENTS.name)
     theirs = rows.filter(rows.kind.isin(TRACKED_KINDS)).semi_join(warehouse.memtable(untracked), "contact_key")
     opened = theirs.filter(theirs.kind == "open", theirs["at"].notnull())
-    days = opened.group_by("connection", "contact_key").aggregate(day=opened["at"].max().date())
+    days = opened.group_by("connection", "contact_key").aggregate(day=opened["at"].max().date().cast("string"))
     before = warehouse.current(LAST_OPENS.name)
     newest = days.union(before).group_by("connection", "contact_key").aggregate(day=lambda table: table.day.max())
     fresh = newest.semi_join(days, ["connection", "contact_key"]).to_pyarrow()

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sync.warehouse.embedded_file import FILE, copied, not_opened
-from sync.warehouse.store import Warehouse, open_warehouse
+from sync.warehouse.opening import open_warehouse
+from sync.warehouse.store import Warehouse
 
 
 @contextmanager

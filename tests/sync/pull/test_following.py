@@ -23,7 +23,8 @@ from sync.plan.job import plan
 from sync.pull.identities import POSITION, follow_identities, heal, is_replaced, position_of, unlinked
 from sync.pull.job import Pulled, pull
 from sync.session import Session, open_session
-from sync.warehouse.store import Warehouse, open_warehouse
+from sync.warehouse.opening import open_warehouse
+from sync.warehouse.store import Warehouse
 from tests.examples import examples
 from tests.sync.conftest import Platforms
 
@@ -77,6 +78,7 @@ pages = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 1)), min_size=1, ma
 steps = st.lists(pages | st.sampled_from(("again", "follow", "reopen")), min_size=2, max_size=8)
 
 
+@pytest.mark.slow
 @examples(10)
 @example([[(0, 0), (1, 0)], "again", "follow", "reopen", [(2, 0)], "follow"])
 @given(steps)

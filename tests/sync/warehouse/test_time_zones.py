@@ -69,12 +69,13 @@ def favourite(zone: str | None, *opened: str) -> float | None:
     tables = inputs(contacts=[contact("a", created_at=None, properties=json.dumps(properties))], engagements=rows)
     listed = {"": "America/New_York", **({zone: iana(zone) or "America/New_York"} if zone else {})}
     columns = list(zip(*[(text, *span) for text, name in listed.items() for span in spans(name, 2028)], strict=True))
-    table = pa.table([pa.array(column) for column in columns], schema=OFFSETS)
+    table = pa.table([pa.array(column) for column in columns], schema=OFFSETS.columns)
     people = traits(replace(tables, offsets=ibis.memtable(table)), catalogue(), END).to_pyarrow()
     hour: float | None = people["favourite_hour"][0].as_py()
     return hour
 
 
+@pytest.mark.slow
 def test_nine_o_clock_stays_nine_o_clock_when_summer_time_begins() -> None:
     winter, summer = ["2027-03-26T08:30", "2027-03-27T08:40"], ["2027-03-28T07:30", "2027-03-29T07:40"]
     noise = ["2027-01-05T17:00", "2027-01-06T17:00", "2027-01-07T17:00"]
@@ -85,6 +86,7 @@ def test_nine_o_clock_stays_nine_o_clock_when_summer_time_begins() -> None:
     assert favourite("europe/berlin", "2027-10-31T00:30") == favourite("europe/berlin", "2027-10-31T01:30") == 2
 
 
+@pytest.mark.slow
 def test_who_has_no_zone_or_one_that_nobody_knows_is_where_the_workspace_is() -> None:
     assert favourite(None, "2027-07-01T13:30") == favourite("Middle Earth", "2027-07-01T13:30") == 9
     assert favourite("asia/kolkata", "2027-07-01T13:30") == 19
