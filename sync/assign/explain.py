@@ -143,8 +143,7 @@ def _explained(
     traits: Mapping[str, Any],
     standings: Standings,
 ) -> Explanation:
-    workspace, definitions = stores.workspace, definitions_of(stores.workspace)
-    hand = _by_hand(stores, person, traits)
+    definitions, hand = definitions_of(stores.workspace), _by_hand(stores, person, traits)
     full = _full(stores.control, definitions, assignment, traits) if traits else []
     tried = _tried(traits, definitions) if traits else []
     missing, flip = _changes(traits, definitions) if traits else (None, None)
@@ -170,7 +169,7 @@ def _explained(
             "traits": {name: value for name, value in traits.items() if name != "person_id"},
         },
         [
-            *about(person.address, assignment, _persona_name(workspace, assignment), ends),
+            *about(person.address, assignment, _persona_name(stores.workspace, assignment), ends),
             *by_hand(hand.pin, assignment, hand.excluded),
             *full_lines(full),
             *(
