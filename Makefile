@@ -15,7 +15,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup sbom audit demo quick quick-tests test long-tests check evidence format-check lint types contracts dependencies dead-code coverage docs docs-check \
-	wheel-test browser-test proofs torture torture-part torture-webhooks torture-webhooks-part simulation simulation-part days days-part bench-sync bench-loop bench-steps bench-segment bench-startup bench-webhooks foreign lock clean
+	wheel-test browser-test proofs consent-worlds torture torture-part torture-webhooks torture-webhooks-part simulation simulation-part days days-part bench-sync bench-loop bench-steps bench-segment bench-startup bench-webhooks foreign lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -99,6 +99,9 @@ browser-test: $(SETUP)  ## the report and the preview in Chromium: three widths,
 
 proofs: $(SETUP)  ## simulations and fits of many repetitions: what the statistics promise; four times the usual examples
 	HYPOTHESIS_PROFILE=proof $(BIN)/pytest -n $(WORKERS) -m "proof or hypothesis"
+
+consent-worlds: $(SETUP)  ## WORLDS in which only data change that consent forbids to use: every output must be equal, byte for byte
+	$(BIN)/python -m tests.consent_worlds --worlds $(or $(WORLDS),10000) --workers $(WORKERS)
 
 torture: simulation days  ## a million steps of people at work, 60 days, every command killed before each write; takes long
 	$(BIN)/python -m tests.torture --workers $(WORKERS)

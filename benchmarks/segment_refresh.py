@@ -18,7 +18,7 @@ from segmenter.traits.builtin import catalogue
 from sync.control.store import open_control
 from sync.traits.aggregates import KeptAggregates
 from sync.traits.compute import Measuring
-from sync.warehouse.store import open_warehouse
+from sync.warehouse.opening import open_warehouse
 
 GENERATED = (CONTACTS, ORDERS, ORDER_LINES, DELIVERIES, ENGAGEMENTS, SURVEY_ANSWERS)
 TOMORROW = NOW + timedelta(days=1)

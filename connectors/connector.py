@@ -11,16 +11,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from connectors.errors import FixSettingsError
-from connectors.records import (
-    Change,
-    Cursor,
-    Fetched,
-    FieldDefinition,
-    Finding,
-    Outcome,
-    Page,
-    SetupStep,
-)
+from connectors.fetched import Fetched
+from connectors.records import Change, Cursor, FieldDefinition, Finding, Outcome, Page, SetupStep
 from connectors.secret import Secret
 
 if TYPE_CHECKING:
@@ -121,6 +113,7 @@ class Connection:
         kinds: Types of those fields, by name: their values are compared by it (`connectors.values`).
         budgets: Folder of the request budgets that all processes of an account share; None keeps them to this one.
         service: Whether this process answers webhooks: a share of each budget is then kept free for it.
+        subscriptions: Whether the statuses of communication subscriptions are read.
         types: Of the mapped properties those that are no text: property -> number, date or boolean.
     """
 
@@ -135,6 +128,7 @@ class Connection:
     service: bool = False
     kinds: Mapping[str, str] = field(default_factory=dict)
     types: Mapping[str, str] = field(default_factory=dict)
+    subscriptions: bool = False
 
 
 class Connector(Protocol):
@@ -182,7 +176,7 @@ class Connector(Protocol):
             addresses: In the form of `connectors.records.normalise_email`.
 
         Returns:
-            Each contact once; ids that are gone have the row of `connectors.records.erased_contact`.
+            Each contact once; ids that are gone have the row of `connectors.fetched.erased_contact`.
         """
 
     def consents(self, cursor: Cursor, ids: Sequence[str] | None, addresses: Sequence[str] = ()) -> pa.Table:

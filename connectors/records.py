@@ -8,10 +8,9 @@ turns either into a person id.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from connectors.table_schema import COUNT, FLAG, MOMENT, NUMBER, TEXT, TEXTS, TableSchema, arrow_type
@@ -54,13 +53,6 @@ CONTACTS = TableSchema(
         ("properties", TEXT),  # JSON object, name -> text; holds what the platform shows, owned fields too
     ),
 )
-
-
-def erased_contact(connection: str, platform_id: str, at: datetime | None) -> dict[str, Any]:
-    """Return the row of a contact that its platform deleted for good: its id, and that it is gone since *at* (UTC)."""
-    nothing = dict.fromkeys(CONTACTS.names)
-    known = {"connection": connection, "platform_id": platform_id, "state": "deleted", "updated_at": at}
-    return {**nothing, **known, "additional_emails": [], "merged_ids": [], "consent": "unknown", "properties": "{}"}
 
 
 MEMBERSHIPS = TableSchema(
@@ -165,6 +157,28 @@ SURVEY_ANSWERS = TableSchema(
         ("at", MOMENT),
     ),
 )
+SUBSCRIPTIONS = TableSchema(
+    "subscriptions",
+    ("connection", "contact_key", "subscription_id"),
+    (
+        ("connection", TEXT),
+        ("contact_key", TEXT),  # of the address: mailto:...
+        ("subscription_id", TEXT),
+        ("name", TEXT),  # of the subscription type, as people see it
+        ("status", TEXT),  # SUBSCRIBED | UNSUBSCRIBED | NOT_SPECIFIED
+        ("basis", TEXT),  # the legal basis that the platform has on record, else null
+        ("at", MOMENT),  # since when, as the platform tells; null: not told
+    ),
+)
+LAST_OPENS = TableSchema(
+    "last_opens",
+    ("connection", "contact_key"),
+    (
+        ("connection", TEXT),
+        ("contact_key", TEXT),
+        ("day", TEXT),  # ISO 8601, of the last open of who may not be tracked: all that deliverability needs
+    ),
+)
 ASSIGNMENTS = TableSchema(
     "assignments",
     ("person_id",),
@@ -212,43 +226,20 @@ ARMS = TableSchema(
 TABLES = {
     table.name: table
     for table in (
-        CONTACTS,
-        MEMBERSHIPS,
-        ORDERS,
-        ORDER_LINES,
-        CAMPAIGNS,
-        DELIVERIES,
-        ENGAGEMENTS,
-        SURVEY_ANSWERS,
-        ASSIGNMENTS,
-        VALUES,
-        ARMS,
+        *(
+            CONTACTS,
+            MEMBERSHIPS,
+            ORDERS,
+            ORDER_LINES,
+            CAMPAIGNS,
+            DELIVERIES,
+            ENGAGEMENTS,
+            SURVEY_ANSWERS,
+            SUBSCRIPTIONS,
+        ),
+        *(LAST_OPENS, ASSIGNMENTS, VALUES, ARMS),
     )
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """Contacts as a platform shows them now.
-
-    Attributes:
-        contacts: In the schema of `CONTACTS`; one that was asked for by id and is not there any more has the row of
-            `erased_contact`.
-        groups: Platform id and group of each membership of one of our groups.
-    """
-
-    contacts: pa.Table
-    groups: frozenset[tuple[str, str]] = frozenset()
-
-
-def fetched(
-    connection: str, contacts: pa.Table, gone: Iterable[str], groups: frozenset[tuple[str, str]] = frozenset()
-) -> Fetched:
-    """Return *contacts* together with the rows of those ids that are *gone*."""
-    import pyarrow as pa  # noqa: PLC0415 - many commands look at names of columns only
-
-    rows = [erased_contact(connection, key, None) for key in gone]
-    return Fetched(pa.concat_tables([contacts, pa.Table.from_pylist(rows, schema=CONTACTS.columns)]), groups)
 
 
 Cursor = Mapping[str, str]

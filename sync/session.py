@@ -25,8 +25,10 @@ from sync.workspace.settings import Workspace, load_workspace
 if TYPE_CHECKING:
     from ibis import Table
 
+    from sync.consent.purposes import Withheld
     from sync.control.store import Control
     from sync.warehouse.store import Warehouse
+    from sync.warehouse.withheld import WithheldRows
 
 Progress = Callable[[str, int, int | None], None]
 """Told the name of what is being read or written, how much is done, and of how much."""
@@ -94,6 +96,7 @@ class Session:
         new_person_id: Makes a person id that nobody has.
         links_read: The links as `links` read them, and the number of the writing before.
         copied: Whether the warehouse is a copy, since another process holds it: what is written to it is lost.
+        withheld_read: What `withheld` read, and what it had stood on.
     """
 
     workspace: Workspace
@@ -106,6 +109,32 @@ class Session:
     new_person_id: Callable[[], str] = new_person_id
     links_read: tuple[int, Table] | None = None
     copied: bool = False
+    withheld_read: tuple[tuple[Any, ...], Withheld, WithheldRows | None] | None = None
+
+    def __post_init__(self) -> None:
+        self.warehouse.withheld = self.withheld_rows
+
+    def withheld(self) -> Withheld:
+        """Return whose data may not be used, by purpose, as it is now (`sync.consent.purposes`)."""
+        return self._withheld()[0]
+
+    def withheld_rows(self) -> WithheldRows | None:
+        """Return whose rows the warehouse withholds; None: nobody's."""
+        return self._withheld()[1]
+
+    def _withheld(self) -> tuple[Withheld, WithheldRows | None]:
+        """Look again only after a writing of rows, of links or of objections."""
+        # the libraries of tables load slowly: who only looks at runs needs none
+        from sync.consent.purposes import NOBODY, rows_withheld, withheld_people  # noqa: PLC0415
+
+        rules, objections = self.workspace.purposes, self.control.objections.newest()
+        if not rules.sources and objections is None:
+            return NOBODY, None
+        known = (rules, objections, self.control.links.newest(), self.warehouse.last_sequence())
+        if self.withheld_read is None or self.withheld_read[0] != known:
+            people = withheld_people(self.warehouse, self.control, rules)
+            self.withheld_read = known, people, rows_withheld(people, self.control)
+        return self.withheld_read[1:]
 
     def links(self) -> Table:
         """Return whose contact is whose, as a table of the warehouse: ``contact_key``, ``person_id``.
@@ -346,7 +375,7 @@ def _refuse_lost(control: Control, warehouse: Warehouse, healing: Collection[str
 def _opened(workspace: Workspace, *, reading: bool) -> Iterator[tuple[Warehouse, bool]]:
     """The warehouse, and whether it is a copy."""
     from sync.warehouse.copies import open_copy  # noqa: PLC0415 - who only looks at runs needs no engine
-    from sync.warehouse.store import open_warehouse  # noqa: PLC0415
+    from sync.warehouse.opening import open_warehouse  # noqa: PLC0415
 
     try:
         warehouse = open_warehouse(workspace.engine.reveal(), workspace.state_dir)

@@ -18,6 +18,7 @@ import requests
 
 from connectors.connector import Connection, Known, Traffic, Webhook, nobody
 from connectors.errors import ContractError, FixSettingsError
+from connectors.fetched import Fetched
 from connectors.files.answers import read_answers
 from connectors.files.columns import find_columns, mapping_keys
 from connectors.files.contacts import read_contacts
@@ -32,7 +33,6 @@ from connectors.records import (
     Change,
     Consent,
     Cursor,
-    Fetched,
     FieldDefinition,
     Finding,
     Outcome,

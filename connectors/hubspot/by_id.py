@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from connectors.errors import ContractError
+from connectors.fetched import Fetched, fetched
 from connectors.hubspot import contacts
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.lists import CONTACT, Lists
 from connectors.hubspot.operations import MEMBERSHIPS_READ
 from connectors.hubspot.scan import ids_of, read_by_address, read_by_ids
 from connectors.hubspot.search import HubSpotRecord
-from connectors.records import Fetched, fetched
 from connectors.transport import in_order
 
 MERGED = "hs_merged_object_ids"

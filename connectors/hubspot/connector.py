@@ -18,6 +18,7 @@ from connectors.errors import (
     FixSettingsError,
     RejectedError,
 )
+from connectors.fetched import Fetched
 from connectors.hubspot import contacts, deals, emails, fields, health, push
 from connectors.hubspot.account import TEST_ACCOUNTS, Account
 from connectors.hubspot.api import HubSpotApi
@@ -37,20 +38,10 @@ from connectors.hubspot.read_back import ContactReadBack
 from connectors.hubspot.refusals import MEND_TOKEN, translate
 from connectors.hubspot.scan import PATHS, AllContacts
 from connectors.hubspot.search import Search, list_pages
+from connectors.hubspot.subscriptions import SubscriptionStream
 from connectors.hubspot.times import hubspot_moment, milliseconds
 from connectors.probing import ProbeResult, Watch, run_probes
-from connectors.records import (
-    CAMPAIGNS,
-    TABLES,
-    Change,
-    Cursor,
-    Fetched,
-    FieldDefinition,
-    Finding,
-    Outcome,
-    Page,
-    SetupStep,
-)
+from connectors.records import CAMPAIGNS, TABLES, Change, Cursor, FieldDefinition, Finding, Outcome, Page, SetupStep
 from connectors.secret import Secret, bearer
 from connectors.transport import RateWindow, Transport, account_book, until_silence, watched
 
@@ -71,7 +62,7 @@ def connect(connection: Connection, *, session: requests.Session | None = None) 
 class HubSpot:
     """One account."""
 
-    streams = ("contacts", "memberships", "orders")
+    streams: tuple[str, ...] = ("contacts", "memberships", "orders")
     result_streams = ("campaigns", "activity")
     pushes = True
 
@@ -119,6 +110,8 @@ class HubSpot:
         )
         page = self._limits["search_page"]
         self._consents = Consents(self._api, self.name, page=page, batch=batch, workers=workers)
+        self._subscriptions = SubscriptionStream(self._api, self.name, batch=batch, workers=workers)
+        self.streams = (*self.streams, "subscriptions") if connection.subscriptions else self.streams
         self._account = Account(self._api)
         self.remarks: list[str] = []
 
@@ -135,6 +128,9 @@ class HubSpot:
         """Yield pages of a stream; see the Protocol."""
         if stream == "contacts":
             yield from self._contacts.read(cursor, known)
+            return
+        if stream == "subscriptions":
+            yield from self._subscriptions.read(known)
             return
         readers = {
             "memberships": self._memberships,

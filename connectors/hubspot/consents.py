@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pyarrow as pa
 
+from connectors.fetched import fetched
 from connectors.hubspot import contacts
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.operations import CONTACTS_SEARCH
 from connectors.hubspot.scan import MERGED, ids_of, read_by_address, read_by_ids
 from connectors.hubspot.search import EVER, HubSpotRecord, Search, on_property
 from connectors.hubspot.times import hubspot_moment, milliseconds
-from connectors.records import Cursor, fetched
+from connectors.records import Cursor
 from connectors.transport import in_order
 
 MOVED = "lastmodifieddate"

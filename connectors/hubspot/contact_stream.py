@@ -14,13 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.connector import Known
+from connectors.fetched import erased_contact
 from connectors.hubspot import contacts
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.operations import CONTACTS_PAGE
 from connectors.hubspot.scan import AllContacts, Seen, ids_of, read_by_ids
 from connectors.hubspot.search import HubSpotRecord, Search, list_pages
 from connectors.hubspot.times import hubspot_moment, milliseconds
-from connectors.records import CONTACTS, Cursor, Page, erased_contact
+from connectors.records import CONTACTS, Cursor, Page
 
 OVERLAP = timedelta(minutes=5)  # the search index lags behind writes: so far back the next window begins
 GATHER = 2_000  # rows that are handed on together: the warehouse has a price a page

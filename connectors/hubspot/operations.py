@@ -57,6 +57,7 @@ _LISTS_READ, _LISTS_WRITE = ("crm.lists.read",), ("crm.lists.write",)
 _CONTENT, _EXPORT = ("content",), ("crm.export",)
 _PROPERTIES = ("/crm/v3/properties/contacts", "/crm/properties/{version}/contacts")
 _LISTS = ("/crm/v3/lists", "/crm/lists/{version}")
+_CONSENT_READ = ("communication_preferences.statuses.batch.read",)
 _EXPORTS = ("/crm/v3/exports", "/crm/exports/{version}")
 
 
@@ -75,6 +76,13 @@ CONTACTS_SEARCH = Operation(
     lambda sdk: sdk.crm.contacts.search_api.do_search,
     "public_object_search_request",
     search=True,
+)
+SUBSCRIPTIONS_READ = Operation(
+    "POST",
+    "/communication-preferences/v4/statuses/batch/read",
+    f"/communication-preferences/{VERSION}/statuses/batch/read",
+    "communication-preferences/statuses/batch/read",
+    _CONSENT_READ,
 )
 CONTACTS_READ = Operation(
     "POST",

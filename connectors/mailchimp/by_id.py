@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 
+from connectors.fetched import Fetched, fetched
 from connectors.mailchimp.members import MemberDocument, Members, member_rows, platform_id
 from connectors.mailchimp.tags import Tags
-from connectors.records import Fetched, fetched
 from connectors.transport import in_order
 
 FEW = 10  # members up to which each is asked for by itself, all at once over the connections

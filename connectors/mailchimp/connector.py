@@ -13,6 +13,7 @@ from tenacity.nap import sleep as nap
 
 from connectors.connector import Connection, Known, Traffic, Webhook, nobody, refuse_foreign_fields
 from connectors.errors import CredentialError, FixSettingsError, NotFoundError, PersonasyncError
+from connectors.fetched import Fetched
 from connectors.mailchimp import fields, push, webhooks
 from connectors.mailchimp.api import MailchimpApi
 from connectors.mailchimp.by_id import MembersById
@@ -28,7 +29,7 @@ from connectors.mailchimp.tag_stream import HELD, TagStream
 from connectors.mailchimp.tags import Tags
 from connectors.mailchimp.times import mailchimp_moment
 from connectors.probing import ProbeResult, Watch, run_probes
-from connectors.records import TABLES, Change, Cursor, Fetched, FieldDefinition, Finding, Outcome, Page, SetupStep
+from connectors.records import TABLES, Change, Cursor, FieldDefinition, Finding, Outcome, Page, SetupStep
 from connectors.secret import Secret, basic
 from connectors.transport import Slots, Transport, account_book, until_silence, watched
 

@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.connector import Known
+from connectors.fetched import erased_contact
 from connectors.mailchimp.api import MailchimpApi
 from connectors.mailchimp.members import OVERLAP, MemberDocument, Members, member_rows, platform_id
 from connectors.mailchimp.times import mailchimp_moment
-from connectors.records import CONTACTS, Cursor, Page, erased_contact
+from connectors.records import CONTACTS, Cursor, Page
 
 SHOWN = ("active", "archived")  # states of members that Mailchimp lists
 

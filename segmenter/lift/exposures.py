@@ -5,6 +5,8 @@ from __future__ import annotations
 import ibis
 from ibis import Table
 
+from segmenter.lift.outcomes import with_tracked
+
 ORDER_WINDOW_DAYS = 7
 """Attribution window in days: an order without a campaign is credited to a delivery before it."""
 
@@ -20,6 +22,7 @@ def campaign_results(
     links: Table,
     campaigns: Table,
     order_window_days: int = ORDER_WINDOW_DAYS,
+    untracked: Table | None = None,
 ) -> Table:
     """Count people per campaign, variant and the persona that was in force when the mail was sent.
 
@@ -32,11 +35,13 @@ def campaign_results(
         links: Columns ``contact_key``, ``person_id``.
         campaigns: Versions in force. A variant's figures are filed under its parent.
         order_window_days: See *orders*.
+        untracked: Column ``person_id``: who may not be tracked; None: nobody.
 
     Returns:
-        Columns ``connection, campaign_id, variant, persona, delivered, opened, machine_only, clicked, ordered,
-        unsubscribed, complained, revenue``; a persona of null is unclassified. *opened* are people; those whose mail
-        only a machine opened are *machine_only*.
+        Columns ``connection, campaign_id, variant, persona, delivered, tracked, opened, machine_only, clicked,
+        ordered, unsubscribed, complained, revenue``; a persona of null is unclassified. *opened* are people; those
+        whose mail only a machine opened are *machine_only*; *tracked* are the delivered ones of whom opens and clicks
+        are known.
     """
     mails = reached(deliveries, links, campaigns, assignments)
     mails = _with_orders(_with_engagements(mails, engagements, links), orders, links, order_window_days)
@@ -53,8 +58,10 @@ def campaign_results(
     people = mails.group_by(*by, "person_id").aggregate(
         **{name: column.cast("int64").max() for name, column in did.items()}, revenue=mails.revenue.sum()
     )
+    people = with_tracked(people, untracked)
     sums = {name: people[name].sum() for name in (*did, "revenue")}
-    return people.group_by(by).aggregate(delivered=people.count(), **sums)
+    counts = {"delivered": people.count(), "tracked": people.count(where=people.tracked)}
+    return people.group_by(by).aggregate(**counts, **sums)
 
 
 def delivery_answers(

@@ -24,6 +24,10 @@ CUT = 0.999
 KINDS = {"opened": "open", "clicked": "click", "unsubscribed": "unsubscribe", "complained": "complaint"}
 
 
+TRACKED_METRICS = ("opened", "clicked")
+"""Known only of people who may be tracked: others are in no share of these."""
+
+
 @dataclass(frozen=True, slots=True)
 class OutcomeWindow:
     """Time window and attribution of outcomes.
@@ -46,6 +50,7 @@ class Stratum:
     Attributes:
         counts: People by metric: opened, clicked, unsubscribed, complained, ordered. What is absent was not measured.
         revenue: Amounts after the mail, paired with those of the time before.
+        tracked: People who may be tracked: opens and clicks are known of them alone. None: everybody.
     """
 
     persona: str
@@ -53,19 +58,28 @@ class Stratum:
     people: int
     counts: dict[str, int]
     revenue: Paired
+    tracked: int | None = None
 
     def responses(self, metric: str) -> Responses:
         """Return the sufficient statistics of one metric; of nobody where it was not measured."""
-        return Responses(self.people, self.counts[metric]) if metric in self.counts else Responses(0, 0)
+        people = self.people if self.tracked is None or metric not in TRACKED_METRICS else self.tracked
+        return Responses(people, self.counts[metric]) if metric in self.counts else Responses(0, 0)
 
     def without_mails(self) -> Stratum:
         """Return this without what people did in mails: no mail of theirs can be compared."""
         kept = {metric: count for metric, count in self.counts.items() if metric not in KINDS}
-        return Stratum(self.persona, self.arm, self.people, kept, self.revenue)
+        return Stratum(self.persona, self.arm, self.people, kept, self.revenue, self.tracked)
 
 
 def outcomes(
-    population: Table, *, mails: Table, engagements: Table, orders: Table, links: Table, window: OutcomeWindow
+    population: Table,
+    *,
+    mails: Table,
+    engagements: Table,
+    orders: Table,
+    links: Table,
+    window: OutcomeWindow,
+    untracked: Table | None = None,
 ) -> Table:
     """Count what *population* did, per persona and arm.
 
@@ -77,15 +91,17 @@ def outcomes(
         orders: Versions in force.
         links: Columns ``contact_key``, ``person_id``.
         window: What counts.
+        untracked: Column ``person_id``: who may not be tracked; None: nobody.
 
     Returns:
-        Columns ``persona, arm, people, opened, clicked, unsubscribed, complained, ordered``, and the sums ``y, yy``
-        (amounts after), ``x, xx`` (before) and ``xy``.
+        Columns ``persona, arm, people, tracked, opened, clicked, unsubscribed, complained, ordered``, and the sums
+        ``y, yy`` (amounts after), ``x, xx`` (before) and ``xy``.
     """
-    people = _with_reactions(population, mails, engagements, links, window)
+    people = with_tracked(_with_reactions(population, mails, engagements, links, window), untracked)
     people = _with_amounts(people, orders.filter(orders.state == "placed"), links, window)
     return people.group_by("persona", "arm").aggregate(
         people=people.count(),
+        tracked=people.count(where=people.tracked),
         **{name: people[name].cast("int64").sum() for name in (*KINDS, "ordered")},
         y=people.after.sum(),
         yy=(people.after * people.after).sum(),
@@ -101,6 +117,20 @@ def _with_reactions(population: Table, mails: Table, engagements: Table, links: 
     did = mine.group_by("person_id").aggregate(**{name: (mine.kind == kind).any() for name, kind in KINDS.items()})
     joined = population.left_join(did, "person_id").drop("person_id_right")
     return joined.mutate(**{name: joined[name].fill_null(False) for name in KINDS})  # noqa: FBT003 - an expression
+
+
+def with_tracked(people: Table, untracked: Table | None) -> Table:
+    """Return *people* with ``tracked``: whether what tracking tells is known of them.
+
+    Args:
+        people: With ``person_id``.
+        untracked: Column ``person_id``: who may not be tracked; None: nobody.
+    """
+    if untracked is None:
+        return people.mutate(tracked=ibis.literal(value=True))
+    named = untracked.select(untracked_id="person_id").distinct()
+    marked = people.left_join(named, people.person_id == named.untracked_id)
+    return marked.mutate(tracked=marked.untracked_id.isnull()).drop("untracked_id")
 
 
 def _with_amounts(people: Table, placed: Table, links: Table, window: OutcomeWindow) -> Table:
@@ -152,5 +182,5 @@ def strata(counted: list[dict[str, Any]]) -> list[Stratum]:
         before = Amounts(people, float(row["x"]), float(row["xx"]))
         counts = {name: int(row[name]) for name in (*KINDS, "ordered")}
         revenue = Paired(after, before, float(row["xy"]))
-        cells.append(Stratum(row["persona"] or UNCLASSIFIED, row["arm"], people, counts, revenue))
+        cells.append(Stratum(row["persona"] or UNCLASSIFIED, row["arm"], people, counts, revenue, int(row["tracked"])))
     return cells

@@ -15,6 +15,7 @@ from functools import cache
 
 from segmenter.errors import DefinitionError
 from segmenter.traits.builtin import Catalogue
+from segmenter.traits.definitions import Trait
 
 FAMILIES: Mapping[str, tuple[str, ...]] = {
     "health": (
@@ -178,6 +179,18 @@ def why_sensitive(trait: str, catalogue: Catalogue) -> str:
     texts += [surveyed.item] if surveyed else []
     text = next((sensitive_word for text in texts for sensitive_word in find_sensitive(text, whole=True)), None)
     return f"{text.word!r} is about {text.family}" if text else ""
+
+
+def usable_traits(catalogue: Catalogue, purpose: Purpose) -> list[Trait]:
+    """Return the traits that may be used: no sensitive one without its purpose.
+
+    Args:
+        catalogue: All traits.
+        purpose: What the workspace allows.
+    """
+    return [
+        trait for name, trait in catalogue.traits.items() if purpose.allows(name) or not why_sensitive(name, catalogue)
+    ]
 
 
 def refuse_sensitive(names: Sequence[str], catalogue: Catalogue, purpose: Purpose, *, where: str) -> None:

@@ -99,6 +99,7 @@ class Inputs:
             those of UTC.
         values: Every version of what the value model said (`VALUES`); None where it is not asked.
         campaigns: For counts by the name of a campaign; None: only its id tells.
+        untracked: Column ``person_id``: of whom opens, clicks, visits and hours are absent; None: of nobody.
     """
 
     contacts: Table
@@ -112,3 +113,4 @@ class Inputs:
     offsets: Table | None = None
     values: Table | None = None
     campaigns: Table | None = None
+    untracked: Table | None = None

@@ -24,6 +24,7 @@ from segmenter.traits.engagement import delivery_aggregates, engagement_aggregat
 from segmenter.traits.orders import line_aggregates, order_aggregates
 from segmenter.traits.people import answer_aggregates, contact_aggregates
 from segmenter.traits.timestamps import days_between
+from segmenter.traits.tracking import without_tracking
 from segmenter.traits.windows import MONEY, Windows, by_person, whole
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def traits(inputs: Inputs, catalogue: Catalogue, as_of: datetime) -> Table:
         as_of: UTC; nothing after it counts.
 
     Returns:
-        Counts are 0 where nothing happened; days, rates and texts are null where there is nothing to tell.
+        Counts are 0 where nothing happened; days, rates and texts are null where there is nothing to tell, and all
+        that tracking tells (`segmenter.traits.tracking`) is null of who may not be tracked.
     """
     return traits_of(aggregates(inputs, catalogue, as_of), catalogue, as_of, base=inputs.base)
 
@@ -93,7 +95,7 @@ def aggregates(inputs: Inputs, catalogue: Catalogue, as_of: datetime) -> Table:
         if kind.is_integer() or kind.is_decimal()
         if name not in {*catalogue.mapped, *catalogue.surveyed, "favourite_hour"}
     }
-    return joined.mutate(**counts)
+    return without_tracking(joined.mutate(**counts), inputs.untracked, catalogue)
 
 
 def _numbered(inputs: Inputs, numbers: Table) -> Inputs:
@@ -145,9 +147,10 @@ def base_rates(known: Table) -> Table:
         Columns ``open_base, open_strength, click_base, click_strength``; null without a delivery.
     """
     columns: dict[str, Any] = {}
-    mailed = known[f"deliveries_{RATE_WINDOW}d"].cast("float64")
+    all_mailed = known[f"deliveries_{RATE_WINDOW}d"].cast("float64")
     for kind in RATES:
         answered = _answered(known, kind)
+        mailed: Any = ibis.ifelse(answered.isnull(), ibis.null("float64"), all_mailed)  # of who may be tracked
         n, persons = mailed.sum(), (mailed > 0).sum().cast("float64")
         rate = answered.sum() / n.nullif(0.0)
         squares = whole(answered * answered / mailed.nullif(0.0), SQUARES).sum() / float(SQUARES)
@@ -185,8 +188,13 @@ def base_rates_of(inputs: Inputs, as_of: datetime) -> Table:
 
 
 def _answered(known: Table, kind: str) -> Any:
-    """Mails with an answer, at most those delivered: an old mail may be opened within the window."""
-    return ibis.least(known[f"{kind}s_{RATE_WINDOW}d"], known[f"deliveries_{RATE_WINDOW}d"]).cast("float64")
+    """Mails with an answer, at most those delivered: an old mail may be opened within the window.
+
+    Null of who may not be tracked.
+    """
+    answered = known[f"{kind}s_{RATE_WINDOW}d"]
+    least = ibis.least(answered, known[f"deliveries_{RATE_WINDOW}d"]).cast("float64")  # engines differ about a null
+    return ibis.ifelse(answered.isnull(), ibis.null("float64"), least)
 
 
 def _rates(aggregates: Table) -> dict[str, Any]:

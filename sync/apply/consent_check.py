@@ -71,13 +71,23 @@ class ConsentCheck:
         """
         if self.asked_at is None or self.session.now() - self.asked_at > FRESH:
             self._ask()
-        outcomes = []
+        outcomes, objected = [], self._objected()
         for change in changes:
-            if reason := self.persons.get(change.person_id):
+            if change.after is not None and change.person_id in objected:
+                outcomes.append(Outcome(change, "skipped", "Objected after this was planned.", CONSENT))
+            elif reason := self.persons.get(change.person_id):
                 outcomes.append(Outcome(change, "skipped", reason, CONSENT))
             elif reason := self.records.get((change.connection, change.platform_id)):
                 outcomes.append(Outcome(change, "skipped", reason, GONE))
         return outcomes
+
+    def _objected(self) -> set[str]:
+        """People who objected since the plan was made; with `whole`, everybody who did. Asked before each slice."""
+        planned = self.session.control.runs.latest("plan")
+        since = None if self.whole or planned is None else planned.started_at
+        noted = self.session.control.objections.by_person()
+        persons = {person for person, said in noted.items() if since is None or said.noted_at >= since}
+        return persons | {old for old, new in self.session.control.links.merged().items() if new in persons}
 
     def _ask(self) -> None:
         at = self.session.now()

@@ -14,17 +14,20 @@ from segmenter.assign.decide import decide_one
 from segmenter.assign.definitions import Definitions
 from segmenter.classifier.linear import score_one
 from segmenter.personalize.fields import probability_one
+from segmenter.privacy.purposes import ConsentPurpose, PurposeStanding
 from segmenter.rules.segments import Checked, Clause, explain_rule, left_out_one, matches, rule_answer
 from sync.assign.caps import closed_for_one, free_places
 from sync.assign.exclusions import exclusion_reason, named_persons
-from sync.assign.explain_text import about, by_hand, changing, full_lines, tried_lines
+from sync.assign.explain_text import about, by_hand, changing, full_lines, purpose_lines, tried_lines
 from sync.assign.person_rows import PersonRows
 from sync.assign.pins import definitions_in_force, pin_of
 from sync.assign.sources import definitions_of
 from sync.control.reading import ReadableControl
 from sync.control.rows import Pin
 from sync.session import Looked
+from sync.workspace.settings import Workspace
 
+Standings = Mapping[ConsentPurpose, PurposeStanding]
 NOT_READ = (
     "The webhook service assigned this. The segments tried and what would change it are "
     "available after the next `personasync pull`."
@@ -69,13 +72,16 @@ def explain(stores: Looked, rows: PersonRows, email: str) -> Explanation:
         FixSettingsError: Nobody has that address, or nobody was assigned yet.
     """
     person = _found(stores, rows, email)
+    standings = rows.standings(person.person_id, person.keys)
+    if not standings["profiling"].allowed:
+        return _unprofiled(stores, person, rows.contacts(person.keys), standings)
     if person.assignment is None:
         raise FixSettingsError(f"{person.address} has not been assigned yet.", fix="Run `personasync assign`.")
     newest = stores.control.runs.latest("assign", state="done")
     decided_at: datetime = person.assignment["as_of"]
     as_of = max(datetime.fromisoformat(newest.counts["as_of"]), decided_at) if newest else decided_at
     facts = person.assignment, as_of, rows.traits(person.person_id, as_of)
-    return _explained(stores, person, rows.contacts(person.keys), *facts)
+    return _explained(stores, person, rows.contacts(person.keys), *facts, standings)
 
 
 def classify(stores: Looked, rows: PersonRows, email: str, *, as_of: datetime) -> Explanation:
@@ -91,6 +97,9 @@ def classify(stores: Looked, rows: PersonRows, email: str, *, as_of: datetime) -
         FixSettingsError: Nobody has that address, or the person had no active contact at that moment.
     """
     person = _found(stores, rows, email)
+    standings = rows.standings(person.person_id, person.keys)
+    if not standings["profiling"].allowed:
+        return _unprofiled(stores, person, rows.contacts(person.keys), standings)
     traits = rows.traits(person.person_id, as_of)
     if not traits:
         raise FixSettingsError(f"{person.address} has no active contact as of {as_of:%Y-%m-%d %H:%M} UTC.")
@@ -98,7 +107,18 @@ def classify(stores: Looked, rows: PersonRows, email: str, *, as_of: datetime) -
     before = person.assignment["segment"] if person.assignment else None
     full = closed_for_one(definitions, before, free_places(definitions, stores.control))
     decided = decide_one(traits, definitions, previous=person.assignment, as_of=as_of, full=full)
-    return _explained(stores, person, rows.contacts(person.keys), decided, as_of, traits)
+    return _explained(stores, person, rows.contacts(person.keys), decided, as_of, traits, standings)
+
+
+def _unprofiled(
+    stores: Looked, person: _Person, contacts: Sequence[Mapping[str, Any]], standings: Standings
+) -> Explanation:
+    """Of somebody who may not be profiled only the contacts are told, and what their data may be used for."""
+    from sync.active_people import not_profiled  # noqa: PLC0415 - it loads the libraries of tables
+
+    now = stores.control.pins.now()
+    nothing = {**not_profiled(person.person_id, now), "reasons": f"not profiled: {standings['profiling'].reason}"}
+    return _explained(stores, person, contacts, nothing, now, {}, standings)
 
 
 def _found(stores: Looked, rows: PersonRows, email: str) -> _Person:
@@ -121,15 +141,13 @@ def _explained(
     assignment: Mapping[str, Any],
     as_of: datetime,
     traits: Mapping[str, Any],
+    standings: Standings,
 ) -> Explanation:
-    workspace, definitions = stores.workspace, definitions_of(stores.workspace)
-    hand = _by_hand(stores, person, traits)
+    definitions, hand = definitions_of(stores.workspace), _by_hand(stores, person, traits)
     full = _full(stores.control, definitions, assignment, traits) if traits else []
     tried = _tried(traits, definitions) if traits else []
     missing, flip = _changes(traits, definitions) if traits else (None, None)
     ends = _ends(assignment, definitions, as_of)
-    names = {slug: persona.name for slug, persona in workspace.personas.items()}
-    known_as = "; ".join(f"{c['connection']} {c['platform_id']} ({c['state']}, {c['consent']})" for c in contacts)
     return Explanation(
         {
             "email": person.address,
@@ -139,6 +157,7 @@ def _explained(
             "holds_until": ends,
             "pin": hand.document,
             "excluded": hand.excluded,
+            "purposes": {purpose: asdict(standing) for purpose, standing in standings.items()},
             "full": full,
             "chances": _chances(traits, definitions) if traits else {},
             "would_change": {
@@ -150,18 +169,19 @@ def _explained(
             "traits": {name: value for name, value in traits.items() if name != "person_id"},
         },
         [
-            *about(person.address, assignment, names.get(assignment["persona"], "no persona"), ends),
+            *about(person.address, assignment, _persona_name(stores.workspace, assignment), ends),
             *by_hand(hand.pin, assignment, hand.excluded),
             *full_lines(full),
             *(
                 [
                     *changing(missing, flip, source=assignment["source"], own=assignment["segment"]),
-                    *["", f"Contacts: {known_as}"],
+                    *["", f"Contacts: {_known_as(contacts)}"],
                     *tried_lines(tried),
                 ]
                 if traits
-                else [NOT_READ]
+                else [NOT_READ if standings["profiling"].allowed else ""]
             ),
+            *purpose_lines(standings),
         ],
     )
 
@@ -178,6 +198,15 @@ def _ends(assignment: Mapping[str, Any], definitions: Definitions, as_of: dateti
     """When the assignment expires, UTC; None where there is no segment, or a pin without an end."""
     lasts = assignment["segment"] and assignment["source"] != "pinned"
     return assignment["expires_at"] or (as_of + definitions.holding.expiry if lasts else None)
+
+
+def _persona_name(workspace: Workspace, assignment: Mapping[str, Any]) -> str:
+    persona = workspace.personas.get(assignment["persona"])
+    return persona.name if persona else "no persona"
+
+
+def _known_as(contacts: Sequence[Mapping[str, Any]]) -> str:
+    return "; ".join(f"{c['connection']} {c['platform_id']} ({c['state']}, {c['consent']})" for c in contacts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from segmenter.assign.counterfactuals import Flip, Missing
 from segmenter.personalize.fields import probability_one
+from segmenter.privacy.purposes import ConsentPurpose, PurposeStanding
 from segmenter.rules.segments import Checked, Clause
 from sync.assign.pins import until_text
 from sync.control.rows import Pin
@@ -124,3 +125,16 @@ def _values(clause: Clause) -> str:
 
 def _short(value: Any) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+
+
+def purpose_lines(standings: Mapping[ConsentPurpose, PurposeStanding]) -> list[str]:
+    """Say what a person's data may be used for, and which answer or basis allows it.
+
+    Args:
+        standings: By purpose.
+    """
+    listed = [
+        f"  {purpose}: {'yes' if standing.allowed else 'no'} ({standing.reason}; legal basis: {standing.basis})"
+        for purpose, standing in standings.items()
+    ]
+    return ["", "What the data may be used for:", *listed]

@@ -20,6 +20,7 @@ from segmenter.personalize.fields import Known, OwnedField, memberships_of
 from segmenter.personalize.personas import NO_PERSONA, UNCLASSIFIED
 from segmenter.rules import segments as by_segment
 from segmenter.traits.next_best_offer import NEXT
+from sync.active_people import withheld_active
 from sync.assign.caps import caps_document, decide_within_caps
 from sync.assign.exclusions import excluded_persons
 from sync.assign.pins import definitions_in_force, touched_persons
@@ -33,6 +34,7 @@ from sync.session import ConfiguredWorkspace, Session, recorded
 from sync.traits import data_checks as fitness
 from sync.traits.clv import value_people
 from sync.traits.compute import measured, refreshed
+from sync.traits.withhold import delete_withheld
 
 NOBODY = "Run `personasync pull` first; if it finds none, check the connections with `personasync doctor`."
 
@@ -55,6 +57,7 @@ class Assigned:
         pinned: Persons whose segment was set by hand.
         excluded: Persons to whom nothing is written.
         caps: How full segments with a cap are: `sync.assign.caps.Cap` as plain values.
+        withheld: People who are left out for a purpose, by purpose.
     """
 
     as_of: datetime
@@ -73,6 +76,7 @@ class Assigned:
     pinned: int = 0
     excluded: int = 0
     caps: dict[str, dict[str, Any]] = field(default_factory=dict)
+    withheld: dict[str, int] = field(default_factory=dict)
 
 
 def assign(
@@ -95,14 +99,12 @@ def assign(
         EditedExperimentError: A running experiment was edited after its start.
     """
     with recorded(session, "assign") as run:
-        refuse_edited_running(session)
-        fitness.refuse_stale(session, as_of, override)
-        publishing.import_service_results(session)
+        _begin(session, as_of, override)
         before = session.warehouse.current(ASSIGNMENTS.name)
         valued = value_people(session, as_of)
         definitions = definitions_in_force(session.workspace, session.control, as_of)
         with refreshed(session, as_of, full=full) as (people, done):
-            if not people.count().to_pyarrow().as_py():
+            if not people.count().to_pyarrow().as_py() and not session.withheld().profiling:
                 raise FixSettingsError(f"There are no contacts to assign as of {as_of:%Y-%m-%d %H:%M}.", fix=NOBODY)
             accepted = fitness.refuse_unfit(session, people, definitions, as_of, override)
             rows, caps = decide_within_caps(people, definitions, previous=before, as_of=as_of)
@@ -125,6 +127,14 @@ def assign(
             )
             publishing.publish_people(session, people, as_of, but=by_hand)
     return assigned
+
+
+def _begin(session: Session, as_of: datetime, override: frozenset[str]) -> None:
+    """Refuse what can't be decided, take over what the service decided, and delete what consent withholds."""
+    refuse_edited_running(session)
+    fitness.refuse_stale(session, as_of, override)
+    publishing.import_service_results(session)
+    delete_withheld(session)
 
 
 def changed(decided: Table, before: Table) -> Table:
@@ -151,7 +161,7 @@ def _count(session: Session, assigned: Assigned, rows: list[dict[str, str | None
     names = {slug: persona.name for slug, persona in session.workspace.personas.items()}
     segments = Counter(row["segment"] for row in rows if row["segment"])
     personas = Counter(names.get(row["persona"] or "", NO_PERSONA if row["segment"] else UNCLASSIFIED) for row in rows)
-    assigned.persons = len(rows)
+    assigned.persons, assigned.withheld = len(rows), withheld_active(session)
     assigned.assigned = sum(segments.values())
     assigned.unclassified = assigned.persons - assigned.assigned
     assigned.segments = {s.name: segments[s.name] for s in session.workspace.segments}

@@ -15,6 +15,8 @@ from connectors import records
 from connectors.errors import TryLaterError
 from connectors.records import ASSIGNMENTS, CONTACTS
 from segmenter.late_ibis import ibis
+from segmenter.privacy.purposes import ConsentPurpose, PurposeStanding
+from sync.consent.purposes import person_standings, standings_of_contacts
 from sync.session import Looked, Session, open_session
 from sync.traits import aggregates, compute, one_person
 from sync.traits.compute import made_by, measured
@@ -29,6 +31,7 @@ from sync.warehouse.statements import (
     made_with,
     open_to_read,
 )
+from sync.workspace.consent_rules import ConsentRules
 
 if TYPE_CHECKING:
     from ibis import Table
@@ -50,6 +53,9 @@ class PersonRows(Protocol):
 
     def traits(self, person_id: str, as_of: datetime) -> Mapping[str, Any]:
         """Return the traits as of a moment (UTC); empty without an active contact."""
+
+    def standings(self, person_id: str, keys: Sequence[str]) -> Mapping[ConsentPurpose, PurposeStanding]:
+        """Return what the person's data may be used for, by purpose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,12 @@ class SessionRows:
         known: list[dict[str, Any]] = people.filter(people.person_id == person_id).to_pyarrow().to_pylist()
         return known[0] if known else {}
 
+    def standings(self, person_id: str, keys: Sequence[str]) -> Mapping[ConsentPurpose, PurposeStanding]:
+        """Return what the person's data may be used for, by purpose."""
+        del keys
+        session = self.session
+        return person_standings(session.warehouse, session.control, session.workspace.purposes, person_id)
+
 
 @dataclass(frozen=True, slots=True)
 class StatementRows:
@@ -83,6 +95,7 @@ class StatementRows:
     runner: StatementRunner
     statements: Mapping[str, str]
     person_traits: PersonTraits
+    purposes: ConsentRules
 
     def assignment(self, person_id: str) -> Mapping[str, Any] | None:
         """Return the assignment in force; None where there is none yet."""
@@ -97,6 +110,11 @@ class StatementRows:
     def traits(self, person_id: str, as_of: datetime) -> Mapping[str, Any]:
         """Return the traits as of a moment (UTC); empty without an active contact."""
         return self.person_traits.traits(person_id, as_of)
+
+    def standings(self, person_id: str, keys: Sequence[str]) -> Mapping[ConsentPurpose, PurposeStanding]:
+        """Return what the person's data may be used for, by purpose: without sources and objections, by status."""
+        del person_id
+        return standings_of_contacts(self.purposes, self.contacts(keys))
 
 
 def _assignment(warehouse: Warehouse, person_id: str) -> Table:
@@ -128,7 +146,9 @@ def open_person_rows(
         TryLaterError: Another process holds it and it can't be copied, or changed it meanwhile.
     """
     workspace = stores.workspace
-    embedded = workspace.engine.reveal() == "duckdb"
+    # statements are compiled once, and know nothing of whose rows consent withholds today
+    whole = not workspace.purposes.sources and stores.control.objections.newest() is None
+    embedded = workspace.engine.reveal() == "duckdb" and whole
     if embedded and not stores.control.people.waiting(1):
         with _by_statements(stores) as rows:
             if rows is not None:
@@ -159,7 +179,7 @@ def _by_statements(stores: Looked) -> Iterator[StatementRows | None]:
         mark = mark_of(runner)
         kept = kept_statements(workspace.state_dir, _digest(stores, mark.made_by if mark else None))
         known = PersonTraits(runner, kept, links, workspace.catalogue, workspace.time_zone)
-        yield StatementRows(runner, kept, known) if kept else None
+        yield StatementRows(runner, kept, known, workspace.purposes) if kept else None
 
 
 def _keep(session: Session) -> None:

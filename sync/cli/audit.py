@@ -32,6 +32,10 @@ def audit_command(
         str | None, typer.Option("--flag", metavar="COLUMN", help="The column that holds the flag.")
     ] = None,
     sheet: Annotated[str | None, typer.Option("--sheet", help="Sheet of an XLSX file. Default: the first.")] = None,
+    letter_file: Annotated[
+        Path | None,
+        typer.Option("--letter", metavar="FILE", help="Also write the audit as a letter (Markdown) to this file."),
+    ] = None,
     workspace: WorkspaceOption = HERE,
     as_json: JsonOption = False,
 ) -> int:
@@ -41,6 +45,11 @@ def audit_command(
     console = console_of(as_json=as_json)
     with session_of(workspace, reading=True) as session:
         audited = job.audit(session, file, flag=flag, sheet=sheet)
+        if letter_file is not None:
+            from sync.export.write import write_text  # noqa: PLC0415
+            from sync.monitor import audit_letter  # noqa: PLC0415
+
+            write_text(letter_file, audit_letter.letter(audited, audit_letter.letter_facts(session)))
     rows = [_separation("segment alone", separation) for separation in audited.by_segment]
     rows += [_separation("segment and traits", separation) for separation in audited.by_everything]
     offers = [
@@ -58,6 +67,7 @@ def audit_command(
         table("Predicted from", "Group", "People", "AUC", "", rows=rows),
         table("Segment", "Share of each group", "Lowest / highest", "", rows=offers),
         SENTENCES[audited.verdict],
+        *([f"Wrote the letter to {letter_file}."] if letter_file else []),
     )
     return BLOCKED if audited.verdict == "block" else 0
 

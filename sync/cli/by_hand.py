@@ -1,4 +1,4 @@
-"""Commands about single people: members, pin, unpin, pins."""
+"""Commands about single people: members, pin, unpin, pins, object."""
 
 from __future__ import annotations
 
@@ -125,6 +125,35 @@ def pins_command(
     shown: list[Any] = [table("Email", "Segment", "Until", "By", "Set", "Reason", "State", rows=rows)]
     document = [{**asdict(pin), "state": job.pin_state(pin, now, known)} for pin in pins]
     console.result({"pins": document}, *(shown if pins else ["Nobody is pinned."]))
+
+
+@app.command("object")
+def object_command(
+    email: EmailArgument,
+    *,
+    withdraw: Annotated[
+        bool, typer.Option("--withdraw", help="Take back an objection that was noted with this command.")
+    ] = False,
+    by: ByOption = None,
+    workspace: WorkspaceOption = HERE,
+    as_json: JsonOption = False,
+) -> None:
+    """Note that a person objects to profiling, tracking and advertising. It counts at once (GDPR art. 21)."""
+    from sync.consent import objections as job  # noqa: PLC0415
+
+    console = console_of(as_json=as_json)
+    with stores_of(workspace) as stores:
+        said = job.object_by_hand(stores.workspace, stores.control, email, by=by or user_name(), withdraw=withdraw)
+        serves = stores.workspace.serve is not None
+    state = "objects to profiling, tracking and advertising" if said["objects"] else "does not object (any more)"
+    sentences = [f"{said['email']} {state}{'' if said['changed'] else ', as before'}."]
+    if said["elsewhere"]:
+        sentences.append(f"An objection stands at: {'; '.join(said['elsewhere'])}. Change it there.")
+    if said["objects"]:
+        after = "The webhook service shows the fallback copy now" if serves else "No command uses the data from now on"
+        sentences.append(f"{after}; `personasync run` deletes what was kept and updates the platforms.")
+        sentences.append("Emails go on until the person unsubscribes.")
+    console.result(said, *sentences)
 
 
 def user_name() -> str:

@@ -56,6 +56,7 @@ HELP_GROUPS: dict[str, tuple[Entry, ...]] = {
         Entry("pin", "by_hand", "Put a person into a segment by hand, until a date."),
         Entry("unpin", "by_hand", "End a person's pin: rules and models decide again."),
         Entry("pins", "by_hand", "List the people who are in a segment by hand."),
+        Entry("object", "by_hand", "Note that a person objects to profiling, tracking and advertising."),
         Entry("survey", "survey", "Typing tools: short surveys that assign segments."),
         Entry("fit", "models", "Train a classification model and validate it."),
     ),

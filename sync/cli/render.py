@@ -95,6 +95,10 @@ def render_assigned(result: Assigned) -> Rendered:
         shown.append(f"{result.pinned:,} pinned by hand; `personasync pins` lists them.")
     if result.excluded:
         shown.append(f"{result.excluded:,} excluded: nothing is written to them.")
+    if result.withheld:
+        from sync.plan.left_out import withheld_sentences  # noqa: PLC0415 - status and help need not load it
+
+        shown.extend(withheld_sentences(result.withheld))
     shown.extend(result.value_notes)
     return shown
 

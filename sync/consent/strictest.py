@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
-
-import pyarrow as pa
-import pyarrow.compute as pc
+from typing import TYPE_CHECKING, Any
 
 from segmenter.traits.people import NO_CONSENT, OUTLIVES, STRICTEST_FIRST
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 ContactRow = Mapping[str, Any]
 NAMES = ("connection", "platform_id")
@@ -32,6 +32,8 @@ def with_last_refusals(incoming: pa.Table, in_force: Iterable[ContactRow]) -> pa
         incoming: As a platform sends them.
         in_force: What we know of those that are gone. A refusal that was released is one no more.
     """
+    import pyarrow as pa  # noqa: PLC0415 - who asks for one person's consent needs no tables
+
     known = {(row["connection"], row["platform_id"]): row for row in in_force}
     shown = incoming.select([*NAMES, "state", "consent", "updated_at"]).to_pylist()
     kept = [_kept(row, known.get((row["connection"], row["platform_id"]))) for row in shown]
@@ -51,6 +53,8 @@ def _kept(row: ContactRow, known: ContactRow | None) -> str | None:
 
 def gone(contacts: pa.Table) -> pa.Table:
     """Return the contacts that are not in use."""
+    import pyarrow.compute as pc  # noqa: PLC0415
+
     return contacts.filter(pc.not_equal(contacts["state"], "active"))
 
 

@@ -204,6 +204,18 @@ class ReadPins:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadObjections:
+    """Objections that stand."""
+
+    rows: Rows
+
+    def newest(self) -> tuple[datetime, int] | None:
+        """Return when the newest one was noted (UTC) and how many there are; None: nobody objected."""
+        ((newest, count),) = self.rows("SELECT max(noted_at), count(*) FROM objection")
+        return (_moment(newest), int(count)) if count else None
+
+
+@dataclass(frozen=True, slots=True)
 class ReadControl:
     """The control store, read only; one small class per concern."""
 
@@ -214,6 +226,7 @@ class ReadControl:
     ledger: ReadLedger
     people: ReadPeople
     pins: ReadPins
+    objections: ReadObjections
     close: Callable[[], None]
 
 
@@ -249,6 +262,7 @@ def open_read_control(url: str, *, now: Callable[[], datetime]) -> ReadableContr
         ReadLedger(rows),
         ReadPeople(rows),
         ReadPins(rows, now),
+        ReadObjections(rows),
         close,
     )
 

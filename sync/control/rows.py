@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from connectors.records import Cursor
 
-NEWEST_STEP = "0008"
+NEWEST_STEP = "0009"
 """Of sync/control/migrations; a store that stands there needs none."""
 BUSY_SECONDS = 30
 WHOLE = ": whole"  # after the name of a stream: when it was last read to its end
@@ -151,3 +151,23 @@ class StreamPositions(ABC):
         """
         rows = self.get(connection, stream + WHOLE).get("rows")
         return int(rows) if rows else None
+
+
+BY_COMMAND = "command"
+"""The source of an objection that a person noted here; only a person takes it back."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotedObjection:
+    """An objection as it was noted of one contact.
+
+    Attributes:
+        source: `BY_COMMAND`, or the place on a platform where it stands.
+        said_by: Who noted it; "" where a platform shows it.
+        noted_at: Since when we know it, UTC.
+    """
+
+    contact_key: str
+    source: str
+    said_by: str
+    noted_at: datetime

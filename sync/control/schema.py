@@ -178,6 +178,15 @@ opt_out = Table(
     Column("seen_at", Utc, nullable=False),
 )
 
+objection = Table(
+    "objection",
+    metadata,
+    Column("contact_key", String(400), primary_key=True),
+    Column("source", String(200), primary_key=True),  # "command", or where it stands on a platform
+    Column("said_by", String(100), nullable=False),
+    Column("noted_at", Utc, nullable=False),
+)
+
 outbox = Table(
     "outbox",
     metadata,

@@ -21,6 +21,7 @@ from sync.control.identities import Links
 from sync.control.inbox import Inbox
 from sync.control.leases import Leases
 from sync.control.ledger import Ledger
+from sync.control.objections import Objections
 from sync.control.opt_outs import OptOuts
 from sync.control.personas import PersonaVersions
 from sync.control.pins import Pins
@@ -48,6 +49,7 @@ class Control:
     leases: Leases
     people: People
     opt_outs: OptOuts
+    objections: Objections
     personas: PersonaVersions
     future: FutureTimes
     pins: Pins
@@ -112,6 +114,7 @@ def _concerns(engine: Engine, now: Callable[[], datetime], close: Callable[[], N
         leases=Leases(engine, now),
         people=People(engine, now),
         opt_outs=OptOuts(engine, now),
+        objections=Objections(engine, now),
         personas=PersonaVersions(engine, now),
         future=FutureTimes(engine),
         pins=Pins(engine, now),

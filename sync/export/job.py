@@ -17,7 +17,7 @@ from segmenter.personalize import fields as template_fields
 from segmenter.personalize.fields import Known, OwnedField, probability_one
 from segmenter.traits.people import NO_CONSENT
 from segmenter.value.focus import with_subsegments
-from sync.active_people import assigned_people
+from sync.active_people import assigned_people, shown_assignments
 from sync.assign.exclusions import excluded_persons
 from sync.assign.job import individual_traits, memberships_wanted
 from sync.experiments.arms import copies
@@ -91,7 +91,8 @@ def export_people(session: Session, path: Path, *, segment: str | None = None, t
     people = _assigned(session, segment)
     names, values = _values(session, people, importer)
     addresses, consent = _addresses(session, importer), _consents(session)
-    excluded = excluded_persons(session, assigned_at(session)) if importer else {}
+    without_consent = dict.fromkeys(session.withheld().mailing, NOT_MARKETABLE)
+    excluded = without_consent | excluded_persons(session, assigned_at(session)) if importer else {}
     groups = _groups(session, people, importer)
     exported = Exported(path)
     left_out: Counter[str] = Counter()
@@ -133,7 +134,7 @@ IMPORTERS = {"hubspot": ("Email", ""), "mailchimp": ("Email Address", "Tags")}
 
 
 def _assigned(session: Session, segment: str | None) -> Table:
-    people = assigned_people(session)
+    people = shown_assignments(session) if segment is None else assigned_people(session)
     if not people.count().to_pyarrow().as_py():
         raise FixSettingsError("Nobody is assigned yet.", fix="Run `personasync pull` and `personasync assign`.")
     if segment is None:
@@ -238,7 +239,8 @@ def export_audience(session: Session, path: Path, *, segment: str) -> Exported:
     consent = _consents(session)
     excluded = {who: why for who, why in excluded_persons(session, assigned_at(session)).items() if who in people}
     people -= excluded.keys()
-    with_yes = {who for who in people if consent.get(who) == MAY_BE_ADVERTISED_TO}
+    withheld, fed = session.withheld().advertising, session.workspace.purposes.rule("advertising").sources
+    with_yes = {who for who in people if fed or consent.get(who) == MAY_BE_ADVERTISED_TO} - withheld
     contacts = session.warehouse.current(CONTACTS.name)
     active = contacts.filter(contacts.state == "active", contacts.email.notnull())
     keyed = active.mutate(contact_key=active.connection.concat(":", active.platform_id))
@@ -251,7 +253,11 @@ def export_audience(session: Session, path: Path, *, segment: str) -> Exported:
     }
     rows = sorted([hashed(email)] for email in addresses)
     exported = Exported(path, len(rows), ("email",), {why: count for why, count in left_out.items() if count})
-    exported.notes.append("Only people whose consent is subscribed are in an audience for advertising.")
+    exported.notes.append(
+        "Only people whom [consent.advertising] allows, and who did not object, are in an audience for advertising."
+        if fed
+        else "Only people whose consent is subscribed, and who did not object, are in an audience for advertising."
+    )
     write_rows(path, exported.columns, rows)
     return exported
 

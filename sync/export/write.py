@@ -45,6 +45,30 @@ def write_rows(path: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]]
             unfinished.unlink(missing_ok=True)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text that only its owner may read.
+
+    Args:
+        path: Of the file; overwritten.
+        text: Its content.
+
+    Raises:
+        FixSettingsError: The file can't be written.
+    """
+    unfinished = path.with_name(f".{path.name}.part")
+    try:
+        unfinished.touch(OURS)
+        unfinished.write_text(text, "utf-8")
+        unfinished.replace(path)
+    except OSError as error:
+        raise FixSettingsError(
+            f"{path} can't be written: {error.strerror or error}.", fix="Name a file in a folder that you can write to."
+        ) from error
+    finally:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+
+
 def check_target(path: Path) -> Callable[[Path, Sequence[str], Sequence[Sequence[Any]]], None]:
     """Return what writes a file of this suffix.
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from ibis import Table
 
 from segmenter.value.focus import Instead, focused, instead_of, sizes_with_subsegments, with_subsegments
-from sync.active_people import assigned_people
+from sync.active_people import shown_assignments
 from sync.control.store import Control
 from sync.session import Session
 from sync.workspace.settings import Workspace
@@ -105,7 +105,7 @@ def skipped_sentences(skipped: Mapping[str, int], instead: Instead, least: int) 
 
 def shown_people(session: Session, focus: Collection[str] | None) -> Table:
     """Return the assignments of everybody who is active, as the platforms are shown them; see `shown_instead`."""
-    return as_shown(session, focus, assigned_people(session))
+    return as_shown(session, focus, shown_assignments(session))
 
 
 def as_shown(session: Session, focus: Collection[str] | None, assigned: Table) -> Table:

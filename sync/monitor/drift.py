@@ -138,9 +138,9 @@ def _changed(response_drift: ResponseDrift, newest: str, campaigns: int) -> str:
 def _clicks(rows: Sequence[Any]) -> dict[str, ResponseCount]:
     counts: dict[str, ResponseCount] = {}
     for row in rows:
-        if row.persona != BEFORE_ANY and row.delivered:
+        if row.persona != BEFORE_ANY and row.tracked:
             before = counts.get(row.persona, ResponseCount(0, 0))
-            counts[row.persona] = ResponseCount(before.people + row.delivered, before.answers + row.clicked)
+            counts[row.persona] = ResponseCount(before.people + row.tracked, before.answers + row.clicked)
     return counts
 
 

@@ -25,6 +25,7 @@ from segmenter.monitor.quality import (
     unreadable_figures,
     worst,
 )
+from segmenter.privacy.sensitive import usable_traits
 from sync.assign.sources import definitions_of
 from sync.monitor.drift import lifted, population, response_drift
 from sync.monitor.stability import Held, held
@@ -76,7 +77,7 @@ def judge_quality(session: Session) -> Judged:
         Figures by trait, faults, stale streams, drift, and stability of the segments.
     """
     now, definitions = session.now(), definitions_of(session.workspace)
-    traits = list(session.workspace.catalogue.traits.values())
+    traits = usable_traits(session.workspace.catalogue, session.workspace.sensitive)
     row = _row(trait_figures(measured(session, now), traits, now))
     names = frozenset(trait.name for trait in deciding(session, definitions))
     drifts, moved = population(session, definitions.version)

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from ibis import Table
 
 from connectors.records import ASSIGNMENTS, CONTACTS, TIME, Change, platform_key
+from segmenter.privacy.sensitive import usable_traits
 from segmenter.traits.next_best_offer import NEXT
 from sync.consent.opt_outs import refusals_of_gone
 from sync.control.inbox import Event
@@ -29,6 +30,7 @@ from sync.fields.individual import next_of_everybody
 from sync.online.snapshot import kept_traits
 from sync.session import Session
 
+WITHHELD_BASE = "withheld"  # in what is published: purposes that a subscription denies, which no event tells of
 PUBLISHED = ("*", "published")  # in the store of cursors: what was published last
 AT_ONCE = 20_000  # persons in memory
 KEPT = timedelta(days=3)  # what the warehouse has taken in
@@ -146,6 +148,9 @@ def publish_people(session: Session, people: Table, as_of: datetime, *, but: Col
         present |= {person["person_id"] for person in batch}
         rows = [_row(session, person, as_of) for person in batch if person["person_id"] not in untouched]
         written += session.control.people.publish(row for row in rows if before.get(row.person_id) != row.digest)
+    withheld = _withheld_rows(session, as_of)
+    present |= {row.person_id for row in withheld}
+    written += session.control.people.publish(row for row in withheld if before.get(row.person_id) != row.digest)
     session.control.people.withdraw(before.keys() - present - known_better)
     counts = {f"contacts {name}": str(count) for name, count in _contacts(session).items()}
     position = {"as_of": as_of.isoformat(), "digest": session.workspace.digest, **counts}
@@ -189,18 +194,41 @@ def _unasked(session: Session) -> dict[str, list[dict[str, Any]]]:
     return records
 
 
+def _withheld_rows(session: Session, as_of: datetime) -> list[Published]:
+    """Of people who may not be profiled, what subscriptions deny; empty where no subscription is asked."""
+    return [
+        _published(person, {WITHHELD_BASE: denied}, None, as_of)
+        for person in sorted(session.withheld().profiling)
+        if (denied := _denied(session, person))
+    ]
+
+
+def _denied(session: Session, person: str) -> list[str]:
+    """The purposes that are withheld from a person, where a subscription may be what withholds them."""
+    rules = session.workspace.purposes.purposes
+    asked = [rule.purpose for rule in rules if any(source.kind == "subscription" for source in rule.sources)]
+    return [purpose for purpose in asked if person in getattr(session.withheld(), purpose)]
+
+
 def _row(session: Session, person: Mapping[str, Any], as_of: datetime) -> Published:
-    base = kept_traits(person, session.workspace.catalogue, as_of)
+    workspace = session.workspace
+    base = kept_traits(person, usable_traits(workspace.catalogue, workspace.sensitive), as_of)
     if person["contacts"]:
         base["contacts"] = person["contacts"]
     if person.get("copy_of") is not None:
         base["copy_of"] = person["copy_of"]
     base |= {name: person[name] for name in NEXT if person.get(name) is not None}
+    if denied := _denied(session, person["person_id"]):
+        base[WITHHELD_BASE] = denied
     given = {name: person[f"given_{name}"] for name in ASSIGNMENTS.columns.names if name != "person_id"}
     assignment = {"person_id": person["person_id"], **_plain(given)} if given["as_of"] is not None else None
+    return _published(person["person_id"], base, assignment, as_of)
+
+
+def _published(person: str, base: dict[str, Any], assignment: dict[str, Any] | None, as_of: datetime) -> Published:
     text = json.dumps([base, assignment], sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:32]
-    return Published(person["person_id"], base, assignment, digest, as_of)
+    return Published(person, base, assignment, digest, as_of)
 
 
 def _contacts(session: Session) -> Counter[str]:

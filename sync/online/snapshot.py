@@ -6,7 +6,7 @@ not; so a row is written anew only when something happened.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -17,11 +17,17 @@ DAY = timedelta(days=1)
 CONTACTS = "contacts"
 
 
-def kept_traits(traits: Mapping[str, Any], catalogue: Catalogue, as_of: datetime) -> dict[str, Any]:
-    """Return what is worth keeping of a person's trait row, as plain JSON values. Nothing and 0 are left out."""
+def kept_traits(traits: Mapping[str, Any], usable: Sequence[Trait], as_of: datetime) -> dict[str, Any]:
+    """Return what is worth keeping of a person's trait row, as plain JSON values. Nothing and 0 are left out.
+
+    Args:
+        traits: Trait name -> value.
+        usable: Which traits may be used.
+        as_of: UTC; days were counted up to it.
+    """
     kept: dict[str, Any] = {}
-    for name, trait in catalogue.traits.items():
-        value = traits.get(name)
+    for trait in usable:
+        name, value = trait.name, traits.get(trait.name)
         nothing = value == 0.0 and name.startswith(COUNTED_FROM_ZERO)
         if trait.source == CONTACTS or value is None or nothing:
             continue

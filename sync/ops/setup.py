@@ -19,8 +19,39 @@ def missing_steps(session: Session, *, only: str | None = None) -> list[SetupSte
     steps = []
     for connector in session.connectors(only):
         if connector.pushes:
-            steps.extend(connector.missing(owned_fields(session, connector), groups))
+            fields = [*owned_fields(session, connector), *consent_fields(session, connector)]
+            steps.extend(connector.missing(fields, groups))
     return steps
+
+
+def consent_fields(session: Session, connector: Connector) -> list[FieldDefinition]:
+    """Return the properties and merge fields that [consent] reads and that the platform does not have.
+
+    We create them and never write them: a form, a preference page or somebody in the team fills them. One that there is
+    stays as it is, whatever its type.
+
+    Args:
+        session: The open workspace.
+        connector: Of the connection.
+    """
+    sources = [source for source in session.workspace.purposes.sources if source.connection == connector.name]
+    answers = dict.fromkeys(source.name for source in sources if source.kind == "property")
+    dates = dict.fromkeys(source.dated for source in sources if source.dated)
+    if not answers:
+        return []
+    there = connector.fields()
+    yes_or_no = [
+        FieldDefinition(name, name.replace("_", " ").capitalize(), "enumeration", YES_OR_NO)
+        for name in answers
+        if name not in there
+    ]
+    return [
+        *yes_or_no,
+        *(FieldDefinition(name, name.replace("_", " ").capitalize(), "date") for name in dates if name not in there),
+    ]
+
+
+YES_OR_NO = (("yes", "Yes"), ("no", "No"))
 
 
 def unheard(session: Session) -> list[SetupStep]:

@@ -19,6 +19,7 @@ from ibis import Table
 
 from connectors.records import MEMBER, Change
 from segmenter.personalize.personas import NO_PERSONA, UNCLASSIFIED
+from segmenter.privacy.purposes import NOT_PROFILED
 from segmenter.traits.people import NO_CONSENT, STRICTEST_FIRST, consent_counts
 from sync.plan.counting import count_contacts
 from sync.plan.left_out import BY_CONSENT
@@ -178,6 +179,7 @@ def _skipped(contacts: Table, target: Target, counts: Counts) -> Iterator[Skippe
 
 def _personas(assignments: Table) -> Mapping[str, int]:
     nobody = ibis.ifelse(assignments.segment.isnull(), UNCLASSIFIED, NO_PERSONA)
+    nobody = ibis.ifelse(assignments.reasons == NOT_PROFILED, ibis.literal("not profiled"), nobody)
     named = assignments.select(persona=assignments.persona.fill_null(nobody))
     counted = named.group_by("persona").aggregate(persons=named.count()).to_pyarrow()
     return dict(zip(counted["persona"].to_pylist(), counted["persons"].to_pylist(), strict=True))

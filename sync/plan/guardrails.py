@@ -96,7 +96,7 @@ def _of_contacts(
 def _unclassified(counts: Counts, limits: GuardrailLimits) -> list[Breach]:
     if not counts.changed.total():
         return []  # nothing would be sent: a state that was accepted once must not stop `run` every day
-    persons = counts.by_persona.total()
+    persons = counts.by_persona.total() - counts.by_persona["not profiled"]
     unclassified = counts.by_persona["unclassified"]
     if persons and unclassified / persons > limits.max_unclassified:
         return [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from dataclasses import field as default
 from datetime import datetime, timedelta
 from functools import reduce
 from pathlib import Path
@@ -16,7 +17,7 @@ from ibis import Table
 from connectors.errors import FixSettingsError
 from connectors.records import CONTACTS, MEMBERSHIPS, Change
 from segmenter.personalize.creepiness import Concern
-from sync.active_people import assigned_people
+from sync.active_people import shown_assignments, withheld_active
 from sync.assign.exclusions import excluded_persons
 from sync.assign.job import fields_wanted, individual_traits, memberships_wanted
 from sync.breach import Breach
@@ -28,7 +29,7 @@ from sync.fields.pushed_segments import PLANNED, as_shown, shown_instead, skippe
 from sync.plan.diff import SAMPLES, Plan, make_plan
 from sync.plan.file import write_plan
 from sync.plan.guardrails import GuardrailLimits, broken_limits, how_to_override
-from sync.plan.left_out import left_out_sentences
+from sync.plan.left_out import BY_PURPOSE, left_out_sentences, withheld_sentences
 from sync.plan.standing_rejections import standing_rejections
 from sync.plan.state import State, Target
 from sync.pull.job import properties_read
@@ -44,6 +45,7 @@ class Planned:
         focus: Which segments `[value] focus` leaves out, in a sentence; "": none.
         skipped_segments: Segments with too few people to be pushed, and how many.
         notes: What is skipped and how that changes, in sentences.
+        withheld: People who are left out for a purpose, by purpose.
     """
 
     plan_id: str
@@ -56,6 +58,7 @@ class Planned:
     concerns: Sequence[Concern]
     skipped_segments: Mapping[str, int]
     notes: Sequence[str]
+    withheld: Mapping[str, int] = default(default_factory=dict)
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -79,7 +82,8 @@ class Planned:
             "memberships_of_others": dict(counts.foreign),
             "memberships_of_others_samples": [asdict(membership) for membership in self.plan.foreign],
             "skipped": _named(counts.skipped),
-            "left_out": left_out_sentences(counts.skipped),
+            "left_out": [*left_out_sentences(counts.skipped), *withheld_sentences(self.withheld)],
+            "withheld": dict(self.withheld),
             "refused": _named(counts.refused),
             "samples": [_sample(change) for change in _spread(self.plan.changes)],
             "skipped_samples": [
@@ -125,7 +129,8 @@ def plan(session: Session) -> Planned:
         requests, seconds = _cost(session, decided.changes)
         plan_id = f"{session.now():%Y%m%d-%H%M%S}-{run.run_id[-6:]}"
         path = session.workspace.state_dir / "plans" / f"{plan_id}.jsonl"
-        planned = Planned(plan_id, path, decided, breaches, requests, seconds, sentence, concerns, skipped, notes)
+        known = (breaches, requests, seconds, sentence, concerns, skipped, notes, withheld_active(session))
+        planned = Planned(plan_id, path, decided, *known)
         write_plan(
             path,
             plan_id=plan_id,
@@ -166,7 +171,8 @@ def _assigned_at(session: Session) -> datetime:
 
 def _excluded(session: Session, as_of: datetime | None) -> Table | None:
     """Return to whom nothing is written, and why; None: nobody."""
-    persons = excluded_persons(session, as_of)
+    without_consent = dict.fromkeys(sorted(session.withheld().mailing), BY_PURPOSE)
+    persons = {**without_consent, **excluded_persons(session, as_of)}
     if not persons:
         return None
     columns = {"person_id": list(persons), "excluded": list(persons.values())}
@@ -279,7 +285,7 @@ def gather_state(
         personas: The platforms' own (`sync.fields.platform_persona`).
     """
     warehouse = session.warehouse
-    assigned = assigned_people(session).cache()  # it and what is made of it are asked for many times
+    assigned = shown_assignments(session).cache()  # it and what is made of it are asked for many times
     assignments, copied = as_shown(session, pushed, assigned).cache(), copies(session)
     return State(
         contacts=warehouse.current(CONTACTS.name),

@@ -7,7 +7,10 @@ from collections.abc import Mapping
 
 BY_CONSENT = "consent: "
 """Begins the reason of a contact that is skipped for its person's consent."""
+BY_PURPOSE = f"{BY_CONSENT}mailing"
+"""Why nobody who gave no consent for mailing is written to, where [consent.mailing] names sources."""
 WHY: Mapping[str, str] = {
+    "mailing": "they gave no consent for mailing, or took it back",
     "unsubscribed": "they opted out",
     "cleaned": "their address bounced",
     "pending": "they have not confirmed the subscription",
@@ -41,3 +44,25 @@ def left_out_sentences(skipped: Counter[tuple[str, str]]) -> list[str]:
             f"{connection}: {who} left out, consent {consent!r}: {why}. {AGREED.get(consent, '')}".rstrip()
         )
     return sentences
+
+
+MEANS: Mapping[str, str] = {
+    "profiling": "no trait, segment or persona; they get the fallback copy and no tag or list",
+    "tracking": "their opens, clicks, visits and hours are not used",
+    "advertising": "they are in no audience",
+}
+"""What it means to be left out for a purpose; of mailing contacts are counted above."""
+
+
+def withheld_sentences(withheld: Mapping[str, int]) -> list[str]:
+    """Return a sentence per purpose: how many people are left out for it, and what that means.
+
+    Args:
+        withheld: People by purpose.
+    """
+    return [
+        f"{purpose}: {'1 person is' if people == 1 else f'{people:,} people are'} left out, without consent or "
+        f"after an objection: {MEANS[purpose]}."
+        for purpose, people in withheld.items()
+        if purpose in MEANS
+    ]

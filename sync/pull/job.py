@@ -20,6 +20,8 @@ from connectors.errors import ContractError, PersonasyncError
 from connectors.records import CONTACTS, MEMBERSHIPS, Cursor
 from sync.breach import refuse_broken_assumptions
 from sync.consent import opt_outs
+from sync.consent.objections import note_shown, shown_as_rows
+from sync.consent.purposes import not_understood
 from sync.fields.platform_persona import co_owned_fields
 from sync.online.handoff import import_service_results
 from sync.pull.identities import follow_identities, heal, is_replaced
@@ -97,6 +99,7 @@ def pull(
                 with _following(session, pulled, run) if stream == CONTACTS.name else nullcontext():
                     read_stream(session, connector, stream, pulled, run=run, full=full, progress=progress)
             _keep_rejects(session, connector, pulled)
+            pulled.rejects.extend(not_understood(session.warehouse, session.workspace.purposes, connector.name))
         _follow(session, pulled, run)  # what a killed pull left, where no contacts were read now
         pulled.persons = session.control.links.persons()
         opt_outs.follow_opt_outs(session.warehouse, session.control, run.run_id, session.now())
@@ -159,6 +162,8 @@ def read_stream(
 def _with_opt_outs(session: Session, rows: pa.Table, began: datetime) -> pa.Table:
     rows = opt_outs.keep_opt_outs(session.warehouse, session.control, rows)
     opt_outs.note_opt_outs(session.control, rows, began)
+    if session.workspace.purposes.objections:
+        note_shown(session.control, session.workspace.purposes, shown_as_rows(rows), began=began)
     return rows
 
 

@@ -13,7 +13,7 @@ FILES = "files"
 
 
 def unknown_properties(session: Session, connector: Connector) -> list[str]:
-    """Return a sentence for each trait whose property the platform of a connection does not have.
+    """Return a sentence for each trait, or source of consent, whose property the platform does not have.
 
     Files are not asked: reading them tells it.
 
@@ -26,12 +26,13 @@ def unknown_properties(session: Session, connector: Connector) -> list[str]:
     """
     workspace, name = session.workspace, connector.name
     facts = session.manifest.connectors[workspace.connections[name].connector]
-    mapped = {trait: part.property for trait, part in workspace.traits.items() if part.connection == name}
+    mapped = {f"traits.{trait}": part.property for trait, part in workspace.traits.items() if part.connection == name}
+    mapped |= {f"consent: {asked!r}": asked for asked in workspace.purposes.asked_of(name)}
     if not mapped or facts.kind == FILES:
         return []
     known = [*connector.fields(), *facts.properties]
     return [
-        f"[traits.{trait}] reads {wanted!r}, which {facts.title} does not have{_hint(wanted, known)}"
+        f"[{trait}] reads {wanted!r}, which {facts.title} does not have{_hint(wanted, known)}"
         for trait, wanted in mapped.items()
         if wanted and wanted not in known
     ]
@@ -43,7 +44,10 @@ def _hint(wanted: str, known: list[str]) -> str:
     return f" (did you mean {', '.join(repr(by_case[name]) for name in near)}?)" if near else ""
 
 
-FIX = "Correct `property` in personasync.toml, or create the property on the platform."
+FIX = (
+    "Fix it in personasync.toml, or create the property on the platform; `personasync setup` creates those of "
+    "[consent]."
+)
 
 
 def refuse_unknown_properties(session: Session, connector: Connector) -> None:

@@ -28,7 +28,7 @@ def click_chart(result: CampaignResult) -> str:
     """Return an SVG of the share of people who clicked, per persona and variant, with intervals; "" without data."""
     points = []
     for row in [*everyone(result.rows), *result.rows]:
-        if row.delivered:
+        if row.tracked:
             clicks = row.responses(CLICKED)
             span = wilson(clicks)
             points.append(

@@ -101,7 +101,7 @@ def everyone(rows: Sequence[ResultRow]) -> list[ResultRow]:
     summed = []
     for variant in sorted({row.variant for row in rows}, key=lambda name: name or ""):
         part = [row for row in rows if row.variant == variant]
-        columns = ("delivered", "machine_only", *(metric.column for metric in METRICS))
+        columns = ("delivered", "tracked", "machine_only", *(metric.column for metric in METRICS))
         totals = {column: sum(int(getattr(row, column)) for row in part) for column in columns}
         summed.append(ResultRow(EVERYONE, variant, **totals, revenue=sum(row.revenue for row in part)))
     return summed
@@ -109,7 +109,9 @@ def everyone(rows: Sequence[ResultRow]) -> list[ResultRow]:
 
 def differences(result: CampaignResult) -> list[str]:
     """Name every total that differs between the platform's report and our count."""
-    sentences = []
+    sentences: list[str] = []
+    if result.partial:  # fewer by as many as consent withholds, which no sentence may tell
+        return sentences
     for name in ("sent", "opened", "clicked", "unsubscribed", "complained"):
         stated, counted = result.totals.get(name), _counted(result, "delivered" if name == "sent" else name)
         machines = _counted(result, "machine_only") if name == "opened" else 0
@@ -135,10 +137,10 @@ def _counted(result: CampaignResult, column: str) -> int:
 def _shown(row: ResultRow, currency: str) -> ShownRow:
     rates = []
     for metric in METRICS:
-        if not row.delivered:
+        responses = row.responses(metric)
+        if not responses.people:
             rates.append(Rate("–", ""))
             continue
-        responses = row.responses(metric)
         interval = wilson(responses)
         rates.append(Rate(f"{responses.rate:.1%}", f"{interval.low:.1%} to {interval.high:.1%}"))
     revenue = f"{row.revenue:,.0f} {currency}".strip() if row.revenue else "–"
@@ -149,6 +151,6 @@ def _chart_text(result: CampaignResult, rows: Sequence[ResultRow]) -> str:
     rates = ", ".join(
         f"{row.persona}{f' ({row.variant})' if row.variant else ''} {row.responses(CLICKED).rate:.1%}"
         for row in rows
-        if row.delivered
+        if row.tracked
     )
     return f"Click rate in {result.name}: {rates}."

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from segmenter.lift.outcomes import TRACKED_METRICS
 from segmenter.stats.proportions import Responses
 
 
@@ -32,12 +33,14 @@ class ResultRow:
     """Results of a campaign (or of one variant) for one persona; counts are people.
 
     Attributes:
+        tracked: Those of the delivered who may be tracked: opens and clicks are known of them alone.
         machine_only: People with machine opens only; they are not in *opened*.
     """
 
     persona: str
     variant: str | None
     delivered: int
+    tracked: int
     opened: int
     machine_only: int
     clicked: int
@@ -50,14 +53,19 @@ class ResultRow:
         """Return the sufficient statistics of one metric.
 
         Returns:
-            Delivered mails, and how many of them had that outcome.
+            Delivered mails, of opens and clicks those to people who may be tracked; and how many had that outcome.
         """
-        return Responses(self.delivered, int(getattr(self, metric.column)))
+        people = self.tracked if metric.column in TRACKED_METRICS else self.delivered
+        return Responses(people, int(getattr(self, metric.column)))
 
 
 @dataclass(frozen=True, slots=True)
 class CampaignResult:
-    """One campaign with its rows, and the platform's own totals beside ours."""
+    """One campaign with its rows, and the platform's own totals beside ours.
+
+    Attributes:
+        partial: Whether consent withholds people from our counts, so that they are lower than the platform's.
+    """
 
     connection: str
     campaign_id: str
@@ -67,3 +75,4 @@ class CampaignResult:
     currency: str
     rows: Sequence[ResultRow]
     totals: Mapping[str, int | None]
+    partial: bool = False

@@ -8,9 +8,10 @@ from typing import Any
 
 from connectors.records import ASSIGNMENTS, CAMPAIGNS, DELIVERIES, ORDERS
 from segmenter.lift.exposures import BEFORE_ANY, ORDER_WINDOW_DAYS, campaign_results
+from segmenter.lift.outcomes import TRACKED_METRICS
 from segmenter.personalize.personas import UNCLASSIFIED
 from sync.results.campaign_result import CampaignResult, ResultRow
-from sync.results.engagements import engagements
+from sync.results.engagements import engagements, untracked_table
 from sync.session import Session
 
 CAMPAIGNS_SHOWN = 12  # the newest; older ones stay in the warehouse
@@ -29,7 +30,8 @@ def newest_campaigns(session: Session) -> list[CampaignResult]:
     known = session.warehouse.current(CAMPAIGNS.name)
     sent = known.filter(known.sent_at.notnull(), known.parent_id.isnull()).order_by(known.sent_at.desc())
     shown = sent.limit(CAMPAIGNS_SHOWN).to_pyarrow().to_pylist()
-    return [_campaign(row, rows[row["connection"], row["campaign_id"]]) for row in shown]
+    partial = session.withheld_rows() is not None
+    return [_campaign(row, rows[row["connection"], row["campaign_id"]], partial=partial) for row in shown]
 
 
 def counted_campaigns(session: Session, order_window_days: int) -> list[dict[str, Any]]:
@@ -49,6 +51,7 @@ def _counted(session: Session, order_window_days: int) -> list[dict[str, Any]]:
         links=session.links(),
         campaigns=warehouse.current(CAMPAIGNS.name),
         order_window_days=order_window_days,
+        untracked=untracked_table(session),
     )
     # in one order, so that sums round alike and the same people give the same figures
     ordered = counted.order_by("connection", "campaign_id", "variant", "persona")
@@ -64,18 +67,28 @@ def pooled_rate(session: Session, metric: str) -> float | None:
         metric: "clicked", "ordered" or "opened".
     """
     rows = [row for result in newest_campaigns(session) for row in result.rows]
-    people, responded = sum(row.delivered for row in rows), sum(int(getattr(row, metric)) for row in rows)
+    asked = "tracked" if metric in TRACKED_METRICS else "delivered"
+    people, responded = (sum(int(getattr(row, name)) for row in rows) for name in (asked, metric))
     return responded / people if 0 < responded < people else None
 
 
 def _result_row(row: dict[str, Any], names: dict[str, str]) -> ResultRow:
     slug = row["persona"] or UNCLASSIFIED
-    names_of_counts = ("delivered", "opened", "machine_only", "clicked", "ordered", "unsubscribed", "complained")
+    names_of_counts = (
+        "delivered",
+        "tracked",
+        "opened",
+        "machine_only",
+        "clicked",
+        "ordered",
+        "unsubscribed",
+        "complained",
+    )
     counts = {name: int(row[name]) for name in names_of_counts}
     return ResultRow(names.get(slug, slug), row["variant"], **counts, revenue=float(row["revenue"] or 0))
 
 
-def _campaign(row: dict[str, Any], results: Sequence[ResultRow]) -> CampaignResult:
+def _campaign(row: dict[str, Any], results: Sequence[ResultRow], *, partial: bool) -> CampaignResult:
     return CampaignResult(
         connection=row["connection"],
         campaign_id=row["campaign_id"],
@@ -85,4 +98,5 @@ def _campaign(row: dict[str, Any], results: Sequence[ResultRow]) -> CampaignResu
         currency=row["currency"] or "",
         rows=sorted(results, key=lambda result: (result.persona == BEFORE_ANY, result.persona, result.variant or "")),
         totals={name: row[name] for name in ("sent", "opened", "clicked", "unsubscribed", "complained")},
+        partial=partial,
     )

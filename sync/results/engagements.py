@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import pyarrow as pa
 from ibis import Table
 
 from connectors.records import CAMPAIGNS, ENGAGEMENTS
@@ -20,6 +21,13 @@ def latest_moment(session: Session) -> datetime:
 def _newest(session: Session) -> list[datetime | None]:
     moments = (session.warehouse.current(ENGAGEMENTS.name)["at"], session.warehouse.current(CAMPAIGNS.name).sent_at)
     return [column.max().to_pyarrow().as_py() for column in moments]
+
+
+def untracked_table(session: Session) -> Table | None:
+    """Return who may not be tracked (``person_id``), of whom opens and clicks are absent; None: nobody."""
+    persons = sorted(session.withheld().tracking)
+    rows = pa.table({"person_id": pa.array(persons, pa.string())})
+    return session.warehouse.memtable(rows) if persons else None
 
 
 def engagements(session: Session) -> Table:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 
 from segmenter.lift.network import SIDES, Pattern, Trial
+from segmenter.lift.outcomes import TRACKED_METRICS
 from segmenter.lift.randomization import Experiment, sample_ratio
 from sync.experiments.arms import people_by_arm
 from sync.experiments.definitions import EditedExperimentError, refuse_edited
-from sync.results.engagements import latest_moment
+from sync.results.engagements import latest_moment, untracked_table
 from sync.results.experiment_mailings import ExperimentMailings, experiment_mailings, persona_name
 from sync.session import Session
 
@@ -58,6 +59,8 @@ def _patterns(session: Session, mailed: ExperimentMailings, metric: str) -> dict
     mine = mailed.answers.inner_join(
         mailed.mails(session, compared).rename(mail="campaign_id"), ["persona", "arm", "connection", "mail"]
     )
+    untracked = untracked_table(session) if metric in TRACKED_METRICS else None
+    mine = mine if untracked is None else mine.anti_join(untracked, "person_id")
     state = mine[metric].cast("int64") + 1
     places = [f"state_{place}" for place in range(max(len(each.compared) for each in mailed.of_persona.values()))]
     people = mine.group_by("person_id", "persona", "arm").aggregate(

@@ -20,7 +20,7 @@ from segmenter.stats.means import Adjusted, cuped, welch
 from segmenter.stats.proportions import Interval
 from sync.experiments.definitions import refuse_edited
 from sync.experiments.job import edited, find_experiment, planned_baseline
-from sync.results.engagements import engagements, latest_moment
+from sync.results.engagements import engagements, latest_moment, untracked_table
 from sync.results.experiment_mailings import (
     ExperimentMailings,
     end_of,
@@ -261,6 +261,7 @@ def _strata(session: Session, people: Table, mails: Table, window: OutcomeWindow
         orders=warehouse.current(ORDERS.name),
         links=session.links(),
         window=window,
+        untracked=untracked_table(session),
     )
     rows = counted.to_pyarrow().to_pylist()
     return strata([{**row, "persona": persona_name(session, row["persona"])} for row in rows])

@@ -11,6 +11,7 @@ from connectors.errors import FixSettingsError
 from connectors.records import CAMPAIGNS
 from segmenter.lift.network import SIDES, Trial, too_few, trial
 from segmenter.lift.offers import Best, best_offers, never_compared
+from segmenter.lift.outcomes import TRACKED_METRICS
 from segmenter.lift.text import listed
 from segmenter.stats.proportions import Responses
 from sync.results.campaigns import counted_campaigns
@@ -111,7 +112,7 @@ def _campaigns(session: Session, metric: str) -> Iterator[Trial]:
         if key in campaigns and row["variant"] is not None:
             name = campaigns[key]["name"] or row["campaign_id"]
             groups[*key, persona_name(session, row["persona"])][_offer(name, row["variant"])] = Responses(
-                int(row["delivered"]), int(row[metric])
+                int(row["tracked" if metric in TRACKED_METRICS else "delivered"]), int(row[metric])
             )
     now = latest_moment(session)
     for (connection, campaign_id, persona), arms in sorted(groups.items()):

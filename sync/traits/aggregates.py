@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -27,10 +27,15 @@ if TYPE_CHECKING:
 
     from sync.warehouse.store import Warehouse
 
-AGGREGATES, LINKED, MARK = "person_aggregates", "person_links", "aggregates_mark"
+AGGREGATES, LINKED, MARK, UNTRACKED = "person_aggregates", "person_links", "aggregates_mark", "untracked_people"
 OVERTAKEN, AGAIN = "overtaken_versions", "answered_again"
 MARKS = TableSchema(
-    MARK, (), (("as_of", MOMENT), ("sequence", COUNT), ("rows", COUNT), ("links", COUNT), ("made_by", TEXT))
+    MARK,
+    (),
+    (
+        *(("as_of", MOMENT), ("sequence", COUNT), ("rows", COUNT), ("links", COUNT)),
+        *(("made_by", TEXT), ("withheld", TEXT)),
+    ),
 )
 
 
@@ -44,6 +49,7 @@ class Mark:
         rows: How many versions there were until then; fewer later: some were erased.
         links: The newest writing of links that was seen (`sync.control.identities`).
         made_by: Digest of the traits and of the code that counts.
+        withheld: Digest of whose data consent withholds (`sync.warehouse.withheld`); "": nobody's.
     """
 
     as_of: datetime
@@ -51,6 +57,7 @@ class Mark:
     rows: int
     links: int
     made_by: str
+    withheld: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +113,14 @@ class KeptAggregates:
 
     def mark(self) -> Mark | None:
         """Return what the aggregates include; None where none are kept."""
-        if not self._tables.has(MARK):
+        if not self._tables.has(MARK) or not self._tables.has(UNTRACKED):
             return None
         return Mark(**self._tables.table(MARK).to_pyarrow().to_pylist()[0])
+
+    @property
+    def untracked(self) -> Table:
+        """The ``person_id`` of people who may not be tracked, as of the mark."""
+        return self._tables.table(UNTRACKED)
 
     def stage(self, name: str, rows: Table | pa.Table) -> Table:
         """Return *rows* as a table of this connection, which is there until the block of `staging` ends."""
@@ -122,14 +134,23 @@ class KeptAggregates:
         """Drop what was staged when the block ends."""
         return self._tables.staging()
 
-    def replace(self, *, aggregates: Table, links: Table, overtaken: Table, again: Table, mark: Mark) -> None:
+    def replace(
+        self, *, aggregates: Table, links: Table, overtaken: Table, again: Table, untracked: pa.Table, mark: Mark
+    ) -> None:
         """Keep other aggregates in place of all that is kept; arguments are as the properties of this class."""
+        tables = ((LINKED, links), (OVERTAKEN, overtaken), (AGAIN, again), (AGGREGATES, aggregates))
         with self._tables.transaction():
-            for name, table in ((LINKED, links), (OVERTAKEN, overtaken), (AGAIN, again), (AGGREGATES, aggregates)):
+            for name, table in (*tables, (UNTRACKED, untracked)):
                 self._tables.keep(name, table)
             self._set(mark)
 
-    def change(self, staged: Staged, mark: Mark) -> None:
+    def erased(self, rows: int) -> None:
+        """Note that *rows* versions which the aggregates had counted were erased, of people who are recalculated."""
+        mark = self.mark()
+        if mark is not None and rows:
+            self._set(replace(mark, rows=mark.rows - rows))
+
+    def change(self, staged: Staged, untracked: pa.Table, mark: Mark) -> None:
         """Change what is kept to what it includes at a later mark."""
         with self._tables.transaction():
             for name in staged.losses:
@@ -139,6 +160,7 @@ class KeptAggregates:
             self._tables.swap(LINKED, "person_id", gone=staged.persons, come=staged.links)
             self._tables.swap(AGAIN, "sequence", gone=staged.engagements, come=staged.again)
             self._tables.keep(OVERTAKEN, self._tables.table(staged.overtaken))
+            self._tables.keep(UNTRACKED, untracked)
             self._set(mark)
 
     def _set(self, mark: Mark) -> None:

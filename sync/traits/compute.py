@@ -17,6 +17,8 @@ from datetime import datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from connectors.records import (
     CAMPAIGNS,
     CONTACTS,
@@ -30,14 +32,14 @@ from connectors.records import (
 from segmenter.late_ibis import ibis
 from segmenter.traits import builtin as trait_catalogue
 from segmenter.traits import clv as worth
-from segmenter.traits import counts, local_time, orders, people, traits, windows
+from segmenter.traits import counts, local_time, orders, people, tracking, traits, windows
 from segmenter.traits import engagement as mail
 from segmenter.traits import window_expiry as refresh
 from segmenter.traits.builtin import Catalogue
 from segmenter.traits.definitions import Inputs
 from sync.session import Session
 from sync.traits.aggregates import KeptAggregates, Mark
-from sync.traits.incremental import RefreshStep
+from sync.traits.incremental import RefreshStep, without_links
 from sync.warehouse.latest_rows import every_overtaken, in_force
 from sync.warehouse.time_zones import offsets
 
@@ -49,7 +51,7 @@ if TYPE_CHECKING:
 
 ROWS = (CONTACTS, ORDERS, ORDER_LINES, DELIVERIES, ENGAGEMENTS, SURVEY_ANSWERS, CAMPAIGNS)
 SOURCES = (*ROWS, VALUES)
-CODE = (mail, orders, counts, people, windows, worth, traits, refresh, local_time, trait_catalogue)
+CODE = (mail, orders, counts, people, windows, worth, traits, refresh, local_time, trait_catalogue, tracking)
 MOST_CHANGED = 0.2
 """Share of changed people above which a full recalculation is about as fast."""
 
@@ -97,7 +99,8 @@ class Measuring:
             if before is not None and before.as_of == as_of and self._look(as_of, before) == (before, before.rows):
                 return traits.traits_of(kept.aggregates, self.catalogue, as_of)
         zones = self.warehouse.memtable(offsets(self.warehouse.current(CONTACTS.name), self.time_zone, as_of))
-        inputs = everything(self.warehouse, links=self.warehouse.memtable(self.links.load()), zones=zones)
+        links = self.warehouse.memtable(profiled_links(self.warehouse, self.links.load()))
+        inputs = everything(self.warehouse, links=links, zones=zones)
         return traits.traits(inputs, self.catalogue, as_of)
 
     def refresh(self, as_of: datetime, *, full: bool = False) -> RefreshResult:
@@ -114,7 +117,8 @@ class Measuring:
         with kept.staging():
             if before is None or why:
                 return self._whole(kept, mark, why)
-            step = RefreshStep(self.warehouse, kept, before, mark, self.catalogue)
+            untracked = untracked_people(self.warehouse)
+            step = RefreshStep(self.warehouse, kept, before, mark, self.catalogue, self._unprofiled(), untracked)
             changed = step.changed_links(self.links)
             persons = step.changed_persons(changed)
             count = int(persons.count().to_pyarrow().as_py())
@@ -124,20 +128,28 @@ class Measuring:
             step.follow(self.time_zone, changed, persons)
         return RefreshResult(count)
 
+    def _unprofiled(self) -> frozenset[str]:
+        withheld = self.warehouse.withheld()
+        return frozenset(withheld.unprofiled["person_id"].to_pylist()) if withheld else frozenset()
+
     def _whole(self, kept: KeptAggregates, mark: Mark, why: str) -> RefreshResult:
-        links = kept.stage("every_link", self.links.load())
-        rows = {schema.name: self.warehouse.history(schema.name) for schema in ROWS}
+        links = kept.stage("every_link", profiled_links(self.warehouse, self.links.load()))
+        rows = {schema.name: self.warehouse.everything(schema.name) for schema in ROWS}
         versions = ibis.union(*(every_overtaken(rows[schema.name], schema) for schema in ROWS))
         overtaken = kept.stage("versions_overtaken", versions)
-        now = {schema.name: in_force(rows[schema.name], overtaken, schema) for schema in ROWS}
+        allowed = self.warehouse.permitted
+        now = {schema.name: allowed(schema.name, in_force(rows[schema.name], overtaken, schema)) for schema in ROWS}
         answers, values = now.pop(SURVEY_ANSWERS.name), self.warehouse.history(VALUES.name)
         zones = kept.stage("zone_offsets", offsets(now[CONTACTS.name], self.time_zone, mark.as_of))
-        inputs = Inputs(links=links, answers=answers, values=values, offsets=zones, **now)
+        untracked = untracked_people(self.warehouse)
+        hidden = kept.stage("untracked_now", untracked) if untracked.num_rows else None
+        inputs = Inputs(links=links, answers=answers, values=values, offsets=zones, untracked=hidden, **now)
         kept.replace(
             aggregates=traits.aggregates(inputs, self.catalogue, mark.as_of),
             links=links,
             overtaken=overtaken,
             again=mail.answered_again(inputs.engagements, links, windows.Windows(mark.as_of)),
+            untracked=untracked,
             mark=mark,
         )
         return RefreshResult(int(kept.aggregates.count().to_pyarrow().as_py()), why)
@@ -146,7 +158,7 @@ class Measuring:
         """The watermark of aggregates made now, and how many rows counted *before* still exist."""
         number = self.links.newest()  # first: what is written meanwhile is looked at again the next time
         since = before.sequence if before else 0
-        tables = [self.warehouse.history(source.name) for source in SOURCES]
+        tables = [self.warehouse.everything(source.name) for source in SOURCES]
         counted = ibis.union(
             *(
                 table.aggregate(
@@ -157,8 +169,10 @@ class Measuring:
         )
         totals = counted.aggregate(sequence=counted.sequence.max(), n=counted.n.sum(), old=counted.old.sum())
         [row] = totals.to_pyarrow().to_pylist()
-        mark = Mark(as_of, row["sequence"] or 0, int(row["n"]), number, made_by(self.catalogue, self.time_zone))
-        return mark, int(row["old"])
+        withheld = self.warehouse.withheld()
+        whose = withheld.digest() if withheld else ""
+        made = made_by(self.catalogue, self.time_zone)
+        return Mark(as_of, row["sequence"] or 0, int(row["n"]), number, made, whose), int(row["old"])
 
 
 def everything(warehouse: Warehouse, *, links: Table, zones: Table) -> Inputs:
@@ -170,8 +184,23 @@ def everything(warehouse: Warehouse, *, links: Table, zones: Table) -> Inputs:
         zones: As `sync.warehouse.time_zones.offsets` returns them.
     """
     rows = {schema.name: warehouse.current(schema.name) for schema in ROWS}
-    answers = rows.pop(SURVEY_ANSWERS.name)
-    return Inputs(links=links, answers=answers, offsets=zones, values=warehouse.history(VALUES.name), **rows)
+    answers, untracked = rows.pop(SURVEY_ANSWERS.name), untracked_people(warehouse)
+    hidden = warehouse.memtable(untracked) if untracked.num_rows else None
+    values = warehouse.history(VALUES.name)
+    return Inputs(links=links, answers=answers, offsets=zones, values=values, untracked=hidden, **rows)
+
+
+def profiled_links(warehouse: Warehouse, links: pa.Table) -> pa.Table:
+    """Return *links* without those of people who may not be profiled: they are in no trait table."""
+    withheld = warehouse.withheld()
+    return without_links(links, frozenset(withheld.unprofiled["person_id"].to_pylist())) if withheld else links
+
+
+def untracked_people(warehouse: Warehouse) -> pa.Table:
+    """Return the people who may not be tracked: column ``person_id``."""
+    withheld = warehouse.withheld()
+    persons = sorted(set(withheld.untracked["person_id"].to_pylist())) if withheld else []
+    return pa.table({"person_id": pa.array(persons, pa.string())})
 
 
 def made_by(catalogue: Catalogue, time_zone: str) -> str:

@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from connectors.records import (
     CAMPAIGNS,
     CONTACTS,
@@ -47,6 +50,22 @@ ABOUT = (CONTACTS, ORDERS, DELIVERIES, ENGAGEMENTS, SURVEY_ANSWERS)
 ORDER = ["connection", "order_id"]
 
 
+def without_links(links: pa.Table, persons: frozenset[str]) -> pa.Table:
+    """Return *links* without those of *persons*."""
+    if not persons:
+        return links
+    return links.filter(pc.invert(pc.is_in(links["person_id"], value_set=pa.array(sorted(persons), pa.string()))))
+
+
+def without_persons(links: pa.Table, persons: frozenset[str]) -> pa.Table:
+    """Return *links*, those of *persons* to nobody: what was theirs is theirs no more."""
+    if not persons:
+        return links
+    theirs = pc.is_in(links["person_id"], value_set=pa.array(sorted(persons), pa.string()))
+    kept = pc.if_else(theirs, pa.scalar(None, pa.string()), links["person_id"])
+    return links.set_column(links.schema.get_field_index("person_id"), "person_id", kept)
+
+
 @dataclass(frozen=True, slots=True)
 class RefreshStep:
     """From one mark to the next.
@@ -55,6 +74,8 @@ class RefreshStep:
         before: What the kept aggregates include.
         mark: What they are to include.
         catalogue: Which traits the aggregates are for.
+        unprofiled: The people who may not be profiled.
+        untracked: Column ``person_id``: who may not be tracked.
     """
 
     warehouse: Warehouse
@@ -62,18 +83,23 @@ class RefreshStep:
     before: Mark
     mark: Mark
     catalogue: Catalogue
+    unprofiled: frozenset[str]
+    untracked: pa.Table
     _tables: dict[str, Table] = field(default_factory=dict)
 
     def _history(self, schema: TableSchema) -> Table:
         if schema.name not in self._tables:
-            self._tables[schema.name] = self.warehouse.history(schema.name)
+            self._tables[schema.name] = self.warehouse.everything(schema.name)
         return self._tables[schema.name]
 
     def changed_links(self, links: Links) -> Table:
         """Return the links that are other than those that are kept; without a ``person_id`` where there is none now."""
-        if not links.dropped_after(self.before.links):
-            return self.kept.stage("links_changed", links.written_after(self.before.links))
-        now, then = self.kept.stage("every_link", links.load()), self.kept.links  # which were dropped, nobody noted
+        if self.before.withheld == self.mark.withheld and not links.dropped_after(self.before.links):
+            written = links.written_after(self.before.links)
+            return self.kept.stage("links_changed", without_persons(written, self.unprofiled))
+        # which were dropped, nobody noted; who may be profiled now or no longer is found by the same comparison
+        now = self.kept.stage("every_link", without_links(links.load(), self.unprofiled))
+        then = self.kept.links
         changed = now.anti_join(then, ["contact_key", "person_id"])
         gone = then.anti_join(now, "contact_key").select("contact_key", person_id=ibis.null("string"))
         return self.kept.stage("links_changed", changed.union(gone))
@@ -89,11 +115,19 @@ class RefreshStep:
             then.semi_join(touched, "contact_key").select("person_id"),
             then.semi_join(changed, "contact_key").select("person_id"),
             changed.filter(changed.person_id.notnull()).select("person_id"),
+            *self._tracking_changed(),
             distinct=True,
         )
         overtaken = touched.filter(touched.overtaken).select("sequence").union(self.kept.overtaken, distinct=True)
         self.kept.stage("versions_overtaken", overtaken)
         return self.kept.stage("persons_changed", named)
+
+    def _tracking_changed(self) -> Iterator[Table]:
+        """People who may be tracked now, or no longer."""
+        if self.before.withheld != self.mark.withheld:
+            now, then = self.kept.stage("untracked_now", self.untracked), self.kept.untracked
+            yield now.anti_join(then, "person_id")
+            yield then.anti_join(now, "person_id")
 
     def _touched(self) -> Iterator[Table]:
         """Versions of rows that came or changed, as they were and as they are, and rows whose moment came.
@@ -157,7 +191,7 @@ class RefreshStep:
             values="values_fresh",
             losses=list(self._losses()),
         )
-        self.kept.change(staged, self.mark)
+        self.kept.change(staged, self.untracked, self.mark)
 
     def _links_of(self, persons: Table, changed: Table) -> Table:
         same = self.kept.links.semi_join(persons, "person_id").anti_join(changed, "contact_key")
@@ -179,6 +213,7 @@ class RefreshStep:
             offsets=self.kept.stage("zone_offsets", zones),
             values=self._history(VALUES).semi_join(persons, "person_id"),
             campaigns=self._in_force(CAMPAIGNS),
+            untracked=self.kept.stage("untracked_given", self.untracked) if self.untracked.num_rows else None,
         )
 
     def _rows_of(self, schema: TableSchema, links: Table) -> Table:
@@ -189,7 +224,8 @@ class RefreshStep:
         return self._in_force(schema).semi_join(links.select(**ids), list(CONTACTS.key))
 
     def _in_force(self, schema: TableSchema) -> Table:
-        return in_force(self._history(schema), self.kept.staged("versions_overtaken"), schema)
+        rows = in_force(self._history(schema), self.kept.staged("versions_overtaken"), schema)
+        return self.warehouse.permitted(schema.name, rows)
 
     def _losses(self) -> Iterator[str]:
         """Stage what left the windows of each table; yield the names."""

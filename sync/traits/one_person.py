@@ -21,7 +21,7 @@ from segmenter.late_ibis import ibis
 from segmenter.traits import traits
 from segmenter.traits.builtin import Catalogue
 from segmenter.traits.definitions import Inputs
-from sync.traits.aggregates import AGGREGATES, MARK, MARKS, KeptAggregates, Mark
+from sync.traits.aggregates import AGGREGATES, MARK, MARKS, UNTRACKED, KeptAggregates, Mark
 from sync.traits.compute import ROWS, SOURCES, everything, made_by
 from sync.warehouse.latest_rows import in_force
 from sync.warehouse.statements import ANY_MOMENT, ANY_PERSON, StatementRunner, compiled
@@ -98,7 +98,7 @@ def _in_force(warehouse: Warehouse, kept: KeptAggregates) -> Inputs:
 
 def mark_of(runner: StatementRunner) -> Mark | None:
     """Return what the kept aggregates include; None where none are kept."""
-    return Mark(**runner.all_of(MARKS)[0]) if runner.has(MARK, AGGREGATES) else None
+    return Mark(**runner.all_of(MARKS)[0]) if runner.has(MARK, AGGREGATES, UNTRACKED) else None
 
 
 @dataclass(frozen=True, slots=True)

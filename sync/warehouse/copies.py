@@ -8,7 +8,8 @@ from pathlib import Path
 
 from sync.warehouse.damage import FILE, warehouse_held
 from sync.warehouse.embedded_file import copied
-from sync.warehouse.store import Warehouse, open_warehouse
+from sync.warehouse.opening import open_warehouse
+from sync.warehouse.store import Warehouse
 
 
 @contextmanager

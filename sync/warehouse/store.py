@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Any, cast
 
 import ibis
@@ -19,15 +18,14 @@ from ibis import Table
 from ibis.backends.duckdb import Backend as DuckDB
 from ibis.backends.sql import SQLBackend
 
-from connectors.errors import ContractError, FixSettingsError
-from connectors.records import CONTACTS, MEMBERSHIPS, TABLES, TIME
-from connectors.secret import SecretUrl, remember, url_without_secrets
+from connectors.errors import ContractError
+from connectors.records import CONTACTS, MEMBERSHIPS, ORDERS, TABLES, TIME
 from connectors.table_schema import TableSchema
-from sync.warehouse.damage import FILE, not_opened
 from sync.warehouse.latest_rows import every_overtaken, first_by, ranked_in_force, versions_about
 from sync.warehouse.older import keep_older_warehouse
 from sync.warehouse.read_once import MEMORY, ReadOnce
 from sync.warehouse.stamp import WarehouseStamp
+from sync.warehouse.withheld import WITHHELD, WithheldRows, permitted
 
 VERSION_COLUMNS = [("recorded_at", TIME), ("sequence", pa.int64())]
 COUNTER = "last_sequence"  # one row: the number given last; never lower again, also when rows are erased
@@ -48,6 +46,7 @@ class Warehouse:
         self._tables = {name: self._opened(table) for name, table in TABLES.items()}  # each look-up asks the engine
         self._statements: dict[tuple[str, str], str] = {}
         self.read_once = ReadOnce(engine)
+        self.withheld: Callable[[], WithheldRows | None] = lambda: None  # the session says whose rows nobody may read
         self._count_from(present)
 
     def _create(self, name: str, **content: Any) -> None:
@@ -296,6 +295,9 @@ class Warehouse:
         Returns:
             An Ibis table, one row per key.
         """
+        return self.permitted(name, self._in_force(name))
+
+    def _in_force(self, name: str) -> Table:
         schema, versions = TABLES[name], self._tables[name]
         if not (self.embedded and self.read_once.keeps):
             return ranked_in_force(versions, schema)
@@ -317,7 +319,7 @@ class Warehouse:
         """
         versions = self._tables[name]
         known = versions.filter(versions.recorded_at <= ibis.literal(moment).cast("timestamp('UTC', 6)"))
-        return ranked_in_force(known, TABLES[name])
+        return self.permitted(name, ranked_in_force(known, TABLES[name]))
 
     def about(self, name: str, keys: Table) -> Table:
         """Return the rows in force about some contacts, by looking at the versions of their rows alone.
@@ -329,15 +331,28 @@ class Warehouse:
         Returns:
             One row per key: all rows about them, and those that were about them once.
         """
-        return ranked_in_force(versions_about(self._tables[name], keys, TABLES[name]), TABLES[name])
+        rows = ranked_in_force(versions_about(self._tables[name], keys, TABLES[name]), TABLES[name])
+        return self.permitted(name, rows)
 
     def among(self, name: str, rows: Table, columns: Sequence[str]) -> Table:
         """Return the rows in force that *rows* name by *columns*, a part of the table's key."""
-        return ranked_in_force(self._tables[name].semi_join(rows, list(columns)), TABLES[name])
+        named = self._tables[name].semi_join(rows, list(columns))
+        return self.permitted(name, ranked_in_force(named, TABLES[name]))
 
     def history(self, name: str) -> Table:
         """Return every version, with ``recorded_at`` and ``sequence`` (later versions have larger ones)."""
+        return self.permitted(name, self._tables[name])
+
+    def everything(self, name: str) -> Table:
+        """Return every version, also those that consent withholds: for counting and erasing, not for deciding."""
         return self._tables[name]
+
+    def permitted(self, name: str, rows: Table) -> Table:
+        """Return those of *rows* of a table that consent does not withhold (`sync.warehouse.withheld`)."""
+        withheld = self.withheld() if name in WITHHELD else None
+        if withheld is None:
+            return rows
+        return permitted(name, rows, withheld, self.memtable, lambda: self._tables[ORDERS.name])
 
     def memtable(self, rows: pa.Table) -> Table:
         """Return Arrow rows as a table that joins with those of this warehouse."""
@@ -360,48 +375,3 @@ def _stored(table: TableSchema) -> pa.Schema:
 
 def _keys(table: TableSchema) -> pa.Schema:
     return pa.schema([table.columns.field(name) for name in table.key])
-
-
-def open_warehouse(engine: str, directory: Path) -> Warehouse:
-    """Open the warehouse; tables that are missing are created.
-
-    Args:
-        engine: "duckdb" for the file ``warehouse.duckdb`` in *directory*, else an Ibis URL.
-        directory: The workspace's state directory; created when missing.
-
-    Returns:
-        The open warehouse; `Warehouse.close` lets others have the file.
-
-    Raises:
-        FixSettingsError: The engine is unknown, or can't be reached.
-        TryLaterError: Another process holds the file.
-    """
-    directory.mkdir(parents=True, exist_ok=True)
-    return Warehouse(_open_file(directory / FILE) if engine == "duckdb" else _open_url(engine))
-
-
-def _open_url(url: str) -> SQLBackend:
-    remember(SecretUrl(url))
-    try:
-        opened = ibis.connect(url)  # noqa: TID251 - this is the door
-    except Exception as error:  # noqa: BLE001 - each engine's driver has errors of its own
-        # a driver may quote any part of the address, decoded or cut: its error is not kept as the cause
-        raise FixSettingsError(
-            f"The warehouse {url_without_secrets(url)} can't be opened: {error}.",
-            fix="Check [workspace] engine in personasync.toml.",
-        ) from None
-    if opened.name == "postgres":
-        from sync.warehouse.postgresql import prepare_postgresql  # noqa: PLC0415 - only this engine needs it
-
-        prepare_postgresql(cast("Any", opened))
-    return cast("SQLBackend", opened)
-
-
-def _open_file(path: Path) -> SQLBackend:
-    import duckdb  # noqa: PLC0415 - only the embedded engine needs it
-
-    try:
-        opened: SQLBackend = ibis.duckdb.connect(path, threads=THREADS)  # noqa: TID251 - this is the door
-    except duckdb.Error as error:
-        raise not_opened(path, error) from error
-    return opened

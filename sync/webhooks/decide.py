@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 from ibis import Table
 
-from connectors.records import ASSIGNMENTS, CONTACTS
+from connectors.records import ASSIGNMENTS, CONTACTS, platform_key
 from segmenter.assign.decide import decide_one
 from segmenter.traits.definitions import TraitType
 from segmenter.traits.next_best_offer import NEXT
@@ -32,6 +32,7 @@ from sync.online.compiled import PreparedTraits
 from sync.online.handoff import as_assignment
 from sync.online.snapshot import with_base
 from sync.warehouse.memory import Memory
+from sync.webhooks.allowed import Allowed, untracked
 from sync.webhooks.fetch import ContactRow
 from sync.webhooks.service import Service
 
@@ -98,25 +99,50 @@ class Decider:
             as_of: UTC.
         """
         self.platform = self._service.platform_personas(as_of)
-        catalogue = self._service.workspace.catalogue
-        measured = self._measured(contacts, person_of, as_of)
-        rows = [
-            with_base(row, published[row["person_id"]].base if row["person_id"] in published else {}, catalogue, as_of)
-            for row in measured.to_pylist()
-        ]
+        allowed = Allowed.of(self._service, contacts, person_of, published)
+        everybody, published = published, allowed.profiled(published)
+        rows = self._traits(contacts, person_of, published, as_of, allowed)
         before = {
             person: as_assignment(published.assignment)
             for person, published in published.items()
             if published.assignment
         }
         assigned = self._assigned(rows, before, as_of)
+        unprofiled = allowed.without_profiling(self._service.workspace.catalogue, everybody, as_of)
+        rows, assigned = [*rows, *unprofiled.rows], [*assigned, *unprofiled.assigned]
+        before |= unprofiled.before
         decisions = self._wanted(assigned, before, published, self._known(rows, published))
         workspace = self._service.workspace
         named = named_persons(workspace, self._service.control)
         return [
-            replace(decision, excluded=exclusion_reason(workspace, named, decision.person_id, row))
+            replace(
+                decision,
+                excluded=exclusion_reason(workspace, named, decision.person_id, row)
+                or allowed.unmailed(decision.person_id),
+            )
             for decision, row in zip(decisions, rows, strict=True)
         ]
+
+    def _traits(
+        self,
+        contacts: Sequence[ContactRow],
+        person_of: Mapping[str, str],
+        published: Mapping[str, Published],
+        as_of: datetime,
+        allowed: Allowed,
+    ) -> list[dict[str, Any]]:
+        """Trait rows of those who may be profiled; what tracking tells is absent of those who may not be tracked."""
+        catalogue = self._service.workspace.catalogue
+        mine = {key: person for key, person in person_of.items() if allowed.of_person(person, "profiling")}
+        theirs = [row for row in contacts if platform_key(row["connection"], row["platform_id"]) in mine]
+        if not theirs:
+            return []
+        rows = []
+        for row in self._measured(theirs, mine, as_of).to_pylist():
+            person = row["person_id"]
+            traits = with_base(row, published[person].base if person in published else {}, catalogue, as_of)
+            rows.append(traits if allowed.of_person(person, "tracking") else untracked(traits, catalogue))
+        return rows
 
     def _assigned(
         self, rows: Sequence[ContactRow], before: Mapping[str, ContactRow], as_of: datetime

@@ -14,7 +14,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from connectors.records import CONTACTS, Fetched, email_key, normalise_email, platform_key
+from connectors.fetched import Fetched
+from connectors.records import CONTACTS, email_key, normalise_email, platform_key
 from segmenter.identity import ContactKeys, contact_keys, resolve
 from segmenter.traits.people import OUTLIVES
 from sync.control.person_ids import new_person_id

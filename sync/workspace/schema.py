@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Literal, Self
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from connectors.records import Consent
 from segmenter.traits.builtin import LIFECYCLE_STAGES
 from segmenter.traits.trait_families import Family
+from sync.workspace.consent_parts import ConsentPart
+from sync.workspace.decisions import DecisionsPart
 from sync.workspace.schema_parts import Address, ConnectionName, FilePart, OpenPart, Share, Slug
 
 
@@ -172,22 +173,6 @@ class ValuePart(FilePart):
     )
 
 
-class ConsentPart(FilePart):
-    """[consent]: which consent states are marketable. A person's strictest consent applies."""
-
-    push: tuple[Consent, ...] = Field(
-        default=("subscribed", "unknown"),
-        description='"unknown" is a CRM contact who neither opted out nor is in the audience; "none" is a person of '
-        "whom no source shows a consent, such as a file without a column for it.",
-    )
-    individual: tuple[Consent, ...] = Field(
-        default=("subscribed",), description="Segments that may get individual values; others get their persona's copy."
-    )
-    persona: tuple[Consent, ...] = Field(
-        default=get_args(Consent), description="Consent states that may get persona copy; others get the fallback."
-    )
-
-
 class ExcludePart(FilePart):
     """[exclude]: people to whom nothing is written, by any command or by the webhook service."""
 
@@ -323,6 +308,7 @@ class MainFile(FilePart):
     classify: ClassifyPart = ClassifyPart()
     tools: dict[Slug, ToolPart] = Field(default_factory=dict)
     sensitive: SensitivePart = SensitivePart()
+    decisions: DecisionsPart = DecisionsPart()
     personalize: PersonalizePart = PersonalizePart()
     privacy: PrivacyPart = PrivacyPart()
     serve: ServePart | None = None

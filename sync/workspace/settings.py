@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 from connectors.connector import NO_SECRET, Connection
@@ -25,6 +24,9 @@ from segmenter.traits.builtin import Catalogue, catalogue
 from segmenter.traits.counts import CountedTrait
 from segmenter.traits.next_best_offer import NEXT
 from sync.workspace.checks import check_connections, check_targets
+from sync.workspace.consent_parts import ConsentPart
+from sync.workspace.consent_rules import ConsentRules, consent_rules
+from sync.workspace.decisions import DecisionsPart, check_decisions, check_named
 from sync.workspace.definition_files import MAIN, DefinitionFiles, read_definition_files
 from sync.workspace.experiments import load_experiments
 from sync.workspace.manifest import ConnectorSpec, DeclaredField, Manifest, load_manifest, roles_in
@@ -32,9 +34,7 @@ from sync.workspace.providers import check_rules, check_shown, check_tools
 from sync.workspace.schema import (
     ClassifyPart,
     ConnectionPart,
-    ConsentPart,
     GuardrailsPart,
-    MainFile,
     PersonalizePart,
     PrivacyPart,
     ResultsPart,
@@ -45,6 +45,7 @@ from sync.workspace.schema import (
 from sync.workspace.secrets import resolve_secret
 from sync.workspace.to_definitions import (
     counted_in_main,
+    everybody_of,
     exclusion_of,
     fields_of,
     own_traits,
@@ -85,6 +86,8 @@ class Workspace:
         tools: Whom each typing tool is asked about, by name; those that are not named: everybody.
         serve: [serve], None where there is no webhook service.
         exclusion: [exclude]: to whom nothing is written.
+        purposes: What [consent] says of purposes.
+        decisions: [decisions].
     """
 
     directory: Path
@@ -116,6 +119,8 @@ class Workspace:
     tools: Mapping[str, Rule] = field(default_factory=dict)
     serve: ServePart | None = None
     exclusion: Exclusion = field(default_factory=Exclusion)
+    purposes: ConsentRules = field(default_factory=ConsentRules)
+    decisions: DecisionsPart = field(default_factory=DecisionsPart)
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -156,17 +161,18 @@ class Workspace:
             settings=settings,
             manifest=spec.as_mapping(),
             secret=secret,
-            mapped=tuple(t.property for t in self.traits.values() if t.property and t.connection == name),
-            types={
-                t.property: t.type
-                for t in self.traits.values()
-                if t.property and t.connection == name and t.type != "text"
-            },
+            mapped=tuple(dict.fromkeys((*self._mapped(name), *self.purposes.asked_of(name)))),
+            types={name: kind for name, kind in self._mapped(name).items() if kind != "text"},
             groups=self.groups,
+            subscriptions=bool(self.purposes.subscriptions_of(name)),
             owned=self.owned(name, manifest),
             budgets=budget_folder(environment, self.state_dir),
             kinds=self._kinds(name, spec),
         )
+
+    def _mapped(self, name: str) -> dict[str, str]:
+        """Return the types of the properties that traits read through connection *name*."""
+        return {t.property: t.type for t in self.traits.values() if t.property and t.connection == name}
 
     def _kinds(self, name: str, spec: ConnectorSpec) -> dict[str, str]:
         """Return the types of the fields that we own through connection *name*."""
@@ -245,6 +251,7 @@ class _Definitions:
     tools: Mapping[str, Rule]
     experiments: Mapping[str, Experiment]
     exclusion: Exclusion
+    purposes: ConsentRules
 
 
 def _definitions(files: DefinitionFiles, manifest: Manifest) -> _Definitions:
@@ -262,12 +269,16 @@ def _definitions(files: DefinitionFiles, manifest: Manifest) -> _Definitions:
     files.in_personas(lambda: check_fields(fields, known, purpose))
     files.in_personas(lambda: check_shown(fields, *sources))
     files.in_personas(lambda: check_copy(list(personas.values()), fields, known, purpose))
+    files.in_personas(lambda: check_decisions(fields, personas, main.decisions))
+    files.in_segments(lambda: check_named(segments, main.decisions))
     persona_of = files.in_personas(lambda: persona_of_segments(list(personas.values()), steps))
     tools = files.in_main(lambda: tools_of(main, known, purpose, steps))
     files.in_main(lambda: check_tools(tools, *sources))
     experiments = load_experiments(files.directory, segments=segments, personas=personas)
     exclusion = files.in_main(lambda: exclusion_of(main, known, steps))
-    return _Definitions(known, purpose, segments, steps, personas, persona_of, fields, tools, experiments, exclusion)
+    purposes = consent_rules(files.main_path, main.consent, main.connections, manifest)
+    decided = (persona_of, fields, tools, experiments, exclusion, purposes)
+    return _Definitions(known, purpose, segments, steps, personas, *decided)
 
 
 def _workspace(files: DefinitionFiles, defined: _Definitions) -> Workspace:
@@ -295,22 +306,16 @@ def _workspace(files: DefinitionFiles, defined: _Definitions) -> Workspace:
         fields=defined.fields,
         results=main.results,
         experiments=defined.experiments,
-        everybody=_everybody(main),
+        everybody=everybody_of(main),
         digest=_digest(files, defined.steps, defined.experiments),
         sensitive=defined.sensitive,
         remarks=_remarks(files.personas_path, defined.personas, defined.fields),
         tools=defined.tools,
         serve=main.serve,
         exclusion=defined.exclusion,
+        decisions=main.decisions,
+        purposes=defined.purposes,
     )
-
-
-def _everybody(main: MainFile) -> Experiment | None:
-    held = main.holdout
-    begins = datetime(1970, 1, 1, tzinfo=UTC)
-    if not held.share:
-        return None
-    return Experiment(HOLDOUT, held.salt, {"mailed": 1.0}, begins, holdout=held.share, metric="ordered")
 
 
 def _check_allowed(path: Path, purpose: Purpose, known: Catalogue) -> None:

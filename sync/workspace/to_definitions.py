@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
+from segmenter.lift.randomization import HOLDOUT, Experiment
 from segmenter.personalize.fields import TemplateField
 from segmenter.personalize.interpolation import placeholders
 from segmenter.personalize.personas import Persona
@@ -37,6 +39,16 @@ def precedence_of(main: MainFile) -> Precedence:
 
 def _told(part: TraitPart) -> tuple[TraitType, str, bool, tuple[tuple[str, float], ...], Family | None]:
     return part.type, part.meaning, part.sensitive, tuple(part.words.items()), part.family
+
+
+def everybody_of(main: MainFile) -> Experiment | None:
+    """Return the global holdout as an experiment with one arm; None where nobody is held out."""
+    held, begins = main.holdout, datetime(1970, 1, 1, tzinfo=UTC)
+    return (
+        Experiment(HOLDOUT, held.salt, {"mailed": 1.0}, begins, holdout=held.share, metric="ordered")
+        if held.share
+        else None
+    )
 
 
 def segments_of(file: SegmentsFile) -> tuple[Segment, ...]:

@@ -26,6 +26,7 @@ ARGUMENTS = {  # "(busy)": a folder that is not empty, "(port)": a taken one; "(
     "members": ["regulars"],
     "pin": [ADDRESS, "regulars", "--until", "2099-01-31", "--reason", "asked for it"],
     "unpin": [ADDRESS],
+    "object": [ADDRESS],
     "preview": [MAIL, "--out", "(page)"],
     "experiment create": ["test", "--arm", "a", "--arm", "b"],
     "experiment show": ["test"],

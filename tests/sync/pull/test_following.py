@@ -13,7 +13,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from connectors.records import CONTACTS, erased_contact, platform_key
+from connectors.fetched import erased_contact
+from connectors.records import CONTACTS, platform_key
 from sync.cli.render import healed
 from sync.clock import now
 from sync.control.store import Control, open_control
@@ -22,7 +23,8 @@ from sync.plan.job import plan
 from sync.pull.identities import POSITION, follow_identities, heal, is_replaced, position_of, unlinked
 from sync.pull.job import Pulled, pull
 from sync.session import Session, open_session
-from sync.warehouse.store import Warehouse, open_warehouse
+from sync.warehouse.opening import open_warehouse
+from sync.warehouse.store import Warehouse
 from tests.examples import examples
 from tests.sync.conftest import Platforms
 

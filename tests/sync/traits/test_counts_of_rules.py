@@ -32,7 +32,8 @@ from sync.pull.job import pull
 from sync.session import open_session, open_stores
 from sync.traits.aggregates import KeptAggregates
 from sync.traits.compute import Measuring, everything
-from sync.warehouse.store import Warehouse, open_warehouse
+from sync.warehouse.opening import open_warehouse
+from sync.warehouse.store import Warehouse
 from sync.workspace.scaffold import Answers, NewConnection, write_workspace
 from tests.webhook_torture import postgres
 

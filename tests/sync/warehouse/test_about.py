@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 
 from connectors.records import TABLES
-from sync.warehouse.store import Warehouse, open_warehouse
+from sync.warehouse.opening import open_warehouse
+from sync.warehouse.store import Warehouse
 
 START = datetime(2026, 11, 24, 9, tzinfo=UTC)
 ADA, BO = "crm:1", "crm:2"

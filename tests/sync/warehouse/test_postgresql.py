@@ -19,7 +19,7 @@ from sync.clock import now
 from sync.session import open_session
 from sync.traits.compute import measured
 from sync.warehouse.memory import open_memory
-from sync.warehouse.store import open_warehouse
+from sync.warehouse.opening import open_warehouse
 from tests.sync.conftest import Platforms, connected
 from tests.webhook_torture import postgres
 

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pytest
 
 from connectors.records import ORDERS
-from sync.warehouse.store import Warehouse, open_warehouse
+from sync.warehouse.opening import open_warehouse
+from sync.warehouse.store import Warehouse
 
 AT = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 

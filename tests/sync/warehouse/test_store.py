@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from connectors.errors import ContractError, FixSettingsError, TryLaterError
 from connectors.records import CONTACTS, MEMBERSHIPS, ORDERS, TABLES
-from sync.warehouse.store import Warehouse, open_warehouse
+from sync.warehouse.opening import open_warehouse
+from sync.warehouse.store import Warehouse
 from tests.examples import examples
 
 START = datetime(2026, 11, 24, 9, 30, 0, 123_456, tzinfo=UTC)
@@ -222,7 +223,7 @@ def test_many_rows_are_written_at_once(warehouse: Warehouse) -> None:
 
 def test_a_file_that_another_process_holds_is_told(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from sync.warehouse.store import open_warehouse\n"
+        "import sys; from pathlib import Path; from sync.warehouse.opening import open_warehouse\n"
         "held = open_warehouse('duckdb', Path(sys.argv[1])); print('held', flush=True); sys.stdin.read(); held.close()"
     )
     holder = subprocess.Popen(

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from sync.warehouse.store import open_warehouse
+from sync.warehouse.opening import open_warehouse
 from tests.sync.conftest import Platforms
 from tests.webhook_torture import postgres
 
@@ -21,8 +21,9 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 import pyarrow as pa
-from connectors.records import CONTACTS, erased_contact
-from sync.warehouse.store import open_warehouse
+from connectors.fetched import erased_contact
+from connectors.records import CONTACTS
+from sync.warehouse.opening import open_warehouse
 
 url, folder, name = sys.argv[1:]
 opened = open_warehouse(url, Path(folder))
