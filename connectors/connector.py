@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import entry_points
@@ -44,6 +44,16 @@ def nobody(states: Collection[str]) -> pa.Array:
     """
     del states
     return pa.array([], pa.string())
+
+
+def no_one_hidden(ids: Iterable[str]) -> frozenset[str]:
+    """Hide no contact.
+
+    Returns:
+        The empty set.
+    """
+    del ids
+    return frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +114,8 @@ class Connection:
         kinds: Types of those fields, by name: their values are compared by it (`connectors.values`).
         budgets: Folder of the request budgets that all processes of an account share; None keeps them to this one.
         service: Whether this process answers webhooks: a share of each budget is then kept free for it.
+        hidden: Says which of some contacts (platform ids, text) belong to people who were erased here: they don't count
+            as known or as missing where contacts are counted.
         types: Of the mapped properties those that are no text: property -> number, date or boolean.
     """
 
@@ -118,6 +130,7 @@ class Connection:
     service: bool = False
     kinds: Mapping[str, str] = field(default_factory=dict)
     types: Mapping[str, str] = field(default_factory=dict)
+    hidden: Callable[[Iterable[str]], frozenset[str]] = no_one_hidden
 
 
 class Connector(Protocol):

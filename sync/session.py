@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,6 +15,7 @@ from connectors.connector import Connector, find_connector
 from connectors.errors import FixSettingsError, TryLaterError
 from connectors.processes import is_alive
 from connectors.secret import hide
+from sync.consent.erased_people import hidden_contacts
 from sync.control.person_ids import new_person_id
 from sync.control.store import Control, open_control
 from sync.workspace.manifest import Manifest, load_manifest
@@ -116,7 +118,11 @@ class Session:
         """
         if name not in self.opened:
             connection = self.workspace.connection(name, self.manifest, self.environment)
-            connection = replace(connection, groups=(*connection.groups, *self.undefined_groups(name)))
+            connection = replace(
+                connection,
+                groups=(*connection.groups, *self.undefined_groups(name)),
+                hidden=partial(hidden_contacts, self.control, self.workspace.state_dir, name),
+            )
             self.opened[name] = find_connector(self.workspace.connections[name].connector)(connection)
         return self.opened[name]
 

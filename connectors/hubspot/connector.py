@@ -114,7 +114,13 @@ class HubSpot:
         self._deals = self._search(DEALS_SEARCH, "hs_lastmodifieddate", deals.READ)
         self._everything = AllContacts(self._api, self._found, limits=self._limits, path=path)
         self._contacts = ContactStream(
-            self._api, self.name, self._found, self._everything, page=self._limits["page"], kinds=connection.kinds
+            self._api,
+            self.name,
+            self._found,
+            self._everything,
+            page=self._limits["page"],
+            kinds=connection.kinds,
+            hidden=connection.hidden,
         )
         batch, workers = self._limits["batch"], self._limits["connections"]
         self._look = ContactReadBack(self._api, self._lists, kinds=connection.kinds, batch=batch, workers=workers)

@@ -83,7 +83,9 @@ class Mailchimp:
         self._members = Members(self._api, audience, size=self._limits["page"], workers=connections)
         wanted = [*connection.mapped, *connection.owned]
         self.reads = tuple(dict.fromkeys([*KEPT_ALWAYS, *wanted]))
-        self._stream = MemberStream(self._api, name, self._members, wanted=wanted, kinds=connection.kinds)
+        self._stream = MemberStream(
+            self._api, name, self._members, wanted=wanted, kinds=connection.kinds, hidden=connection.hidden
+        )
         size, report_size = self._limits["page"], self._limits["report_page"]
         prefix = manifest["group_prefix"]
         self._tags = Tags(self._api, audience, prefix=prefix, size=size, workers=connections)

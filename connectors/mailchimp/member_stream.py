@@ -6,17 +6,18 @@ members, which every answer brings along, is compared with what we know, and all
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.connector import Known
+from connectors.connector import Known, no_one_hidden
 from connectors.mailchimp.api import MailchimpApi
 from connectors.mailchimp.members import OVERLAP, MemberDocument, Members, member_rows, platform_id
 from connectors.mailchimp.times import mailchimp_moment
 from connectors.records import CONTACTS, Cursor, Page, erased_contact
+from connectors.values import without_hidden
 
 SHOWN = ("active", "archived")  # states of members that Mailchimp lists
 
@@ -27,12 +28,21 @@ class MemberStream:
     Args:
         wanted: Merge tags whose values are kept.
         kinds: Types of those that we own.
+        hidden: Says which members count for nobody; see `connectors.connector.Connection`.
     """
 
     def __init__(
-        self, api: MailchimpApi, name: str, members: Members, *, wanted: Sequence[str], kinds: Mapping[str, str]
+        self,
+        api: MailchimpApi,
+        name: str,
+        members: Members,
+        *,
+        wanted: Sequence[str],
+        kinds: Mapping[str, str],
+        hidden: Callable[[Iterable[str]], frozenset[str]] = no_one_hidden,
     ) -> None:
         self._api, self._name, self._members, self._wanted, self._kinds = api, name, members, tuple(wanted), kinds
+        self._hidden = hidden
 
     def read(self, cursor: Cursor, known: Known) -> Iterator[Page]:
         """Yield pages; the cursor is as that of HubSpot's contacts: ``since``, ``gap``, ``surplus``."""
@@ -45,7 +55,7 @@ class MemberStream:
         gap, seen = int(cursor.get("gap", 0)), known(SHOWN)
         before = len(seen)
         for page in self._members.changed(since, newest, total):
-            seen = _union(seen, page)
+            seen = _union(seen, without_hidden(_ids(page), self._hidden))
             yield self._page(page, total)
         surplus = total - len(seen) - gap
         # Who joined while we asked explains a difference once; one that stands at the next reading is a loss, also
@@ -73,7 +83,7 @@ class MemberStream:
             yield self._page(newest, total)
         seen = pc.unique(pa.concat_arrays(ids))
         missing = known.filter(pc.invert(pc.is_in(known, value_set=seen))).to_pylist()
-        surplus = total - len(seen)
+        surplus = total - len(without_hidden(seen, self._hidden))
         # where the count does not add up, absence is no proof: each is asked for
         here = [member for key in missing if (member := self._members.one(key)) is not None] if surplus else []
         gone = set(missing) - {platform_id(document) for document in here}
@@ -97,5 +107,5 @@ def _ids(page: Sequence[MemberDocument]) -> pa.Array:
     return pa.array([platform_id(member_document) for member_document in page], pa.string())
 
 
-def _union(known: pa.Array, page: Sequence[MemberDocument]) -> pa.Array:
-    return pc.unique(pa.concat_arrays([known, _ids(page)]))
+def _union(known: pa.Array, page: pa.Array) -> pa.Array:
+    return pc.unique(pa.concat_arrays([known, page]))

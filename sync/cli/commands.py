@@ -72,6 +72,7 @@ HELP_GROUPS: dict[str, tuple[Entry, ...]] = {
     "Operate": (
         Entry("serve", "serve", "Run the webhook service."),
         Entry("inbox", "serve", "Show the webhook queue and failed contacts (dead letters)."),
+        Entry("forget", "forget", "Erase people from everything that this workspace holds."),
         Entry("audit", "audit", "Check whether segments predict a sensitive attribute."),
     ),
 }

@@ -92,7 +92,9 @@ class Links:
     def persons(self) -> int:
         """Return how many persons there are."""
         with self.engine.connect() as connection:
-            return int(connection.execute(select(func.count(schema.link.c.person_id.distinct()))).scalar_one())
+            real = schema.link.c.contact_key.notlike("erased:%")  # the others keep totals as they were
+            people = select(func.count(schema.link.c.person_id.distinct())).where(real)
+            return int(connection.execute(people).scalar_one())
 
     def merged(self) -> dict[str, str]:
         """Return person_id that is no more -> person_id in its place now.

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import JSON, BigInteger, Column, DateTime, Dialect, Index, Integer, MetaData, String, Table, Text
 from sqlalchemy.types import TypeDecorator
 
-NEWEST_STEP = "0008"
+NEWEST_STEP = "0009"
 """Of sync/control/migrations; a store that stands there needs none."""
 
 metadata = MetaData()
@@ -229,4 +229,30 @@ probed = Table(
     Column("state", String(20), nullable=False),  # held | broken
     Column("probed_at", Utc, nullable=False),
     Column("run_id", String(40), nullable=False),
+)
+
+erased = Table(
+    "erased",
+    metadata,
+    Column("digest", String(64), primary_key=True),  # of a contact key, with the workspace's key
+    Column("erasure", String(40), nullable=False, index=True),  # the same for all keys of a person
+    Column("erased_at", Utc, nullable=False),  # an older subscription is no new consent
+    Column("shown", String(20), nullable=False),  # the consent that the record showed last; "": none since
+    Column("lifted_at", Utc),  # when consent came anew
+)
+
+erasure_job = Table(
+    "erasure_job",
+    metadata,
+    Column("job", String(40), primary_key=True),
+    Column("begun_at", Utc, nullable=False),
+    Column("work", JSON, nullable=False),  # who is erased; emptied before the store is compacted
+    Column("counts", JSON, nullable=False),
+)
+
+written_file = Table(
+    "written_file",
+    metadata,
+    Column("path", String(1000), primary_key=True),  # absolute: an export or a preview, with personal data
+    Column("written_at", Utc, nullable=False),
 )

@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from connectors.errors import FixSettingsError, not_writable
 from connectors.secret import SecretUrl, remember, url_without_secrets
+from sync.control.erasures import Erasures
 from sync.control.future import FutureTimes
 from sync.control.identities import Links
 from sync.control.inbox import Inbox
@@ -50,6 +51,7 @@ class Control:
     future: FutureTimes
     pins: Pins
     probed: ProbeStates
+    erasures: Erasures
     close: Callable[[], None]
 
 
@@ -94,6 +96,7 @@ def open_control(url: str, *, now: Callable[[], datetime]) -> Control:
         future=FutureTimes(engine),
         pins=Pins(engine, now),
         probed=ProbeStates(engine, now),
+        erasures=Erasures(engine, now),
         close=engine.dispose,
     )
 
@@ -130,7 +133,7 @@ def _writable(file: Path) -> None:
 
 def _prepare_sqlite(connection: DBAPIConnection, record: object) -> None:
     del record
-    for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA {setting}")
         cursor.close()

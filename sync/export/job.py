@@ -110,6 +110,7 @@ def export_people(session: Session, path: Path, *, segment: str | None = None, t
             rows.append([addresses[who], *shown, *tags])
     exported.columns = _columns(session, names, importer)
     exported.rows, exported.left_out = len(rows), dict(left_out)
+    session.control.erasures.note_file(path)  # first: a file that nobody knows of can't be cleaned
     write_rows(path, exported.columns, sorted(rows, key=lambda row: str(row[0])))
     return exported
 
@@ -252,6 +253,7 @@ def export_audience(session: Session, path: Path, *, segment: str) -> Exported:
     rows = sorted([hashed(email)] for email in addresses)
     exported = Exported(path, len(rows), ("email",), {why: count for why, count in left_out.items() if count})
     exported.notes.append("Only people whose consent is subscribed are in an audience for advertising.")
+    session.control.erasures.note_file(path)  # first: a file that nobody knows of can't be cleaned
     write_rows(path, exported.columns, rows)
     return exported
 
@@ -282,6 +284,7 @@ def export_plan(session: Session, path: Path, *, plan: Path | None = None, targe
         return _plan_for(session, path, saved.changes, importer_of(session, target), target)
     columns = ("connection", "email", "platform_id", "kind", "name", "before", "after")
     rows = [[getattr(change, name) for name in columns] for change in saved.changes]
+    session.control.erasures.note_file(path)  # first: a file that nobody knows of can't be cleaned
     write_rows(path, columns, rows)
     return Exported(path, len(rows), columns)
 
@@ -319,6 +322,7 @@ def _plan_for(session: Session, path: Path, changes: Sequence[Change], importer:
         [address, *(values.get(name) for name in wanted), *([", ".join(tags.get(address, ()))] if tags else [])]
         for address, values in sorted(fields.items())
     ]
+    session.control.erasures.note_file(path)  # first: a file that nobody knows of can't be cleaned
     write_rows(path, columns, rows)
     exported = Exported(path, len(rows), columns)
     if unset:

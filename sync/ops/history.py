@@ -147,6 +147,7 @@ def rejects(session: Recording, run_id: str, path: Path) -> int:
         )
     outcomes = [outcome for state in REJECTED for outcome in session.control.ledger.outcomes(run_id, state=state)]
     rows = [dict(zip(COLUMNS, _row(outcome), strict=True)) for outcome in outcomes]
+    session.control.erasures.note_file(path)  # first: a file that nobody knows of can't be cleaned
     try:
         _write(rows, path)
     except OSError as error:

@@ -173,6 +173,7 @@ class Worker:
     def _finish(self, claimed: Sequence[Claimed], handled: Handled) -> None:
         inbox, now = self._service.control.inbox, self._service.now()
         count = inbox.settle(self.name, handled.settled)
+        inbox.erase_settled(handled.erased)
         for reason in dict.fromkeys(handled.later.values()):
             mine = [claimed for claimed in claimed if handled.later.get(claimed.contact) == reason]
             self._postpone(mine, reason, seconds=LATER.total_seconds())

@@ -1,0 +1,33 @@
+"""Erased people, by keyed hashes; erasures that are not complete yet; and the files that commands wrote."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0009"
+down_revision = "0008"
+
+
+def upgrade() -> None:
+    """Create their tables."""
+    op.create_table(
+        "erased",
+        sa.Column("digest", sa.String(64), primary_key=True),
+        sa.Column("erasure", sa.String(40), nullable=False, index=True),
+        sa.Column("erased_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("shown", sa.String(20), nullable=False),
+        sa.Column("lifted_at", sa.DateTime(timezone=True)),
+    )
+    op.create_table(
+        "erasure_job",
+        sa.Column("job", sa.String(40), primary_key=True),
+        sa.Column("begun_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("work", sa.JSON(), nullable=False),
+        sa.Column("counts", sa.JSON(), nullable=False),
+    )
+    op.create_table(
+        "written_file",
+        sa.Column("path", sa.String(1000), primary_key=True),
+        sa.Column("written_at", sa.DateTime(timezone=True), nullable=False),
+    )
