@@ -8,7 +8,20 @@ from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from connectors.records import MEMBER, Change, Outcome
 from sync.control import schema
@@ -114,6 +127,21 @@ class Ledger:
             parts.append(and_(table.c.connection == name, table.c.platform_id == platform_id))
         with self.engine.begin() as connection:
             connection.execute(update(table).where(or_(*parts)).values(email=None))
+
+    def forget(self, before: datetime) -> int:
+        """Delete settled changes that were sent before a moment (UTC), but not the newest of each value.
+
+        The newest says what is ours on the platforms, and whether it must be asked for again.
+
+        Returns:
+            How many were deleted.
+        """
+        table, later = schema.ledger, schema.ledger.alias()
+        same = [later.c[name] == table.c[name] for name in KEY[1:]]
+        newer = select(later.c.entry).where(*same, later.c.entry > table.c.entry).exists()
+        old = delete(table).where(table.c.intended_at < before, table.c.state.notin_(["", "unknown"]), newer)
+        with self.engine.begin() as connection:
+            return connection.execute(old).rowcount
 
     def unsettled(self) -> dict[str, list[Change]]:
         """Return changes without an outcome, or with outcome unknown, by run: a crash or a lost answer.

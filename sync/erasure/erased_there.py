@@ -40,7 +40,8 @@ class ErasedThere:
         """What to do if there are too many."""
         return (
             f"{len(self.persons):,} people are gone from the platforms for good, all at once. Nobody was erased here: "
-            "check that the connections point to the right accounts, then run `personasync forget --erased-on-platforms`."
+            "check that the connections point to the right accounts, then run "
+            "`personasync forget --erased-on-platforms`."
         )
 
 

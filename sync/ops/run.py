@@ -12,6 +12,7 @@ from connectors.errors import FixSettingsError
 from connectors.records import SetupStep
 from sync.apply.job import Applied, apply
 from sync.assign.job import Assigned, assign
+from sync.erasure.retention import apply_retention, refuse_short_retention
 from sync.ops.setup import create_missing, missing_steps
 from sync.plan.job import Planned, plan
 from sync.pull.job import Pulled, pull
@@ -36,6 +37,7 @@ class Loop:
     seconds: dict[str, float] = field(default_factory=dict)
     requests: dict[str, int] = field(default_factory=dict)
     writes: int = 0
+    deleted: dict[str, int] = field(default_factory=dict)
 
 
 def quiet(text: str) -> None:
@@ -52,7 +54,7 @@ def run_loop(
     before_results: Callable[[], None] = lambda: None,
     set_up: bool = False,
 ) -> Loop:
-    """Pull, assign, set up, plan, apply, import results, report.
+    """Pull, assign, set up, plan, apply, import results, report, and delete what `[retention]` says.
 
     Args:
         session: The open workspace.
@@ -81,6 +83,7 @@ def run_loop(
         requests[name] = _sent(session) - before
         return done
 
+    refuse_short_retention(session)
     writes = _writes(session)
     pulled = step("pull", lambda: pull(session, override=override, progress=progress))
     assigned = step("assign", lambda: assign(session, as_of=as_of or session.now(), override=override))
@@ -94,8 +97,19 @@ def run_loop(
     before_results()
     imported = step("results", lambda: results(session, progress=progress))
     written = step("report", lambda: write_report(session))
+    deleted = step("retention", lambda: apply_retention(session))
     return Loop(
-        pulled, assigned, len(steps), planned, applied, imported, written, seconds, requests, _writes(session) - writes
+        pulled,
+        assigned,
+        len(steps),
+        planned,
+        applied,
+        imported,
+        written,
+        seconds,
+        requests,
+        _writes(session) - writes,
+        deleted,
     )
 
 

@@ -7,14 +7,18 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
+import ibis
 import pyarrow as pa
+from ibis import Table
 
 from connectors.errors import TryLaterError
 from connectors.records import TABLES
 from sync.warehouse.embedded_file import COPIES, FILE
+from sync.warehouse.latest_rows import every_overtaken
 from sync.warehouse.store import VERSION_COLUMNS, Warehouse, open_warehouse
 
 GONE, COME = "versions_gone", "versions_come"
@@ -162,3 +166,31 @@ def _log(path: Path) -> Path:
 
 def _quoted(path: Path) -> str:
     return str(path).replace("'", "''")
+
+
+def old_sequences(warehouse: Warehouse, name: str, column: str, before: datetime) -> set[int]:
+    """Return the ``sequence`` of every version of a table whose *column* lies before a moment (UTC)."""
+    table = warehouse.history(name)
+    return _numbers(table.filter(table[column] < _moment(before)).select("sequence"))
+
+
+def old_versions(warehouse: Warehouse, name: str, before: datetime) -> set[int]:
+    """Return the ``sequence`` of versions that were recorded before a moment (UTC) and are not in force."""
+    table = warehouse.history(name)
+    overtaken = every_overtaken(table, TABLES[name])
+    return _numbers(table.filter(table.recorded_at < _moment(before)).semi_join(overtaken, "sequence"))
+
+
+def sequences_without(warehouse: Warehouse, name: str, other: str, gone: Collection[int]) -> set[int]:
+    """Return the ``sequence`` of versions of a table that belong to no row of another one, once *gone* are deleted."""
+    table, kept = warehouse.history(name), warehouse.history(other)
+    away = warehouse.memtable(pa.table({"sequence": pa.array(sorted(gone), pa.int64())}))
+    return _numbers(table.anti_join(kept.anti_join(away, "sequence"), list(TABLES[other].key)))
+
+
+def _numbers(rows: Table) -> set[int]:
+    return set(rows.select("sequence").to_pyarrow()["sequence"].to_pylist())
+
+
+def _moment(at: datetime) -> Any:
+    return ibis.literal(at).cast("timestamp('UTC', 6)")

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model
 from connectors.records import Consent
 from segmenter.traits.builtin import LIFECYCLE_STAGES
 from segmenter.traits.trait_families import Family
-from sync.workspace.schema_parts import Address, ConnectionName, FilePart, OpenPart, Share, Slug
+from sync.workspace.schema_parts import Address, ConnectionName, FilePart, OpenPart, RetentionPart, Share, Slug
 
 
 def _is_zone(name: str) -> str:
@@ -324,6 +324,7 @@ class MainFile(FilePart):
     sensitive: SensitivePart = SensitivePart()
     personalize: PersonalizePart = PersonalizePart()
     privacy: PrivacyPart = PrivacyPart()
+    retention: RetentionPart = RetentionPart()
     serve: ServePart | None = None
     holdout: HoldoutPart = HoldoutPart()
     results: ResultsPart = ResultsPart()

@@ -49,6 +49,7 @@ from sync.workspace.schema import (
     TraitPart,
     ValuePart,
 )
+from sync.workspace.schema_parts import RetentionPart
 from sync.workspace.secrets import resolve_secret
 from sync.workspace.to_definitions import (
     counted_in_main,
@@ -107,6 +108,7 @@ class Workspace:
     value: ValuePart
     personalize: PersonalizePart
     privacy: PrivacyPart
+    retention: RetentionPart
     classify: ClassifyPart
     catalogue: Catalogue
     segments: tuple[Segment, ...]
@@ -272,6 +274,7 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
         value=main.value,
         personalize=main.personalize,
         privacy=main.privacy,
+        retention=main.retention,
         classify=main.classify,
         catalogue=known,
         segments=segments,
