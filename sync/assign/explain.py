@@ -40,7 +40,7 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True)
-class _Person:
+class ExplainedPerson:
     """Who is asked about.
 
     Attributes:
@@ -75,7 +75,7 @@ def explain(stores: Stores | Session, rows: PersonRows, email: str) -> Explanati
     decided_at: datetime = person.assignment["as_of"]
     as_of = max(datetime.fromisoformat(newest.counts["as_of"]), decided_at) if newest else decided_at
     facts = person.assignment, as_of, rows.traits(person.person_id, as_of)
-    return _explained(stores, person, rows.contacts(person.keys), *facts)
+    return explained(stores, person, rows.contacts(person.keys), *facts)
 
 
 def classify(stores: Stores | Session, rows: PersonRows, email: str, *, as_of: datetime) -> Explanation:
@@ -98,10 +98,10 @@ def classify(stores: Stores | Session, rows: PersonRows, email: str, *, as_of: d
     before = person.assignment["segment"] if person.assignment else None
     full = closed_for_one(definitions, before, free_places(definitions, stores.control))
     decided = decide_one(traits, definitions, previous=person.assignment, as_of=as_of, full=full)
-    return _explained(stores, person, rows.contacts(person.keys), decided, as_of, traits)
+    return explained(stores, person, rows.contacts(person.keys), decided, as_of, traits)
 
 
-def _found(stores: Stores | Session, rows: PersonRows, email: str) -> _Person:
+def _found(stores: Stores | Session, rows: PersonRows, email: str) -> ExplainedPerson:
     address = normalise_email(email)
     key = email_key(address) if address else ""
     person_id = stores.control.links.of_keys([key]).get(key)
@@ -111,20 +111,33 @@ def _found(stores: Stores | Session, rows: PersonRows, email: str) -> _Person:
             fix="Run `personasync pull`, or check the address for a typo.",
         )
     keys = list(stores.control.links.of_persons([person_id]))
-    return _Person(str(address), person_id, keys, rows.assignment(person_id))
+    return ExplainedPerson(str(address), person_id, keys, rows.assignment(person_id))
 
 
-def _explained(
+def explained(
     stores: Stores | Session,
-    person: _Person,
+    person: ExplainedPerson,
     contacts: Sequence[Mapping[str, Any]],
     assignment: Mapping[str, Any],
     as_of: datetime,
     traits: Mapping[str, Any],
+    *,
+    past: bool = False,
 ) -> Explanation:
+    """Explain an assignment by the traits and the definitions that it was made from.
+
+    Args:
+        stores: The definitions, and the control store.
+        person: Who it is about.
+        contacts: Of the person.
+        assignment: Columns of `ASSIGNMENTS`.
+        as_of: The moment that the traits are about, UTC.
+        traits: Empty where they are not known.
+        past: Whether it was decided long ago: pins, exclusions and caps of today say nothing of it.
+    """
     workspace, definitions = stores.workspace, definitions_of(stores.workspace)
-    hand = _by_hand(stores, person, traits)
-    full = _full(stores.control, definitions, assignment, traits) if traits else []
+    hand = ByHand(None, None) if past else _by_hand(stores, person, traits)
+    full = _full(stores.control, definitions, assignment, traits) if traits and not past else []
     tried = [
         (step, matches(step, traits, definitions.steps), explain_rule(step.rule, traits))
         for step in (definitions.steps.steps if traits else ())
@@ -171,7 +184,7 @@ def _explained(
 
 
 @dataclass(frozen=True, slots=True)
-class _ByHand:
+class ByHand:
     """What somebody decided about a person by hand.
 
     Attributes:
@@ -186,11 +199,11 @@ class _ByHand:
         return asdict(self.pin) if self.pin else None
 
 
-def _by_hand(stores: Stores | Session, person: _Person, traits: Mapping[str, Any]) -> _ByHand:
+def _by_hand(stores: Stores | Session, person: ExplainedPerson, traits: Mapping[str, Any]) -> ByHand:
     control, workspace = stores.control, stores.workspace
     named = named_persons(workspace, control)
     excluded = exclusion_reason(workspace, named, person.person_id, traits)
-    return _ByHand(pin_of(control, person.person_id, control.pins.now()), excluded)
+    return ByHand(pin_of(control, person.person_id, control.pins.now()), excluded)
 
 
 def _full(

@@ -21,6 +21,7 @@ from segmenter.personalize.personas import NO_PERSONA, UNCLASSIFIED
 from segmenter.rules import segments as by_segment
 from segmenter.traits.next_best_offer import NEXT
 from sync.assign.caps import caps_document, decide_within_caps
+from sync.assign.evidence import EVIDENCE, keep_evidence
 from sync.assign.exclusions import excluded_persons
 from sync.assign.pins import definitions_in_force, touched_persons
 from sync.experiments.arms import arm_groups, randomize
@@ -105,6 +106,7 @@ def assign(
             if not people.count().to_pyarrow().as_py():
                 raise FixSettingsError(f"There are no contacts to assign as of {as_of:%Y-%m-%d %H:%M}.", fix=NOBODY)
             accepted = fitness.refuse_unfit(session, people, definitions, as_of, override)
+            run.counts[EVIDENCE] = keep_evidence(session)
             rows, caps = decide_within_caps(people, definitions, previous=before, as_of=as_of)
             fresh = changed(session.warehouse.memtable(rows), before)
             assigned = Assigned(as_of)

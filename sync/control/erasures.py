@@ -170,6 +170,8 @@ class Erasures:
                 (schema.ledger, "email", _addresses(keys)),
                 (schema.link, "person_id", persons),
                 (schema.link, "contact_key", keys),
+                (schema.link_past, "person_id", persons),
+                (schema.link_past, "contact_key", keys),
                 (schema.merged_person, "person_id", persons),
                 (schema.merged_person, "into_person_id", persons),
                 (schema.published_person, "person_id", persons),

@@ -71,6 +71,15 @@ link_writing = Table(
     Column("dropped", Integer, nullable=False),  # how many links it took away without a trace
 )
 
+link_past = Table(
+    "link_past",
+    metadata,
+    Column("contact_key", String(400), primary_key=True),
+    Column("until_number", Integer, primary_key=True),  # of the writing that replaced or dropped it
+    Column("number", Integer, nullable=False),  # of the writing that made it
+    Column("person_id", String(60), nullable=False, index=True),
+)
+
 merged_person = Table(
     "merged_person",
     metadata,

@@ -45,6 +45,7 @@ from sync.warehouse.time_zones import offsets
 if TYPE_CHECKING:
     from ibis import Table
 
+    from sync.warehouse.past import PastRows
     from sync.warehouse.store import Warehouse
 
 ROWS = (CONTACTS, ORDERS, ORDER_LINES, DELIVERIES, ENGAGEMENTS, SURVEY_ANSWERS, CAMPAIGNS)
@@ -161,7 +162,7 @@ class Measuring:
         return mark, int(row["old"])
 
 
-def everything(warehouse: Warehouse, *, links: Table, zones: Table) -> Inputs:
+def everything(warehouse: Warehouse | PastRows, *, links: Table, zones: Table) -> Inputs:
     """Return all that traits are measured from, as it is in force now.
 
     Args:

@@ -1,4 +1,4 @@
-"""Erased people, by keyed hashes; erasures that are not complete yet; and the files that commands wrote."""
+"""Erased people, by keyed hashes; erasures in progress; files that commands wrote; links that were replaced."""
 
 from __future__ import annotations
 
@@ -30,4 +30,11 @@ def upgrade() -> None:
         "written_file",
         sa.Column("path", sa.String(1000), primary_key=True),
         sa.Column("written_at", sa.DateTime(timezone=True), nullable=False),
+    )
+    op.create_table(
+        "link_past",
+        sa.Column("contact_key", sa.String(400), primary_key=True),
+        sa.Column("until_number", sa.Integer(), primary_key=True),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("person_id", sa.String(60), nullable=False, index=True),
     )
