@@ -116,7 +116,7 @@ class PastDecision:
         """Decide again.
 
         Args:
-            persons: Whom to decide about; None: everybody. Where a segment has a cap, all are decided about in any case.
+            persons: Whom to decide about; None: everybody. Where a segment has a cap, all are decided about anyhow.
 
         Returns:
             Assignments (columns of `ASSIGNMENTS`) by person id; those without an active contact are left out.

@@ -196,6 +196,7 @@ class ByHand:
 
     @property
     def document(self) -> dict[str, Any] | None:
+        """The pin as plain values; None where there is none."""
         return asdict(self.pin) if self.pin else None
 
 

@@ -210,6 +210,18 @@ class Ledger:
                     entries[row.platform_id, row.kind, row.name] = noted
         return entries
 
+    def about(self, records: Collection[tuple[str, str]]) -> list[tuple[Outcome, datetime]]:
+        """Return every change of some records, oldest first, with when it was sent (UTC); state "" is unsettled.
+
+        Args:
+            records: Connection and platform id.
+        """
+        table, wanted = schema.ledger, set(records)
+        query = select(table).where(table.c.platform_id.in_(sorted({key for _, key in wanted}))).order_by(table.c.entry)
+        with self.engine.connect() as connection:
+            rows = [row for row in connection.execute(query) if (row.connection, row.platform_id) in wanted]
+        return [(Outcome(_change(row), row.state, row.reason, row.code), row.intended_at) for row in rows]
+
     def counts(self, run_id: str) -> dict[tuple[str, str, str], int]:
         """Return how many changes of a run there are by (connection, state, code); state "" is unsettled.
 

@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 
 from connectors.errors import FixSettingsError
-from connectors.sandbox.deeds import DEEDS
-from connectors.sandbox.errors import UnknownError
+from connectors.sandbox.deeds import DEEDS, UnknownError
 from sync.assign.evidence import assign_run_before, past_decision
 from sync.assign.explain_past import assignment_at, end_of_day, explain_on
 from sync.assign.job import assign
