@@ -259,6 +259,8 @@ def open_session(
             finally:
                 for connector in session.opened.values():
                     connector.close()
+                if session.warehouse is not warehouse:  # an erasure wrote the file anew
+                    session.warehouse.close()
     finally:
         control.close()
 

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def live(platforms: Platforms, days: int, dice: random.Random) -> Lived:
         work(platforms, people, dice)
         if day in NEW_DEFINITIONS:
             edit(platforms, *NEW_DEFINITIONS[day], "segments.toml")
-        with opened(lived, lambda begins=begins: begins) as session:
+        with opened(lived, partial(_the, begins)) as session:
             pull(session)
             by_hand(session, day, people)
             assign(session, as_of=begins)
@@ -70,19 +71,22 @@ def live(platforms: Platforms, days: int, dice: random.Random) -> Lived:
     return lived
 
 
+def _the(moment: datetime) -> datetime:
+    return moment
+
+
 def work(platforms: Platforms, people: list[str], dice: random.Random) -> None:
     world = platforms.sandbox.world
     for _ in range(12):
         who, other = dice.sample(people, 2)
-        deed, body = dice.choice(
-            [
-                ("unsubscribe", {}),
-                ("edit contact", {"properties": {"country": dice.choice(["DE", "US"]), "lifecyclestage": "customer"}}),
-                ("merge contacts", {"with": other}),
-                ("archive contact", {}),
-                ("change address", {"to": f"moved{dice.randrange(10**6)}@people.test"}),
-            ]
-        )
+        deeds: list[tuple[str, dict[str, Any]]] = [
+            ("unsubscribe", {}),
+            ("edit contact", {"properties": {"country": dice.choice(["DE", "US"]), "lifecyclestage": "customer"}}),
+            ("merge contacts", {"with": other}),
+            ("archive contact", {}),
+            ("change address", {"to": f"moved{dice.randrange(10**6)}@people.test"}),
+        ]
+        deed, body = dice.choice(deeds)
         try:
             DEEDS[deed](world, who, body)
         except UnknownError:
