@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from child import run_child
 
 from connectors.sandbox import marketer
 from sync.ops.demo import CAMPAIGN_DAYS, local_platforms, make_workspace, send_demo_campaign
@@ -33,15 +33,8 @@ def measure(step: str, folder: Path, environment: Mapping[str, str]) -> tuple[fl
     """Run one command; return its seconds, its peak of memory in MB, and its document."""
     extra = ["--as-of", environment["AS_OF"]] if step == "assign" else []
     command = [str(COMMAND), *step.split(), *extra, "--workspace", str(folder), "--json"]
-    started = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, **environment}, text=True)
-    assert process.stdout is not None
-    out = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in {0, 4}:
-        raise SystemExit(f"{step} ended with {process.returncode}: {out}")
-    return time.monotonic() - started, usage.ru_maxrss / 1024, json.loads(out)
+    ran = run_child(command, environment, fine={0, 4})
+    return ran.seconds, ran.rss_mb, json.loads(ran.out)
 
 
 def main() -> None:

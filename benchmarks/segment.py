@@ -28,8 +28,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -40,6 +38,7 @@ import people
 import segment_refresh
 import segment_scoring
 import segment_traits
+from child import run_child
 
 EVENTS_EACH = 20
 PARTS = ("traits", "score", "refresh")
@@ -66,14 +65,8 @@ Comparisons too: the peak of a process that this one starts is not below what th
 def contend(name: str, folder: Path, count: int) -> dict[str, Any]:
     """Run one contender; return its figures, with its peak of memory in MB as ``rss_mb``."""
     command = [sys.executable, __file__, "--contender", name, "--folder", str(folder), "--people", str(count)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    out = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{name} ended with {process.returncode}")
-    figures: dict[str, Any] = {**json.loads(out.splitlines()[-1]), "rss_mb": round(usage.ru_maxrss / 1024)}
+    ran = run_child(command, {})
+    figures: dict[str, Any] = {**json.loads(ran.out.splitlines()[-1]), "rss_mb": round(ran.rss_mb)}
     seconds = f"{figures['seconds']:8.2f} s" if "seconds" in figures else " " * 10
     print(f"{name:14} {seconds} {figures['rss_mb']:7} MB", flush=True)
     return figures

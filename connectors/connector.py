@@ -56,6 +56,21 @@ def no_one_hidden(ids: Iterable[str]) -> frozenset[str]:
     return frozenset()
 
 
+def refuse_foreign_fields(changes: Iterable[Change], owned: Iterable[str]) -> None:
+    """Refuse to write a field that is not ours.
+
+    Args:
+        changes: What is to be written.
+        owned: The platform's names of our fields.
+
+    Raises:
+        FixSettingsError: A change of another field; names each.
+    """
+    foreign = {change.name for change in changes if change.kind == "field"} - set(owned)
+    if foreign:
+        raise FixSettingsError(f"Not owned by personasync: {', '.join(sorted(foreign))}.")
+
+
 @dataclass(frozen=True, slots=True)
 class Webhook:
     """Where a platform sends events, and which.

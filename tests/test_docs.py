@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
@@ -13,6 +12,8 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 from grimp import ImportGraph
+
+from tests.docs_scripts import docs_script
 
 ROOT = Path(__file__).resolve().parents[1]
 TOPS = "connectors|segmenter|sync|tests|docs|benchmarks"
@@ -111,12 +112,7 @@ def test_a_number_without_a_decision_is_explained() -> None:
 # ------------------------------------------------------------------------------------------------------------ map
 @pytest.fixture(scope="module")
 def mapping() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("generate_map", ROOT / "docs" / "generate_map.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return docs_script("generate_map")
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """Facts about the house itself: what is documented, what is locked, what no file may hold."""
 
 import ast
-import importlib.util
 import os
 import re
 import socket
@@ -15,12 +14,14 @@ import pytest
 
 from sync.cli.main import all_commands
 from sync.workspace.manifest import load_manifest
+from tests.docs_scripts import docs_script
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("connectors", "segmenter", "sync")
 ROOMS = (*PACKAGES, "tests", "docs", "benchmarks", ".ci")
 PLAIN = {".py", ".toml", ".md", ".json", ".j2", ".txt", ".svg", ".html", ".ini", ".mako", ""}
 LONGEST_FILE = 400
+LONGEST_FUNCTION = 50  # lines with signature and docstring; of a command, the options that it declares do not count
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
@@ -50,9 +51,37 @@ def test_every_module_says_what_it_is() -> None:
 
 
 def test_no_file_is_too_long_to_be_read() -> None:
-    lengths = {in_words(path): path.read_bytes().count(b"\n") for path in sources(*PACKAGES, "tests", "docs")}
+    lengths = {in_words(path): path.read_bytes().count(b"\n") for path in sources(*ROOMS)}
 
     assert {path: lines for path, lines in lengths.items() if lines > LONGEST_FILE} == {}
+
+
+def long_functions(path: Path) -> Iterator[str]:
+    """Yield the functions and methods of a module that are longer than they may be, each with its lines."""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            is_command = any(re.match(r"\w+\.(command|callback)\(", ast.unparse(mark)) for mark in node.decorator_list)
+            first = node.body[0].lineno if is_command else node.lineno
+            lines = (node.end_lineno or first) - first + 1
+            if lines > LONGEST_FUNCTION:
+                yield f"{path.name}: {node.name}, {lines} lines"
+
+
+def test_no_function_is_too_long_to_be_read() -> None:
+    assert [line for path in sources(*PACKAGES, "docs", "benchmarks") for line in long_functions(path)] == []
+
+
+def test_a_function_that_is_too_long_is_noticed_and_the_options_of_a_command_are_not(tmp_path: Path) -> None:
+    options, body = "    option: int,\n" * LONGEST_FUNCTION, "    pass\n" * LONGEST_FUNCTION
+    planted = tmp_path / "planted.py"
+    planted.write_text(
+        f"@app.command('add')\ndef add(\n{options}) -> None:\n{body}"
+        f"def whole(\n{options}) -> None:\n    pass\n"
+        f"@app.command('add')\ndef filled() -> None:\n{body}    pass\n",
+        "utf-8",
+    )
+
+    assert [line.split(",")[0] for line in long_functions(planted)] == ["planted.py: whole", "planted.py: filled"]
 
 
 # In pieces, so that this file does not hold them itself.
@@ -87,12 +116,7 @@ def test_no_file_holds_the_address_of_a_real_person() -> None:
 
 @pytest.fixture(scope="module")
 def generator() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("generate_reference", ROOT / "docs" / "generate_reference.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return docs_script("generate_reference")
 
 
 @pytest.fixture(scope="module")

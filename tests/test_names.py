@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,67 +12,89 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("connectors", "segmenter", "sync")
 
-PROTOCOLS = {
-    "app": "the ASGI factory of a local platform: (World) -> Starlette",
-    "connect": "the factory of a connector, registered as an entry point: (Connection) -> Connector",
-    "main": "the entry point of a module that is run",
-    "translate": "what a connector hands to the transport: (Response) -> error of a refusal, or None",
-    "upgrade": "Alembic's migration",
-}
-"""Functions that several modules have because one caller calls them all."""
 
-CALLS = {"HubSpotCall", "MailchimpCall"}
-"""The first argument of an operation of a local platform. One resource is one module, so `create` of contacts and
-`create` of lists are the same operation on two of them, as in the platform's own documentation."""
+class Protocol(NamedTuple):
+    """Functions that several modules have because one caller calls them all.
+
+    Attributes:
+        takes: The annotation of the first argument; "": none is needed.
+        modules: The modules that may have one; by their names, as a regular expression.
+    """
+
+    takes: str
+    modules: str
+
+
+PROTOCOLS = {
+    "app": Protocol("World", r"connectors/sandbox/\w+/app\.py"),  # what `Sandbox` serves of each local platform
+    "connect": Protocol("Connection", r"connectors/\w+/connector\.py"),  # an entry point of each connector
+    "main": Protocol("", r".*/(__main__|main|json_schema)\.py"),  # what starts when the module is run
+    "translate": Protocol("requests.Response", r"connectors/\w+/refusals\.py"),  # what a connector hands to `Transport`
+    "upgrade": Protocol("", r"sync/control/migrations/versions/\w+\.py"),  # what Alembic calls
+}
 
 
 class Definition(NamedTuple):
-    """Where a public name is defined."""
+    """Where a public name is defined, and whether it implements the protocol of that name."""
 
     module: str
-    protocol: str
+    is_of_protocol: bool
 
 
-def definitions() -> Iterator[tuple[str, Definition]]:
-    """Yield every public class and module-level function."""
-    for package in PACKAGES:
-        for path in sorted((ROOT / package).rglob("*.py")):
-            module = path.relative_to(ROOT).as_posix()
+def definitions(*roots: Path) -> Iterator[tuple[str, Definition]]:
+    """Yield every public class and module-level function below *roots*."""
+    for root in roots:
+        for path in sorted(root.rglob("*.py")):
+            module = path.relative_to(root.parent).as_posix()
             for node in ast.parse(path.read_text("utf-8")).body:
                 match node:
                     case ast.ClassDef(name=name) if not name.startswith("_"):
-                        yield name, Definition(module, "")
-                    case ast.FunctionDef(name=name) if not name.startswith("_"):
-                        yield name, Definition(module, _protocol(name, node))
+                        yield name, Definition(module, False)  # noqa: FBT003 - a field
+                    case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) if not name.startswith("_"):
+                        yield name, Definition(module, _is_of_protocol(node, module))
                     case _:
                         pass
 
 
-def _protocol(name: str, node: ast.FunctionDef) -> str:
+def _is_of_protocol(node: ast.FunctionDef | ast.AsyncFunctionDef, module: str) -> bool:
+    protocol = PROTOCOLS.get(node.name)
+    if protocol is None or re.fullmatch(protocol.modules, module) is None:
+        return False
     first = node.args.args[0].annotation if node.args.args else None
-    if isinstance(first, ast.Name) and first.id in CALLS:
-        return "operation of a local platform"
-    return PROTOCOLS.get(name, "")
+    return protocol.takes in {"", ast.unparse(first) if first else ""}
+
+
+def ambiguous_names(*roots: Path) -> dict[str, list[str]]:
+    """Return the names that stand in several modules, where not all of them implement one protocol."""
+    places: dict[str, set[Definition]] = defaultdict(set)
+    for name, definition in definitions(*roots):
+        places[name].add(definition)
+    return {
+        name: sorted(definition.module for definition in several)
+        for name, several in places.items()
+        if len({definition.module for definition in several}) > 1
+        and not all(definition.is_of_protocol for definition in several)
+    }
 
 
 def test_a_name_says_one_thing() -> None:
-    places: dict[str, set[Definition]] = defaultdict(set)
-    for name, definition in definitions():
-        places[name].add(definition)
+    assert ambiguous_names(*(ROOT / package for package in PACKAGES)) == {}
 
-    several = {
-        name: sorted(meanings) for name, meanings in places.items() if len({meaning.module for meaning in meanings}) > 1
-    }
 
-    assert {
-        name: [meaning.module for meaning in meanings]
-        for name, meanings in several.items()
-        if {meaning.protocol for meaning in meanings} == {""} or len({meaning.protocol for meaning in meanings}) > 1
-    } == {}
+def test_a_name_in_two_modules_is_noticed(tmp_path: Path) -> None:
+    first, second = tmp_path / "connectors" / "first.py", tmp_path / "segmenter" / "second.py"
+    first.parent.mkdir()
+    second.parent.mkdir()
+    first.write_text("class Verdict: ...\ndef connect(connection: Connection) -> None: ...\ndef _own(): ...\n", "utf-8")
+    second.write_text("async def Verdict(): ...\ndef connect(url: str) -> None: ...\ndef _own(): ...\n", "utf-8")
+    modules = ["connectors/first.py", "segmenter/second.py"]
+
+    assert ambiguous_names(first.parent, second.parent) == {"Verdict": modules, "connect": modules}
 
 
 def test_every_protocol_is_in_use() -> None:
-    names = [name for name, _ in definitions()]
+    roots = (ROOT / package for package in PACKAGES)
+    names = [name for name, definition in definitions(*roots) if definition.is_of_protocol]
 
     assert [name for name in PROTOCOLS if names.count(name) < 2] == []
 

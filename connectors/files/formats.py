@@ -33,6 +33,38 @@ class _Evidence:
             self.open = number, text
 
 
+@dataclass(frozen=True, slots=True)
+class _Style:
+    """What the cells of a column may leave open.
+
+    Attributes:
+        setting: What decides where the column can't.
+        values: The values of *setting*, for messages.
+        usual: The value where no cell tells, and none needs to.
+        both: What a column has that needs both values.
+        unclear: The message where no cell decides, with places for ``where``, ``text`` and ``row``.
+        reading: The value that a cell needs; "": it could be either; None: it has no say.
+    """
+
+    setting: str
+    values: str
+    usual: str
+    both: str
+    unclear: str
+    reading: Callable[[str], str | None]
+
+    def needs_both(self, where: str, first: tuple[int, str], other: tuple[int, str]) -> FixSettingsError:
+        message = f"{where} has {self.both}: {first[1]!r} in row {first[0]}, {other[1]!r} in row {other[0]}."
+        fix = f"Say which is right: {self.setting} = {self.values}; rows that it does not fit are skipped."
+        return FixSettingsError(message, fix=fix)
+
+    def undecided(self, where: str, cell: tuple[int, str]) -> FixSettingsError:
+        message = self.unclear.format(where=where, row=cell[0], text=cell[1])
+        return FixSettingsError(
+            message, fix=f"Add {self.setting} = {self.values} to the connection in personasync.toml."
+        )
+
+
 def formats_of(cells: Iterable[tuple[int, str]], *, dates: bool, chosen: str | None, where: str) -> Formats:
     """Return how to read the cells of one column.
 
@@ -46,29 +78,24 @@ def formats_of(cells: Iterable[tuple[int, str]], *, dates: bool, chosen: str | N
         FixSettingsError: The column could be read in two ways, or needs both; the message names the setting.
     """
     if dates:
-        return Formats(date_order=_decided(cells, _date_reading, chosen, "day", _date_error(where)), dates=True)
-    return Formats(decimal_mark=_decided(cells, _number_reading, chosen, ".", _number_error(where)))
+        return Formats(date_order=_decided(cells, DATES, chosen, where), dates=True)
+    return Formats(decimal_mark=_decided(cells, NUMBERS, chosen, where))
 
 
-Wrong = Callable[[tuple[int, str], tuple[int, str] | None], FixSettingsError]
-
-
-def _decided(
-    cells: Iterable[tuple[int, str]], reading: Callable[[str], str | None], chosen: str | None, usual: str, wrong: Wrong
-) -> str:
+def _decided(cells: Iterable[tuple[int, str]], style: _Style, chosen: str | None, where: str) -> str:
     if chosen is not None:
         return chosen
     evidence = _Evidence()
     for number, cell in cells:
         if text := cell.strip():
-            clue = reading(text)
+            clue = style.reading(text)
             if clue is not None:
                 evidence.note(clue, number, text)
-    first, *others = sorted(evidence.first.items(), key=lambda item: item[1]) or [(usual, (0, ""))]
+    first, *others = sorted(evidence.first.items(), key=lambda item: item[1]) or [(style.usual, (0, ""))]
     if others:
-        raise wrong(first[1], others[0][1])
+        raise style.needs_both(where, first[1], others[0][1])
     if not evidence.first and evidence.open is not None:
-        raise wrong(evidence.open, None)
+        raise style.undecided(where, evidence.open)
     return first[0]
 
 
@@ -82,25 +109,6 @@ def _date_reading(text: str) -> str | None:
     if parts.second > LAST_MONTH:
         return "month"
     return "day" if parts.separator == "." else ""  # nobody writes 12.31.2026 who does not write 31.12.2026 so
-
-
-def _date_error(where: str) -> Wrong:
-    def wrong(first: tuple[int, str], other: tuple[int, str] | None) -> FixSettingsError:
-        if other is not None:
-            message = (
-                f"{where} has dates with the day first and with the month first: "
-                f"{first[1]!r} in row {first[0]}, {other[1]!r} in row {other[0]}."
-            )
-            return FixSettingsError(message, fix=f'Say which is right: {DATE_ORDER} = "day" or "month"; {SKIPPED}.')
-        message = f"{where} could have the day or the month first: {first[1]!r} in row {first[0]}, and no date tells."
-        return FixSettingsError(
-            message, fix=f'Add {DATE_ORDER} = "day" or "month" to the connection in personasync.toml.'
-        )
-
-    return wrong
-
-
-SKIPPED = "rows that it does not fit are skipped"
 
 
 def _number_reading(text: str) -> str | None:
@@ -121,18 +129,19 @@ def _number_reading(text: str) -> str | None:
     return "" if grouped else mark
 
 
-def _number_error(where: str) -> Wrong:
-    def wrong(first: tuple[int, str], other: tuple[int, str] | None) -> FixSettingsError:
-        if other is not None:
-            message = (
-                f"{where} has numbers with a decimal comma and with a decimal point: "
-                f"{first[1]!r} in row {first[0]}, {other[1]!r} in row {other[0]}."
-            )
-            return FixSettingsError(message, fix=f'Say which is right: {DECIMAL_MARK} = "." or ","; {SKIPPED}.')
-        message = (
-            f"{where}: the mark in {first[1]!r} (row {first[0]}) could be decimal or of thousands; "
-            "no other number tells."
-        )
-        return FixSettingsError(message, fix=f'Add {DECIMAL_MARK} = "." or "," to the connection in personasync.toml.')
-
-    return wrong
+DATES = _Style(
+    DATE_ORDER,
+    '"day" or "month"',
+    usual="day",
+    both="dates with the day first and with the month first",
+    unclear="{where} could have the day or the month first: {text!r} in row {row}, and no date tells.",
+    reading=_date_reading,
+)
+NUMBERS = _Style(
+    DECIMAL_MARK,
+    '"." or ","',
+    usual=".",
+    both="numbers with a decimal comma and with a decimal point",
+    unclear="{where}: the mark in {text!r} (row {row}) could be decimal or of thousands; no other number tells.",
+    reading=_number_reading,
+)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import requests
 from tenacity.nap import sleep as nap
 
-from connectors.connector import Connection, Known, Traffic, Webhook, nobody
+from connectors.connector import Connection, Known, Traffic, Webhook, nobody, refuse_foreign_fields
 from connectors.errors import (
     ContractError,
     CredentialError,
@@ -76,23 +76,12 @@ class HubSpot:
     pushes = True
 
     def __init__(self, connection: Connection, *, session: requests.Session | None = None) -> None:
-        manifest, settings = connection.manifest, connection.settings
+        manifest = connection.manifest
         token, version, path = _checked(connection)
         self.name, self.traffic = connection.name, Traffic()
         self._connection, self._limits = connection, manifest["limits"]
-        base_url, share = settings.get("base_url") or manifest["base_url"], self._limits["service_percent"] / 100
-        self._burst = RateWindow(
-            self._limits["burst_requests"],
-            self._limits["burst_seconds"],
-            book=account_book(connection, base_url, token, "burst"),
-            share=share,
-        )
-        search = RateWindow(
-            self._limits["search_per_second"],
-            1.0,
-            book=account_book(connection, base_url, token, "search"),
-            share=share,
-        )
+        base_url = connection.settings.get("base_url") or manifest["base_url"]
+        self._burst, search = _rate_windows(connection, base_url, token)
         self._transport = Transport(
             base_url=base_url,
             hosts=manifest["hosts"],
@@ -276,9 +265,7 @@ class HubSpot:
         Raises:
             FixSettingsError: A change of a field that is not ours.
         """
-        foreign = {change.name for change in changes if change.kind == "field"} - set(self._connection.owned)
-        if foreign:
-            raise FixSettingsError(f"Not owned by personasync: {', '.join(sorted(foreign))}.")
+        refuse_foreign_fields(changes, self._connection.owned)
         batch, workers = self._limits["batch"], self._limits["connections"]
         fields_written = push.push_fields(
             self._api, push.by_contact(changes), kinds=self._connection.kinds, batch=batch, workers=workers
@@ -384,6 +371,22 @@ def _checked(connection: Connection) -> tuple[Secret, str, str]:
             f"[connections.{connection.name}] has an unknown full_pull = {path!r}.", fix=f"Known: {', '.join(PATHS)}."
         )
     return connection.secret, version, path
+
+
+def _rate_windows(connection: Connection, base_url: str, token: Secret) -> tuple[RateWindow, RateWindow]:
+    """Return the limits of an account: of all requests in ten seconds, and of searches in one."""
+    limits = connection.manifest["limits"]
+    sizes = {"burst": (limits["burst_requests"], limits["burst_seconds"]), "search": (limits["search_per_second"], 1.0)}
+    burst, search = (
+        RateWindow(
+            requests_allowed,
+            seconds,
+            book=account_book(connection, base_url, token, lane),
+            share=limits["service_percent"] / 100,
+        )
+        for lane, (requests_allowed, seconds) in sizes.items()
+    )
+    return burst, search
 
 
 def _cursor(at: datetime) -> Cursor:

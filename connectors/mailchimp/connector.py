@@ -11,7 +11,7 @@ import pyarrow as pa
 import requests
 from tenacity.nap import sleep as nap
 
-from connectors.connector import Connection, Known, Traffic, Webhook, nobody
+from connectors.connector import Connection, Known, Traffic, Webhook, nobody, refuse_foreign_fields
 from connectors.errors import CredentialError, FixSettingsError, NotFoundError, PersonasyncError
 from connectors.mailchimp import fields, push, webhooks
 from connectors.mailchimp.api import MailchimpApi
@@ -53,19 +53,10 @@ class Mailchimp:
     pushes = True
 
     def __init__(self, connection: Connection, *, session: requests.Session | None = None) -> None:
-        manifest, settings, name = connection.manifest, connection.settings, connection.name
-        key, audience = connection.secret, settings.get("audience", "").strip()
-        if not key:
-            raise CredentialError(f"[connections.{name}] has no API key.", fix=MEND_KEY)
-        if not audience:
-            raise FixSettingsError(
-                f"[connections.{name}] has no audience.",
-                fix='Add audience = "..." (in Mailchimp: Audience > Settings > Audience ID).',
-            )
+        manifest, name, (key, audience, base_url) = connection.manifest, connection.name, _checked(connection)
         self.name, self.traffic = name, Traffic()
         self._connection, self._audience, self._limits = connection, audience, manifest["limits"]
         connections = self._limits["connections"]
-        base_url = _base_url(settings.get("base_url") or manifest["base_url"], key)
         book = account_book(connection, base_url, key, "connections")
         slots = Slots(connections, book=book, share=self._limits["service_percent"] / 100)
         self._transport = Transport(
@@ -86,13 +77,12 @@ class Mailchimp:
         self._stream = MemberStream(
             self._api, name, self._members, wanted=wanted, kinds=connection.kinds, hidden=connection.hidden
         )
-        size, report_size = self._limits["page"], self._limits["report_page"]
-        prefix = manifest["group_prefix"]
-        self._tags = Tags(self._api, audience, prefix=prefix, size=size, workers=connections)
+        size = self._limits["page"]
+        self._tags = Tags(self._api, audience, prefix=manifest["group_prefix"], size=size, workers=connections)
         holders = self._members.showing(HELD)
         self._tag_stream = TagStream(name, holders, self._tags, groups=connection.groups, old=self._old)
         self._shop = Shop(self._api, name, audience, size=size)
-        self._campaigns = Campaigns(self._api, name, audience, size=report_size)
+        self._campaigns = Campaigns(self._api, name, audience, size=self._limits["report_page"])
         tagged = self._members.showing(TAGGED)
         self._look = MemberReadBack(
             self._api, tagged, self._tags, kinds=connection.kinds, workers=connections, wait=nap
@@ -233,9 +223,7 @@ class Mailchimp:
         Raises:
             FixSettingsError: A change of a field that is not ours.
         """
-        foreign = {change.name for change in changes if change.kind == "field"} - set(self._connection.owned)
-        if foreign:
-            raise FixSettingsError(f"Not owned by personasync: {', '.join(sorted(foreign))}.")
+        refuse_foreign_fields(changes, self._connection.owned)
         written = push.by_member(changes)
         many = len(written) >= self._limits["batches_from"]
         yield from until_silence(self._writer.as_jobs(written) if many else self._writer.one_by_one(written))
@@ -320,6 +308,24 @@ class Mailchimp:
     def close(self) -> None:
         """Give back the sockets."""
         self._transport.close()
+
+
+def _checked(connection: Connection) -> tuple[Secret, str, str]:
+    """Return the API key, the audience's id and the address of the account's API.
+
+    Raises:
+        CredentialError: There is no key, or it names no data center.
+        FixSettingsError: There is no audience.
+    """
+    key, audience = connection.secret, connection.settings.get("audience", "").strip()
+    if not key:
+        raise CredentialError(f"[connections.{connection.name}] has no API key.", fix=MEND_KEY)
+    if not audience:
+        raise FixSettingsError(
+            f"[connections.{connection.name}] has no audience.",
+            fix='Add audience = "..." (in Mailchimp: Audience > Settings > Audience ID).',
+        )
+    return key, audience, _base_url(connection.settings.get("base_url") or connection.manifest["base_url"], key)
 
 
 def _base_url(pattern: str, key: Secret) -> str:

@@ -222,6 +222,22 @@ def of_value(
         The sentence and its fix, which names the setting.
     """
     held = reason in limits.held_back
+    shown = "gets the persona's copy or the fallback instead" if held else "sees this"
+    who = "1 person" if people == 1 else f"{people:,} people"
+    shown = shown if people == 1 else shown.replace("gets", "get").replace("sees", "see")
+    return Concern(
+        reason,
+        f"field {template.name!r}, persona {persona!r}",
+        f"{_why(reason, trait, limits)}; {who} {shown}.",
+        _fix(reason, trait, held=held),
+        people,
+        persona,
+        held,
+        example,
+    )
+
+
+def _why(reason: Reason, trait: str, limits: CreepinessLimits) -> str:
     why: Mapping[str, str] = {
         "sensitive": f"{trait} reveals sensitive data, such as health, religion or children",
         "recent": (
@@ -230,6 +246,10 @@ def of_value(
         "once": f"{trait} mentions something they did fewer than {limits.min_times} times, too few for a preference",
         "old": f"{trait} is based on behavior more than {limits.max_age_days:g} days old",
     }
+    return why[reason]
+
+
+def _fix(reason: Reason, trait: str, *, held: bool) -> str:
     fixes: Mapping[str, str] = {
         "sensitive": (
             f'If this is allowed, add to personasync.toml: [sensitive] purpose = "...", allow = ["{trait}"].'
@@ -241,19 +261,7 @@ def of_value(
     fix = fixes[reason]
     if reason != "sensitive":
         fix += "." if held else ', or set creepy = "fallback" to show the persona\'s copy or the fallback instead.'
-    shown = "gets the persona's copy or the fallback instead" if held else "sees this"
-    who = "1 person" if people == 1 else f"{people:,} people"
-    shown = shown if people == 1 else shown.replace("gets", "get").replace("sees", "see")
-    return Concern(
-        reason,
-        f"field {template.name!r}, persona {persona!r}",
-        f"{why[reason]}; {who} {shown}.",
-        fix,
-        people,
-        persona,
-        held,
-        example,
-    )
+    return fix
 
 
 def audience_concerns(

@@ -101,16 +101,6 @@ def make_tool(
     questions = _questions(sheet, path, order)
     linear = _linear(method, cooled, names, questions, fill[path], held_out.temperature())
     profiles, by_mean, by_classes = _profiles(sheet.values[:, path], labels, len(names), questions, method, generator)
-    quality = ToolQuality(
-        respondents=len(sheet.respondents),
-        segments_from=order.segments_from,
-        largest_share=curve.largest_share,
-        proportional_chance=curve.proportional_chance,
-        calibration_error=held_out.calibration_error(held_out.temperature()),
-        hit_missing_mean=by_mean,
-        hit_missing_lca=by_classes,
-        curve=tuple(_point(curve, size) for size in curve.sizes),
-    )
     file = ToolFile(
         format=FORMAT,
         name=order.name,
@@ -121,7 +111,7 @@ def make_tool(
         model=coefficients_of(linear),
         questions=questions,
         profiles=profiles if by_classes is not None and by_mean is not None and by_classes > by_mean else None,
-        quality=quality,
+        quality=_quality(order, len(sheet.respondents), curve, held_out, by_mean, by_classes),
     )
     shares = curve.chosen_in(size)
     return BuiltTool(file, curve, {sheet.items[item]: shares.get(item, 0.0) for item in path})
@@ -187,6 +177,26 @@ def _questions(sheet: AnswerSheet, path: Sequence[int], order: ToolRequest) -> t
             SurveyQuestion(trait=trait, item=item, text=order.texts.get(item, item), answers=answers)
         )
     return tuple(survey_questions)
+
+
+def _quality(
+    order: ToolRequest,
+    respondents: int,
+    curve: Curve,
+    held_out: HeldOut,
+    by_mean: float | None,
+    by_classes: float | None,
+) -> ToolQuality:
+    return ToolQuality(
+        respondents=respondents,
+        segments_from=order.segments_from,
+        largest_share=curve.largest_share,
+        proportional_chance=curve.proportional_chance,
+        calibration_error=held_out.calibration_error(held_out.temperature()),
+        hit_missing_mean=by_mean,
+        hit_missing_lca=by_classes,
+        curve=tuple(_point(curve, size) for size in curve.sizes),
+    )
 
 
 def _point(curve: Curve, size: int) -> Point:

@@ -110,12 +110,7 @@ def apply(
         FixSettingsError: There is no plan, it was edited, applied already, or the world moved under it.
         GuardrailError: A guardrail refused the plan.
     """
-    plan = read_plan(path or _newest(session))
-    record = session.control.plans.get(plan.plan_id)
-    if record is None:
-        raise FixSettingsError(f"{plan.path} was made in another workspace.", fix=NEW_PLAN)
-    if record.state == "applied":
-        raise FixSettingsError(f"Plan {plan.plan_id} was already applied.", fix=NEW_PLAN)
+    plan = _unapplied(session, path or _newest(session))
     wanted = part.only or frozenset(session.workspace.connections)
     names = [name for name in session.workspace.connections if name in wanted and session.connector(name).pushes]
     refuse_broken_assumptions("apply", {name: session.control.probed.broken(name) for name in names}, override)
@@ -212,6 +207,17 @@ def _newest(session: Session) -> Path:
     if newest is None:
         raise FixSettingsError("No plan yet.", fix="Run `personasync plan` first.")
     return session.workspace.directory / newest.path
+
+
+def _unapplied(session: Session, path: Path) -> SavedPlan:
+    """The plan at *path*, which this workspace made and has not applied yet."""
+    plan = read_plan(path)
+    record = session.control.plans.get(plan.plan_id)
+    if record is None:
+        raise FixSettingsError(f"{plan.path} was made in another workspace.", fix=NEW_PLAN)
+    if record.state == "applied":
+        raise FixSettingsError(f"Plan {plan.plan_id} was already applied.", fix=NEW_PLAN)
+    return plan
 
 
 def _refuse_stale(session: Session, plan: SavedPlan) -> None:

@@ -29,8 +29,9 @@ from sync.traits.compute import everything
 from sync.warehouse.past import PastRows
 from sync.warehouse.time_zones import offsets
 from sync.workspace import models, typing_tools
+from sync.workspace.definition_files import MAIN, PERSONAS, SEGMENTS
 from sync.workspace.experiments import EXPERIMENTS
-from sync.workspace.settings import MAIN, PERSONAS, SEGMENTS, STATE, Workspace, load_workspace
+from sync.workspace.settings import STATE, Workspace, load_workspace
 
 if TYPE_CHECKING:
     from ibis import Table

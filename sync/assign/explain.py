@@ -138,13 +138,9 @@ def explained(
     workspace, definitions = stores.workspace, definitions_of(stores.workspace)
     hand = ByHand(None, None) if past else _by_hand(stores, person, traits)
     full = _full(stores.control, definitions, assignment, traits) if traits and not past else []
-    tried = [
-        (step, matches(step, traits, definitions.steps), explain_rule(step.rule, traits))
-        for step in (definitions.steps.steps if traits else ())
-    ]
+    tried = _tried(traits, definitions) if traits else []
     missing, flip = _changes(traits, definitions) if traits else (None, None)
-    lasts = assignment["segment"] and assignment["source"] != "pinned"
-    ends = assignment["expires_at"] or (as_of + definitions.holding.expiry if lasts else None)
+    ends = _ends(assignment, definitions, as_of)
     names = {slug: persona.name for slug, persona in workspace.personas.items()}
     known_as = "; ".join(f"{c['connection']} {c['platform_id']} ({c['state']}, {c['consent']})" for c in contacts)
     return Explanation(
@@ -181,6 +177,20 @@ def explained(
             ),
         ],
     )
+
+
+def _tried(traits: Mapping[str, Any], definitions: Definitions) -> list[tuple[Checked, bool, Sequence[Clause]]]:
+    """Each segment in the order in which it is tried, whether it matches, and the clauses of its rule."""
+    return [
+        (step, matches(step, traits, definitions.steps), explain_rule(step.rule, traits))
+        for step in definitions.steps.steps
+    ]
+
+
+def _ends(assignment: Mapping[str, Any], definitions: Definitions, as_of: datetime) -> datetime | None:
+    """When the assignment expires, UTC; None where there is no segment, or a pin without an end."""
+    lasts = assignment["segment"] and assignment["source"] != "pinned"
+    return assignment["expires_at"] or (as_of + definitions.holding.expiry if lasts else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from sync.control.inbox import Event
 from sync.control.pins import Pin
 from sync.control.store import Control
 from sync.session import Recording, Session, Stores
-from sync.workspace.settings import SEGMENTS, Workspace
+from sync.workspace.definition_files import SEGMENTS
+from sync.workspace.settings import Workspace
 
 ADDRESS = email_key("")
 

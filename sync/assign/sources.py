@@ -10,8 +10,9 @@ from segmenter.assign.definitions import Definitions, Holding, Scorer, declared_
 from segmenter.classifier.thresholds import Thresholds
 from segmenter.errors import DefinitionError
 from segmenter.privacy.sensitive import refuse_sensitive
+from sync.workspace.definition_files import MAIN
 from sync.workspace.models import FIX, model_in_use
-from sync.workspace.settings import MAIN, Workspace
+from sync.workspace.settings import Workspace
 from sync.workspace.typing_tools import scorers
 
 

@@ -38,11 +38,7 @@ def export_people_command(
     *, out: OutOption, target: ForOption = None, workspace: WorkspaceOption = HERE, as_json: JsonOption = False
 ) -> None:
     """Write everybody with segment, persona, confidence, reason and every template field."""
-    from sync.export import job  # noqa: PLC0415 - heavy imports only where needed
-
-    with session_of(workspace) as session:
-        exported = job.export_people(session, out, target=target)
-    _tell(console_of(as_json=as_json), exported, "people")
+    _export_people(workspace, out, None, target, as_json=as_json)
 
 
 @group.command("segment")
@@ -55,10 +51,14 @@ def export_segment_command(
     as_json: JsonOption = False,
 ) -> None:
     """Write the people of one segment, and of those within it."""
-    from sync.export import job  # noqa: PLC0415
+    _export_people(workspace, out, name, target, as_json=as_json)
+
+
+def _export_people(workspace: Path, out: Path, segment: str | None, target: str | None, *, as_json: bool) -> None:
+    from sync.export import job  # noqa: PLC0415 - heavy imports only where needed
 
     with session_of(workspace) as session:
-        exported = job.export_people(session, out, segment=name, target=target)
+        exported = job.export_people(session, out, segment=segment, target=target)
     _tell(console_of(as_json=as_json), exported, "people")
 
 

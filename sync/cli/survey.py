@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +15,7 @@ from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of,
 
 if TYPE_CHECKING:
     from segmenter.classifier.thresholds import Thresholds
-    from sync.surveys.job import Designed
+    from sync.surveys.job import Designed, SurveyScores
     from sync.workspace.settings import Workspace
 
 survey_app = typer.Typer(help="Typing tools: short surveys that assign segments.", no_args_is_help=True)
@@ -278,41 +279,42 @@ def survey_score_command(
             session.control.erasures.note_file(out)
     if out:
         surveys.write_scores(scores, out)
-    scored = list(zip(scores.respondents, scores.scored, strict=True))
-    document = {
-        "tool": known.version,
+    console.result(_score_document(known.version, scores), *_score_lines(scores, out))
+
+
+def _score_document(version: str, scores: SurveyScores) -> dict[str, Any]:
+    return {
+        "tool": version,
         "segments": scores.segments,
         "incomplete": list(scores.incomplete),
         "flags": {scores.respondents[row]: flag for row, flag in scores.flags.items()},
         "respondents": [
             {"respondent": who, **{name: getattr(score, name) for name in score.__dataclass_fields__}}
-            for who, score in scored
+            for who, score in zip(scores.respondents, scores.scored, strict=True)
         ],
     }
-    shown: list[Any] = [table("Segment", "Respondents", rows=list(scores.segments.items()))]
+
+
+def _score_lines(scores: SurveyScores, out: Path | None) -> Iterator[Any]:
+    yield table("Segment", "Respondents", rows=list(scores.segments.items()))
     if scores.incomplete:
         listed = ", ".join(scores.incomplete[:10])
-        shown.append(
-            f"{len(scores.incomplete):,} with too few answers: {listed}{' ...' if scores.incomplete[10:] else ''}"
-        )
+        yield f"{len(scores.incomplete):,} with too few answers: {listed}{' ...' if scores.incomplete[10:] else ''}"
     if scores.flags:
-        shown.append(
-            f"{len(scores.flags):,} show a response style (straight-lining or acquiescence); see the column flag."
-        )
+        yield f"{len(scores.flags):,} show a response style (straight-lining or acquiescence); see the column flag."
     if out:
-        shown.append(f"Wrote {out}")
-    else:
-        rows = [
-            (
-                who,
-                score.segment or "unclassified",
-                "" if score.confidence is None else f"{score.confidence:.2f}",
-                score.reasons,
-            )
-            for who, score in scored[:20]
-        ]
-        shown.append(table("Respondent", "Segment", "Confidence", "Why", rows=rows))
-    console.result(document, *shown)
+        yield f"Wrote {out}"
+        return
+    rows = [
+        (
+            who,
+            score.segment or "unclassified",
+            "" if score.confidence is None else f"{score.confidence:.2f}",
+            score.reasons,
+        )
+        for who, score in list(zip(scores.respondents, scores.scored, strict=True))[:20]
+    ]
+    yield table("Respondent", "Segment", "Confidence", "Why", rows=rows)
 
 
 def _limits(workspace: Workspace) -> Thresholds:

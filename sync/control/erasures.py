@@ -206,6 +206,14 @@ class Erasures:
         with self.engine.connect() as connection:
             return set(connection.execute(select(schema.cursor.c.connection).distinct()).scalars()) - {"*"}
 
+    def empty_log(self) -> bool:
+        """Move what the embedded store's log holds into its file, and empty the log; False where others are at it."""
+        if self.engine.dialect.name != "sqlite":
+            return True
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+        return not busy
+
     def compact(self) -> None:
         """Free what deleted rows left in the embedded store's file and its log; other engines do so by themselves.
 
@@ -216,8 +224,7 @@ class Erasures:
             return
         with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql("VACUUM")
-            busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
-        if busy:
+        if not self.empty_log():
             raise TryLaterError(
                 "Another process is using the control store, which keeps bytes of deleted rows until it is free.",
                 fix="Stop `personasync serve` for a moment, and run `personasync forget` again: it completes.",

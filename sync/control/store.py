@@ -151,10 +151,10 @@ def _is_current(engine: Engine) -> bool:
 
 def _upgraded(engine: Engine) -> bool:
     """Bring the tables up to date; False where a newer personasync made the store."""
-    from sync.control.upgrade import NewerStoreError, upgrade  # noqa: PLC0415 - it loads Alembic
+    from sync.control.upgrade import NewerStoreError, upgrade_store  # noqa: PLC0415 - it loads Alembic
 
     try:
-        upgrade(engine)
+        upgrade_store(engine)
     except NewerStoreError:
         return False
     return True

@@ -12,7 +12,7 @@ class NewerStoreError(Exception):
     """The store stands at a step that this version does not have."""
 
 
-def upgrade(engine: Engine) -> None:
+def upgrade_store(engine: Engine) -> None:
     """Bring the tables up to date under a lock: of two processes that open at once one migrates, one waits.
 
     Raises:

@@ -10,7 +10,7 @@ from connectors.records import ASSIGNMENTS, CONTACTS, DELIVERIES, ENGAGEMENTS, O
 from sync.erasure.job import KEPT
 from sync.session import Session, recorded
 from sync.warehouse.erase import Rewrite, compacted, old_sequences, old_versions, rewrite, sequences_without
-from sync.workspace.settings import MAIN
+from sync.workspace.definition_files import MAIN
 
 FILES = {"plans": "*.jsonl", "reports": "*.html"}
 MEASURED = (ENGAGEMENTS.name, DELIVERIES.name, ORDERS.name)

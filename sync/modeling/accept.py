@@ -17,6 +17,7 @@ from sync.session import Session
 from sync.surveys.exports import quoted, trait_block
 from sync.surveys.sensitive_items import why_item
 from sync.surveys.spreadsheet import read_grid
+from sync.workspace.definition_files import MAIN, SEGMENTS
 from sync.workspace.proposals import (
     ACCEPTED,
     Form,
@@ -29,7 +30,7 @@ from sync.workspace.proposals import (
     path_of,
     write_labels,
 )
-from sync.workspace.settings import MAIN, SEGMENTS, Workspace, load_workspace
+from sync.workspace.settings import Workspace, load_workspace
 from sync.workspace.typing_tools import load_tools, save_tool
 
 

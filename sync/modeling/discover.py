@@ -58,15 +58,7 @@ def discover(session: Session, base: Base, asked: SearchOptions, *, name: str, s
     with recorded(session, "discover") as run:
         proposal = propose(base.items, asked, np.random.default_rng(seed))
         people = [base.people[place] for place in proposal.people]
-        parts = _parts(proposal.segments, survey=base.source == "survey")
-        same: Mapping[int, ProposedPart] = {}
-        taken = {segment.name for segment in session.workspace.segments}
-        if parts and path_of(session.workspace.directory, name).is_file():
-            earlier = load(session.workspace.directory, name).segments
-            same = _aligned(session.workspace.directory, name, people, proposal, earlier)
-            taken |= {part.name for part in earlier}
-        parts = _with_words(parts, same, taken)
-        kept = {part.name: part.number in same for part in parts}
+        parts, kept = _named(session, name, people, proposal, survey=base.source == "survey")
         notes = (*base.notes, *proposal.notes, *_turned(base))
         file = ProposalFile(
             proposal=ProposalPart(
@@ -174,6 +166,22 @@ def _parts(segments: Sequence[ProposedSegment], *, survey: bool) -> tuple[Propos
             )
         )
     return tuple(parts)
+
+
+def _named(
+    session: Session, name: str, people: Sequence[str], proposal: Proposal, *, survey: bool
+) -> tuple[tuple[ProposedPart, ...], dict[str, bool]]:
+    """Segments with their names, and by name whether it is that of an earlier proposal with mostly the same people."""
+    directory = session.workspace.directory
+    parts = _parts(proposal.segments, survey=survey)
+    same: Mapping[int, ProposedPart] = {}
+    taken = {segment.name for segment in session.workspace.segments}
+    if parts and path_of(directory, name).is_file():
+        earlier = load(directory, name).segments
+        same = _aligned(directory, name, people, proposal, earlier)
+        taken |= {part.name for part in earlier}
+    parts = _with_words(parts, same, taken)
+    return parts, {part.name: part.number in same for part in parts}
 
 
 def _slug(said: str, number: int, taken: set[str]) -> str:

@@ -39,6 +39,7 @@ from sync.session import Session, recorded
 from sync.traits.compute import measured
 from sync.workspace.models import save_model
 from sync.workspace.proposals import ACCEPTED, found_before, load, path_of
+from sync.workspace.settings import Workspace
 
 Target = Literal["rules", "survey", "declared", "discovered"]
 
@@ -237,18 +238,11 @@ def train(
     Raises:
         FixSettingsError: There are too few people, or nothing to learn from.
     """
-    workspace = session.workspace
-    traits = candidates(workspace.catalogue, but, workspace.sensitive)
-    if only is not None:
-        _check_named(only, [trait.name for trait in traits])
-        traits = [trait for trait in traits if trait.name in only]
-    everything = traits
-    if only is None:
-        traits = _as_many_as(people, traits, own=workspace.traits)
+    traits, left_out = _learnable(session.workspace, people, but, only)
     features = features_among(people, traits)
     labels = np.array([truth[person] for person in people["person_id"].to_pylist()], dtype=str)
     sample = Sample(features, design_matrix(people, features), labels)
-    settings = workspace.classify
+    settings = session.workspace.classify
     limits = Thresholds(settings.min_confidence, settings.min_margin, settings.min_known)
     try:
         fitted = fit_models(
@@ -261,8 +255,19 @@ def train(
     except DefinitionError as error:
         raise FixSettingsError(f"No model was fitted: {error}", fix="Wait for more data, or merge segments.") from error
     file = _file(session, fitted, sample, target, as_of=as_of, seed=seed, again=labeller is not None)
-    left_out = tuple(trait.name for trait in everything if trait not in traits)
-    return FittedModel(file, fitted, save_model(workspace.state_dir, file), left_out)
+    return FittedModel(file, fitted, save_model(session.workspace.state_dir, file), left_out)
+
+
+def _learnable(
+    workspace: Workspace, people: pa.Table, but: Collection[str], only: Sequence[str] | None
+) -> tuple[list[Trait], tuple[str, ...]]:
+    """The traits to learn from, and the names of those that are left out because there are too few people."""
+    traits = candidates(workspace.catalogue, but, workspace.sensitive)
+    if only is not None:
+        _check_named(only, [trait.name for trait in traits])
+        return [trait for trait in traits if trait.name in only], ()
+    learnable = _as_many_as(people, traits, own=workspace.traits)
+    return learnable, tuple(trait.name for trait in traits if trait not in learnable)
 
 
 def _as_many_as(people: pa.Table, traits: Sequence[Trait], *, own: Collection[str]) -> list[Trait]:

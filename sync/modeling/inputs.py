@@ -21,7 +21,7 @@ from sync.control.store import Control
 from sync.session import Session
 from sync.surveys.spreadsheet import Grid, read_grid
 from sync.traits.compute import measured
-from sync.workspace.settings import SEGMENTS
+from sync.workspace.definition_files import SEGMENTS
 
 USUAL = ("days_since_order", "orders_total", "revenue_total", "open_rate_90d", "click_rate_90d", "tenure_days")
 """Default traits of `discover`; those without values are excluded."""

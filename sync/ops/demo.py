@@ -299,21 +299,18 @@ def _shown(
     *,
     seconds: float,
 ) -> DemoResult:
-    contacts = sum(first.planned.plan.counts.contacts.values())
-    personas = {name: n for name, n in first.assigned.personas.items() if name != "unclassified"}
-    requests = sum(first.requests.values())
     campaign, clicks = (
         next(comparison for comparison in lift.comparisons if comparison.question.metric == lift.primary)
         for lift in lifts
     )
     document = {
-        "contacts": contacts,
+        "contacts": _contacts(first),
         "persons": first.assigned.persons,
         "assigned": first.assigned.assigned,
         "unclassified": first.assigned.unclassified,
-        "personas": personas,
+        "personas": _personas(first),
         "changes": len(first.planned.plan.changes),
-        "requests": requests,
+        "requests": sum(first.requests.values()),
         "lift": sentences(campaign),
         "lift_against_random_personas": {
             "points": 100 * clicks.everyone.difference,
@@ -331,11 +328,7 @@ def _shown(
         "preview_fallbacks": {mail.title: dict(mail.fallbacks) for mail in seen[0].shown},
     }
     rows = [
-        ("Contacts on both platforms", f"{contacts:,}"),
-        ("Persons", f"{first.assigned.persons:,}"),
-        ("Assigned / unclassified", f"{first.assigned.assigned:,} / {first.assigned.unclassified:,}"),
-        ("Personas", ", ".join(f"{name} {n:,}" for name, n in personas.items())),
-        ("Changes written", f"{len(first.planned.plan.changes):,} in {requests:,} requests"),
+        *_first_run_rows(first),
         ("Own vs. random persona", effect_sentence(clicks.everyone, clicks)),
         ("First campaign", effect_sentence(campaign.everyone, campaign)),
         (
@@ -345,3 +338,22 @@ def _shown(
         ("Seconds", f"{seconds:.1f}"),
     ]
     return DemoResult(document, rows, (), report, seen[1])
+
+
+def _first_run_rows(first: Loop) -> list[tuple[str, str]]:
+    requests = sum(first.requests.values())
+    return [
+        ("Contacts on both platforms", f"{_contacts(first):,}"),
+        ("Persons", f"{first.assigned.persons:,}"),
+        ("Assigned / unclassified", f"{first.assigned.assigned:,} / {first.assigned.unclassified:,}"),
+        ("Personas", ", ".join(f"{name} {n:,}" for name, n in _personas(first).items())),
+        ("Changes written", f"{len(first.planned.plan.changes):,} in {requests:,} requests"),
+    ]
+
+
+def _contacts(first: Loop) -> int:
+    return sum(first.planned.plan.counts.contacts.values())
+
+
+def _personas(first: Loop) -> dict[str, int]:
+    return {name: count for name, count in first.assigned.personas.items() if name != "unclassified"}

@@ -72,19 +72,9 @@ def run_loop(
         FixSettingsError: A field or group is missing, and *set_up* is not set.
         GuardrailError: A guardrail refused the data or the plan; everything before it is done and kept.
     """
-    seconds: dict[str, float] = {}
-    requests: dict[str, int] = {}
-
-    def step(name: str, work: Callable[[], Done]) -> Done:
-        tell(name)
-        before, started = _sent(session), time.monotonic()
-        done = work()
-        seconds[name] = round(time.monotonic() - started, 2)
-        requests[name] = _sent(session) - before
-        return done
-
     refuse_short_retention(session)
-    writes = _writes(session)
+    meter, writes = _Meter(session, tell), _writes(session)
+    step = meter.step
     pulled = step("pull", lambda: pull(session, override=override, progress=progress))
     assigned = step("assign", lambda: assign(session, as_of=as_of or session.now(), override=override))
     steps = step("setup", lambda: missing_steps(session))
@@ -98,19 +88,28 @@ def run_loop(
     imported = step("results", lambda: results(session, progress=progress))
     written = step("report", lambda: write_report(session))
     deleted = step("retention", lambda: apply_retention(session))
+    new_writes, sent = _writes(session) - writes, meter.requests
     return Loop(
-        pulled,
-        assigned,
-        len(steps),
-        planned,
-        applied,
-        imported,
-        written,
-        seconds,
-        requests,
-        _writes(session) - writes,
-        deleted,
+        pulled, assigned, len(steps), planned, applied, imported, written, meter.seconds, sent, new_writes, deleted
     )
+
+
+@dataclass(slots=True)
+class _Meter:
+    """Seconds and requests of each step, by its name."""
+
+    session: Session
+    tell: Callable[[str], None]
+    seconds: dict[str, float] = field(default_factory=dict)
+    requests: dict[str, int] = field(default_factory=dict)
+
+    def step(self, name: str, work: Callable[[], Done]) -> Done:
+        self.tell(name)
+        before, started = _sent(self.session), time.monotonic()
+        done = work()
+        self.seconds[name] = round(time.monotonic() - started, 2)
+        self.requests[name] = _sent(self.session) - before
+        return done
 
 
 def _refuse_unseen(steps: Sequence[SetupStep]) -> None:

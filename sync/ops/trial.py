@@ -22,8 +22,9 @@ from connectors.errors import FixSettingsError, PlatformDownError
 from connectors.sandbox import marketer
 from segmenter.lift.randomization import Experiment
 from sync.clock import TRIAL, clock_of
+from sync.workspace.definition_files import MAIN
 from sync.workspace.scaffold import Answers, NewConnection, write_workspace
-from sync.workspace.settings import MAIN, Workspace, load_workspace
+from sync.workspace.settings import Workspace, load_workspace
 
 SECRETS = {"hubspot_token": "secrets/hubspot", "mailchimp_key": "secrets/mailchimp"}
 STATE = "sandbox.db"  # the platforms' own data: they are still there when they start again

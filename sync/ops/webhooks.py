@@ -14,9 +14,9 @@ from connectors.records import Finding, SetupStep
 from connectors.secret import Secret
 from sync.ops.hubspot_app import project_files
 from sync.session import Session
+from sync.workspace.definition_files import MAIN
 from sync.workspace.schema import ServePart
 from sync.workspace.secrets import add_secret, resolve_secret
-from sync.workspace.settings import MAIN
 
 PROJECT = "hubspot-project"
 QUIET = timedelta(days=7)  # an account in use changes some contact in a week; a rule of thumb of ours

@@ -18,7 +18,8 @@ from sync.control.personas import PersonaVersion
 from sync.personas.groups import assigned_groups, proposed
 from sync.personas.profiles import persona_segments, profiles_of
 from sync.session import Session, recorded
-from sync.workspace.settings import PERSONAS, SEGMENTS, Workspace
+from sync.workspace.definition_files import PERSONAS, SEGMENTS
+from sync.workspace.settings import Workspace
 from sync.workspace.toml_reader import append_text, replace_bytes, toml_string
 
 LONGEST = 40  # letters of a persona's name

@@ -68,35 +68,29 @@ def broken_limits(
 
 
 def _changed(counts: Counts, limits: GuardrailLimits) -> list[Breach]:
-    breaches = []
-    for connection, again in counts.replaced.items():
-        base = counts.allowed[connection]
-        if base and again / base > limits.max_changed:
-            breaches.append(
-                _share(
-                    "max_changed",
-                    f"{connection}: {again:,} of {base:,} contacts would get a different value",
-                    again / base,
-                    limits.max_changed,
-                )
-            )
-    return breaches
+    what = "would get a different value"
+    return _of_contacts("max_changed", counts.replaced, counts.allowed, limits.max_changed, what)
 
 
 def _removed(counts: Counts, limits: GuardrailLimits) -> list[Breach]:
-    breaches = []
-    for connection, removed in counts.leaving.items():
-        base = counts.allowed[connection]
-        if base and removed / base > limits.max_removed:
-            breaches.append(
-                _share(
-                    "max_removed",
-                    f"{connection}: {removed:,} of {base:,} contacts would lose a tag or list membership",
-                    removed / base,
-                    limits.max_removed,
-                )
-            )
-    return breaches
+    what = "would lose a tag or list membership"
+    return _of_contacts("max_removed", counts.leaving, counts.allowed, limits.max_removed, what)
+
+
+def _of_contacts(
+    guardrail: str, affected: Mapping[str, int], allowed: Mapping[str, int], limit: float, what: str
+) -> list[Breach]:
+    """A breach for each connection on which a larger share of the contacts that we may write to is affected."""
+    return [
+        _share(
+            guardrail,
+            f"{connection}: {count:,} of {allowed[connection]:,} contacts {what}",
+            count / allowed[connection],
+            limit,
+        )
+        for connection, count in affected.items()
+        if allowed[connection] and count / allowed[connection] > limit
+    ]
 
 
 def _unclassified(counts: Counts, limits: GuardrailLimits) -> list[Breach]:

@@ -72,17 +72,8 @@ def _made(session: Session, before: KeyFigures | None) -> _Made:
     worth = {share.name: float(share.persons) for share in shares if share.slug != UNCLASSIFIED}
     known = parts.worth_of(session, ranked)
     taught = parts.learned(session, measured, dict.fromkeys(worth, 0.0) | known if known else worth)
-    key_figures = KeyFigures(
-        session.now().isoformat(),
-        names={share.slug: share.name for share in shares},
-        shares={share.slug: share.share for share in shares},
-        offers=parts.best_of_each(taught.offers.bests),
-        ranks={segment.name: place for place, segment in enumerate(ranked.ranking, start=1)} if ranked else {},
-        verdicts={lift.about: parts.verdict_of(lift) for lift in taught.lifts},
-    )
+    key_figures = _key_figures(session, shares, ranked, taught)
     names, rows = parts.offer_rows(taught.offers.bests)
-    shown = [show_campaign(result, chart=click_chart(result)) for result in measured]
-    links = parts.links_clicked(session, measured)
     page = ReportPage(
         changes=report_changes(before, key_figures) if before else [],
         advice=parts.advice_lines(taught.advice) if as_of else [],
@@ -96,15 +87,7 @@ def _made(session: Session, before: KeyFigures | None) -> _Made:
         offers=rows,
         offer_names=names,
         offer_notes=parts.offer_notes(taught.offers),
-        campaigns=[
-            CampaignPart(
-                chart,
-                f"campaign-{place}",
-                links.get((result.connection, result.campaign_id), []),
-                parts.machine_sentence(result),
-            )
-            for place, (chart, result) in enumerate(zip(shown, measured, strict=True))
-        ],
+        campaigns=_campaign_parts(session, measured),
         shares=_shares_figure(shares),
     )
     report = Report(
@@ -116,6 +99,33 @@ def _made(session: Session, before: KeyFigures | None) -> _Made:
         sync=_sync_sentences(session),
     )
     return _Made(report, page, measured, key_figures)
+
+
+def _key_figures(
+    session: Session, shares: Sequence[PersonaShare], ranked: SegmentValues | None, taught: parts.LearnedSection
+) -> KeyFigures:
+    """The figures that the next report compares with."""
+    return KeyFigures(
+        session.now().isoformat(),
+        names={share.slug: share.name for share in shares},
+        shares={share.slug: share.share for share in shares},
+        offers=parts.best_of_each(taught.offers.bests),
+        ranks={segment.name: place for place, segment in enumerate(ranked.ranking, start=1)} if ranked else {},
+        verdicts={lift.about: parts.verdict_of(lift) for lift in taught.lifts},
+    )
+
+
+def _campaign_parts(session: Session, measured: Sequence[CampaignResult]) -> list[CampaignPart]:
+    links = parts.links_clicked(session, measured)
+    return [
+        CampaignPart(
+            show_campaign(result, chart=click_chart(result)),
+            f"campaign-{place}",
+            links.get((result.connection, result.campaign_id), []),
+            parts.machine_sentence(result),
+        )
+        for place, result in enumerate(measured)
+    ]
 
 
 def _worth_words(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, Protocol
 
 from starlette.applications import Starlette
@@ -19,6 +19,8 @@ from starlette.routing import Route
 from connectors.errors import SignatureError
 from connectors.signatures import (
     ACTION_VERSIONS,
+    WEBHOOK_VERSIONS,
+    Version,
     check_hubspot,
     check_mailchimp,
     check_secret_path,
@@ -67,16 +69,7 @@ class Reception:
     # -- deliveries ----------------------------------------------------------------------------------------
     async def hubspot(self, request: Request) -> Response:
         """Take a delivery of HubSpot's webhooks."""
-        connection = self._connection()
-        body = await self._body(request)
-        check_hubspot(
-            request.scope["headers"],
-            method=request.method,
-            uri=self._uri(request),
-            body=body,
-            secret=self._service.secrets.hubspot.reveal(),
-            now=self._service.now(),
-        )
+        connection, body = await self._from_hubspot(request, WEBHOOK_VERSIONS)
         await self._keep(hubspot_events(body, connection))
         return Response(status_code=204)
 
@@ -99,17 +92,7 @@ class Reception:
 
     async def action(self, request: Request) -> Response:
         """Classify a workflow's contact now, and answer with its persona."""
-        connection = self._connection()
-        body = await self._body(request)
-        check_hubspot(
-            request.scope["headers"],
-            method=request.method,
-            uri=self._uri(request),
-            body=body,
-            secret=self._service.secrets.hubspot.reveal(),
-            now=self._service.now(),
-            accepted=ACTION_VERSIONS,
-        )
+        connection, body = await self._from_hubspot(request, ACTION_VERSIONS)
         event = hubspot_action(body, connection)
         await self._keep([event])
         answer = await self._answer_to(event)
@@ -128,6 +111,21 @@ class Reception:
                     await asyncio.sleep(LOOK_SECONDS)
         except TimeoutError:
             raise RefusedError(429, "no assignment yet", {"Retry-After": str(ACTION_AGAIN_MS)}) from None
+
+    async def _from_hubspot(self, request: Request, accepted: Collection[Version]) -> tuple[str, bytes]:
+        """Return the HubSpot connection and the body of a request that carries one of the *accepted* signatures."""
+        connection = self._connection()
+        body = await self._body(request)
+        check_hubspot(
+            request.scope["headers"],
+            method=request.method,
+            uri=self._uri(request),
+            body=body,
+            secret=self._service.secrets.hubspot.reveal(),
+            now=self._service.now(),
+            accepted=accepted,
+        )
+        return connection, body
 
     def _connection(self) -> str:
         connection = self._service.hubspot

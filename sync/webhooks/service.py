@@ -15,10 +15,11 @@ from connectors.secret import Secret
 from sync.control.store import Control, open_control
 from sync.fields.platform_persona import PersonaValues, platform_personas
 from sync.webhooks.logs import tell
+from sync.workspace.definition_files import MAIN
 from sync.workspace.manifest import Manifest, load_manifest
 from sync.workspace.schema import ServePart
 from sync.workspace.secrets import resolve_secret
-from sync.workspace.settings import MAIN, Workspace, load_workspace
+from sync.workspace.settings import Workspace, load_workspace
 
 PERSONAS_HOLD = timedelta(minutes=10)
 NO_SECTION = (

@@ -8,6 +8,7 @@ from connectors.errors import FixSettingsError
 from segmenter.classifier.model_file import LARGEST_FILE, ModelFile, changed_traits, read_model, write_model
 from segmenter.errors import DefinitionError
 from segmenter.traits.builtin import Catalogue
+from sync.workspace.toml_reader import replace_bytes
 
 FOLDER, IN_USE, TRIED = "models", "model.json", "tried"
 FIX = "Run `personasync fit` again, or delete the file to continue without a model."
@@ -27,18 +28,11 @@ def save_model(state_dir: Path, file: ModelFile) -> Path:
     """
     tried = state_dir / FOLDER / TRIED / f"{file.version}.json"
     tried.parent.mkdir(parents=True, exist_ok=True)
-    _write(tried, write_model(file))
+    replace_bytes(tried, write_model(file).encode())
     if not file.gate.passed:
         return tried
-    _write(state_dir / FOLDER / IN_USE, write_model(file))
+    replace_bytes(state_dir / FOLDER / IN_USE, write_model(file).encode())
     return state_dir / FOLDER / IN_USE
-
-
-def _write(path: Path, text: str) -> None:
-    """Whole or not at all: a command that is killed leaves the file that was there."""
-    part = path.with_suffix(".part")
-    part.write_text(text, "utf-8")
-    part.replace(path)
 
 
 def model_in_use(state_dir: Path, catalogue: Catalogue) -> ModelFile | None:

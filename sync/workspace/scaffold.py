@@ -9,11 +9,12 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from sync.workspace.definition_files import MAIN, PERSONAS, SEGMENTS
 from sync.workspace.json_schema import published
 from sync.workspace.manifest import load_manifest
 from sync.workspace.providers import provided
 from sync.workspace.schema import ConnectionPart, ConsentPart, GuardrailsPart, PersonalizePart, PrivacyPart
-from sync.workspace.settings import MAIN, PERSONAS, SEGMENTS, STATE
+from sync.workspace.settings import STATE
 
 HEADLINES = {"hubspot": "personasync_headline", "mailchimp": "PS_HEAD"}  # the sample field on each platform
 

@@ -5,18 +5,15 @@ from __future__ import annotations
 import getpass
 import hashlib
 import os
-import re
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
 
 from connectors.connector import NO_SECRET, Connection
 from connectors.errors import FixSettingsError
 from connectors.secret import SecretUrl, remember
-from segmenter.errors import DefinitionError
 from segmenter.lift.randomization import HOLDOUT, Experiment
 from segmenter.personalize.checks import check_copy, check_fields
 from segmenter.personalize.fields import TemplateField
@@ -31,9 +28,9 @@ from segmenter.traits.builtin import Catalogue, catalogue
 from segmenter.traits.counts import CountedTrait
 from segmenter.traits.next_best_offer import NEXT
 from sync.workspace.checks import check_connections, check_targets
+from sync.workspace.definition_files import MAIN, DefinitionFiles, read_definition_files
 from sync.workspace.experiments import load_experiments
 from sync.workspace.manifest import ConnectorSpec, DeclaredField, Manifest, load_manifest, roles_in
-from sync.workspace.personas_file import PersonasFile
 from sync.workspace.providers import check_rules, check_shown, check_tools
 from sync.workspace.schema import (
     ClassifyPart,
@@ -44,7 +41,6 @@ from sync.workspace.schema import (
     PersonalizePart,
     PrivacyPart,
     ResultsPart,
-    SegmentsFile,
     ServePart,
     TraitPart,
     ValuePart,
@@ -61,10 +57,9 @@ from sync.workspace.to_definitions import (
     segments_of,
     tools_of,
 )
-from sync.workspace.toml_reader import Place, at_line, read_text, read_toml
+from sync.workspace.toml_reader import Place, at_line, read_text
 
 STATE = ".personasync"
-MAIN, SEGMENTS, PERSONAS = "personasync.toml", "segments.toml", "personas.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,40 +228,61 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
     Raises:
         FixSettingsError: Names the file, the line and the key.
     """
-    main = read_toml(directory / MAIN, MainFile)
-    segments_at = segments_path or directory / SEGMENTS
-    segments_file = read_toml(segments_at, SegmentsFile)
-    personas_file = read_toml(directory / PERSONAS, PersonasFile)
+    files = read_definition_files(directory, segments_path)
     manifest = load_manifest()
-    check_connections(directory / MAIN, main, manifest)
-    check_targets(directory / PERSONAS, personas_file, main, manifest)
-    segments = segments_of(segments_file)
-    counted = _defined(segments_at, segments_file, lambda: _counted_by(segments))
-    counted += _defined(directory / MAIN, main, lambda: counted_in_main(main))
-    known = _defined(directory / MAIN, main, lambda: catalogue(own_traits(main), precedence_of(main), counted))
+    check_connections(files.main_path, files.main, manifest)
+    check_targets(files.personas_path, files.personas, files.main, manifest)
+    return _workspace(files, _definitions(files, manifest))
+
+
+@dataclass(frozen=True, slots=True)
+class _Definitions:
+    """What the files define, checked against each other; see the attributes of `Workspace`."""
+
+    catalogue: Catalogue
+    sensitive: Purpose
+    segments: tuple[Segment, ...]
+    steps: Waterfall
+    personas: Mapping[str, Persona]
+    persona_of: Mapping[str, str]
+    fields: Mapping[str, TemplateField]
+    tools: Mapping[str, Rule]
+    experiments: Mapping[str, Experiment]
+    exclusion: Exclusion
+
+
+def _definitions(files: DefinitionFiles, manifest: Manifest) -> _Definitions:
+    main, segments = files.main, segments_of(files.segments)
+    counted = files.in_segments(lambda: _counted_by(segments))
+    counted += files.in_main(lambda: counted_in_main(main))
+    known = files.in_main(lambda: catalogue(own_traits(main), precedence_of(main), counted))
     purpose = Purpose(main.sensitive.purpose, main.sensitive.allow)
-    _check_allowed(directory / MAIN, purpose, known)
-    steps = _defined(segments_at, segments_file, lambda: _allowed(waterfall(segments, known), known, purpose))
+    _check_allowed(files.main_path, purpose, known)
+    steps = files.in_segments(lambda: _allowed(waterfall(segments, known), known, purpose))
     sources = (known, main.connections, manifest)
-    _defined(segments_at, segments_file, lambda: check_rules(steps, *sources))
-    personas = personas_of(personas_file)
-    fields = fields_of(personas_file, personas)
-    _defined(directory / PERSONAS, personas_file, lambda: check_fields(fields, known, purpose))
-    _defined(directory / PERSONAS, personas_file, lambda: check_shown(fields, *sources))
-    _defined(directory / PERSONAS, personas_file, lambda: check_copy(list(personas.values()), fields, known, purpose))
-    persona_of = _defined(
-        directory / PERSONAS, personas_file, lambda: persona_of_segments(list(personas.values()), steps)
-    )
-    tools = _defined(directory / MAIN, main, lambda: tools_of(main, known, purpose, steps))
-    _defined(directory / MAIN, main, lambda: check_tools(tools, *sources))
-    experiments = load_experiments(directory, segments=segments, personas=personas)
+    files.in_segments(lambda: check_rules(steps, *sources))
+    personas = personas_of(files.personas)
+    fields = fields_of(files.personas, personas)
+    files.in_personas(lambda: check_fields(fields, known, purpose))
+    files.in_personas(lambda: check_shown(fields, *sources))
+    files.in_personas(lambda: check_copy(list(personas.values()), fields, known, purpose))
+    persona_of = files.in_personas(lambda: persona_of_segments(list(personas.values()), steps))
+    tools = files.in_main(lambda: tools_of(main, known, purpose, steps))
+    files.in_main(lambda: check_tools(tools, *sources))
+    experiments = load_experiments(files.directory, segments=segments, personas=personas)
+    exclusion = files.in_main(lambda: exclusion_of(main, known, steps))
+    return _Definitions(known, purpose, segments, steps, personas, persona_of, fields, tools, experiments, exclusion)
+
+
+def _workspace(files: DefinitionFiles, defined: _Definitions) -> Workspace:
+    main, state_dir = files.main, files.directory / STATE
     return Workspace(
-        directory=directory,
-        state_dir=directory / STATE,
+        directory=files.directory,
+        state_dir=state_dir,
         name=main.workspace.name,
         engine=_known(main.workspace.engine),
         time_zone=main.workspace.time_zone,
-        state_url=_state_url(directory / STATE, main.workspace.state),
+        state_url=_state_url(state_dir, main.workspace.state),
         connections=main.connections,
         traits=main.traits,
         guardrails=main.guardrails,
@@ -276,21 +292,21 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
         privacy=main.privacy,
         retention=main.retention,
         classify=main.classify,
-        catalogue=known,
-        segments=segments,
-        steps=steps,
-        personas=personas,
-        persona_of=persona_of,
-        fields=fields,
+        catalogue=defined.catalogue,
+        segments=defined.segments,
+        steps=defined.steps,
+        personas=defined.personas,
+        persona_of=defined.persona_of,
+        fields=defined.fields,
         results=main.results,
-        experiments=experiments,
+        experiments=defined.experiments,
         everybody=_everybody(main),
-        digest=_digest(main, segments_file, personas_file, steps, experiments),
-        sensitive=purpose,
-        remarks=_remarks(directory / PERSONAS, personas, fields),
-        tools=tools,
+        digest=_digest(files, defined.steps, defined.experiments),
+        sensitive=defined.sensitive,
+        remarks=_remarks(files.personas_path, defined.personas, defined.fields),
+        tools=defined.tools,
         serve=main.serve,
-        exclusion=_defined(directory / MAIN, main, lambda: exclusion_of(main, known, steps)),
+        exclusion=defined.exclusion,
     )
 
 
@@ -342,51 +358,18 @@ def _known(url: str) -> SecretUrl:
     return address
 
 
-def _digest(
-    main: MainFile,
-    segments: SegmentsFile,
-    personas: PersonasFile,
-    steps: Waterfall,
-    experiments: Mapping[str, Experiment],
-) -> str:
+def _digest(files: DefinitionFiles, steps: Waterfall, experiments: Mapping[str, Experiment]) -> str:
+    main = files.main
     decide = (main.classify, main.holdout, main.consent, main.exclude, main.personalize)
-    files = (*decide, segments, personas, *main.tools.values())
+    parts = (*decide, files.segments, files.personas, *main.tools.values())
     text = (
-        "".join(file.model_dump_json() for file in files)
+        "".join(part.model_dump_json() for part in parts)
         + main.workspace.time_zone
         + steps.version
         + repr(main.value.focus)
         + repr(sorted(experiments.items()))
     )
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-Made = TypeVar("Made")
-NAMED = re.compile(r"^(segment|persona|field|trait|tool|exclude) '([^']+)'(?:, field '([^']+)')?")
-
-
-def _defined(path: Path, file: MainFile | SegmentsFile | PersonasFile, make: Callable[[], Made]) -> Made:
-    """Run *make*; of a definition that is wrong, tell the file and the line."""
-    try:
-        return make()
-    except DefinitionError as error:
-        at = at_line(path.name, read_text(path), _place(file, error))
-        raise FixSettingsError(f"{at}: {error}") from error
-
-
-def _place(file: MainFile | SegmentsFile | PersonasFile, error: DefinitionError) -> Place:
-    """Where the thing that *error* names stands in its file."""
-    named = NAMED.match(error.where)
-    if named is None:
-        return ()
-    kind, name, field = named.groups()
-    if kind == "exclude":
-        return (kind, name)
-    if kind != "segment" or not isinstance(file, SegmentsFile):
-        return (f"{kind}s", name, *(("fields", field) if field else ()))
-    positions = [position for position, part in enumerate(file.segments) if part.name == name]
-    in_rule = ("rule",) if error.line is not None or error.column is not None else ()
-    return ("segments", positions[-1], *in_rule) if positions else ()
 
 
 def budget_folder(environment: Mapping[str, str]) -> Path:

@@ -93,7 +93,7 @@ def append_text(path: Path, text: str) -> bytes:
 
 
 def replace_bytes(path: Path, content: bytes) -> None:
-    """Write *content* to *path* as a whole.
+    """Write *content* to *path* whole or not at all: a command that is killed leaves the file that was there.
 
     Args:
         path: Of the file; its folder exists.

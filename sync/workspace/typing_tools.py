@@ -14,7 +14,9 @@ from segmenter.classifier.thresholds import Thresholds
 from segmenter.errors import DefinitionError
 from segmenter.privacy.sensitive import refuse_sensitive
 from segmenter.typing_tool.tool_file import ToolFile, read_tool, write_tool
-from sync.workspace.settings import MAIN, Workspace
+from sync.workspace.definition_files import MAIN
+from sync.workspace.settings import Workspace
+from sync.workspace.toml_reader import replace_bytes
 
 FOLDER = "tools"
 
@@ -39,9 +41,7 @@ def save_tool(state_dir: Path, file: ToolFile) -> Path:
     """
     path = state_dir / FOLDER / f"{file.name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(write_tool(file), "utf-8")
-    part.replace(path)
+    replace_bytes(path, write_tool(file).encode())
     return path
 
 

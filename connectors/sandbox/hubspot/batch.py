@@ -22,7 +22,7 @@ from connectors.sandbox.hubspot.state import HubSpotState
 Row = dict[str, Any]
 
 
-def create(call: HubSpotCall) -> Answer:
+def create_contacts(call: HubSpotCall) -> Answer:
     """Answer ``batch/create``: all or nothing, unless every input has its own ``objectWriteTraceId``."""
     entries = inputs(call.json_object())
     traces = [entry.get("objectWriteTraceId") for entry in entries]
@@ -37,7 +37,7 @@ def create(call: HubSpotCall) -> Answer:
     return envelope(call.state, [all_of(add_contact(call.state, values)) for values in accepted], 201, [])
 
 
-def update(call: HubSpotCall) -> Answer:
+def update_contacts(call: HubSpotCall) -> Answer:
     """Answer ``batch/update``: by record id; unknown ids are told (207), wrong values refuse the batch."""
     entries = inputs(call.json_object())
     _refuse_id_property(call.state, entries)
@@ -74,7 +74,7 @@ def upsert(call: HubSpotCall) -> Answer:
     return envelope(call.state, [step() for step in steps], 200, [])
 
 
-def archive(call: HubSpotCall) -> Answer:
+def archive_contacts(call: HubSpotCall) -> Answer:
     """Answer ``batch/archive``; ids that are not there are no error."""
     for entry in inputs(call.json_object()):
         archive_contact(call.state, str(entry.get("id", "")))

@@ -24,12 +24,12 @@ BASES = {
 SUBSCRIPTIONS = {"71": ("Offers", "Product offers"), "72": ("Newsletter", "What is new")}
 
 
-def definitions(_call: HubSpotCall) -> Answer:
+def list_definitions(_call: HubSpotCall) -> Answer:
     """Answer ``GET /communication-preferences/v3/definitions``."""
     return ok({"subscriptionDefinitions": [subscription_definition(key) for key in SUBSCRIPTIONS]})
 
 
-def status(call: HubSpotCall) -> Answer:
+def consent_status(call: HubSpotCall) -> Answer:
     """Answer ``GET /communication-preferences/v3/status/email/{address}``."""
     address = call.path["address"].strip().lower()
     kept = consent_of(call.state, address)

@@ -17,18 +17,18 @@ Row = dict[str, Any]
 WRITABLE = {"SUBSCRIBED", "UNSUBSCRIBED", "NOT_SPECIFIED"}
 
 
-def definitions(call: HubSpotCall) -> Answer:
+def list_definitions_v4(call: HubSpotCall) -> Answer:
     """Answer ``GET …/definitions``."""
     return envelope(call.state, [consent.subscription_definition(key) for key in consent.SUBSCRIPTIONS], 200, [])
 
 
-def read_one(call: HubSpotCall) -> Answer:
+def read_statuses(call: HubSpotCall) -> Answer:
     """Answer ``GET …/statuses/{address}?channel=EMAIL``."""
     _check_channel(call.one("channel"))
     return envelope(call.state, _statuses(call.state, _address(call)), 200, [])
 
 
-def write_one(call: HubSpotCall) -> Answer:
+def write_status(call: HubSpotCall) -> Answer:
     """Answer ``POST …/statuses/{address}``."""
     return envelope(call.state, [_write(call.state, _address(call), call.json_object())], 200, [])
 

@@ -18,13 +18,13 @@ Row = dict[str, Any]
 NAMED_BY = ("email", "firstname", "lastname")
 
 
-def create(call: HubSpotCall) -> Answer:
+def post_contact(call: HubSpotCall) -> Answer:
     """Answer ``POST /crm/v3/objects/contacts``."""
     values = creatable(call.state, call.json_object().get("properties", {}))
     return Answer(201, all_of(add_contact(call.state, values)))
 
 
-def update(call: HubSpotCall) -> Answer:
+def patch_contact(call: HubSpotCall) -> Answer:
     """Answer ``PATCH /crm/v3/objects/contacts/{id}``."""
     row = find_record(call.state, "contacts", call.path["recordId"], call.one("idProperty"))
     if row is None:
@@ -35,7 +35,7 @@ def update(call: HubSpotCall) -> Answer:
     return ok(written_record(row, list(values)))
 
 
-def archive(call: HubSpotCall) -> Answer:
+def delete_contact(call: HubSpotCall) -> Answer:
     """Answer ``DELETE /crm/v3/objects/contacts/{id}``; one that is not there is no error."""
     archive_contact(call.state, call.path["recordId"])
     return NOTHING

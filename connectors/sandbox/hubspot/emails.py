@@ -29,7 +29,7 @@ GIVEN = (
 SORTED_BY = ("createdAt", "updatedAt", "publishedAt", "name", "id")
 
 
-def create(call: HubSpotCall) -> Answer:
+def post_email(call: HubSpotCall) -> Answer:
     """Answer ``POST /marketing/v3/emails``: a draft."""
     body = call.json_object()
     name = body.get("name")
@@ -65,7 +65,7 @@ def create(call: HubSpotCall) -> Answer:
     return Answer(201, row)
 
 
-def update(call: HubSpotCall) -> Answer:
+def patch_email(call: HubSpotCall) -> Answer:
     """Answer ``PATCH /marketing/v3/emails/{id}``."""
     row, body = email_of(call), call.json_object()
     if row["isPublished"]:
@@ -77,19 +77,19 @@ def update(call: HubSpotCall) -> Answer:
     return ok(changed)
 
 
-def archive(call: HubSpotCall) -> Answer:
+def delete_email(call: HubSpotCall) -> Answer:
     """Answer ``DELETE /marketing/v3/emails/{id}``."""
     row = email_of(call)
     call.state.emails[row["id"]] = {**row, "archived": True, "updatedAt": iso(call.state.now_ms())}
     return NOTHING
 
 
-def get_one(call: HubSpotCall) -> Answer:
+def get_email(call: HubSpotCall) -> Answer:
     """Answer ``GET /marketing/v3/emails/{id}``."""
     return ok(_show(call, email_of(call)))
 
 
-def list_page(call: HubSpotCall) -> Answer:
+def list_emails(call: HubSpotCall) -> Answer:
     """Answer ``GET /marketing/v3/emails``."""
     limit, after = call.limit(10, PAGE), call.one("after") or "0"
     if not after.isdigit():

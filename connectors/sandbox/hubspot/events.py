@@ -21,7 +21,7 @@ PAGE = 1_000
 USUAL_PAGE = 10
 
 
-def list_page(call: HubSpotCall) -> Answer:
+def list_email_events(call: HubSpotCall) -> Answer:
     """Answer ``GET /email/public/v1/events``."""
     limit = call.limit(USUAL_PAGE, PAGE)
     first, last = _time(call, "startTimestamp", 0), _time(call, "endTimestamp", 1 << 62)

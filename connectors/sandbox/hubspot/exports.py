@@ -63,7 +63,7 @@ def _check(state: HubSpotState, body: Row) -> None:
         raise invalid_request(message)
 
 
-def status(call: HubSpotCall) -> Answer:
+def export_status(call: HubSpotCall) -> Answer:
     """Answer ``GET /crm/v3/exports/export/async/tasks/{taskId}/status``."""
     row, now = call.state.exports.get(call.path["taskId"]), call.state.now_ms()
     if row is None:

@@ -16,7 +16,7 @@ MOST_FOUND = 500
 WRITABLE = {"MANUAL", "SNAPSHOT"}
 
 
-def create(call: HubSpotCall) -> Answer:
+def post_list(call: HubSpotCall) -> Answer:
     """Answer ``POST /crm/v3/lists``."""
     body = call.json_object()
     name, processing = body.get("name"), body.get("processingType")
@@ -52,7 +52,7 @@ def get_many(call: HubSpotCall) -> Answer:
     return ok({"lists": [list_body(call.state, row) for row in rows if row is not None and row["deletedAt"] is None]})
 
 
-def get_one(call: HubSpotCall) -> Answer:
+def get_list(call: HubSpotCall) -> Answer:
     """Answer ``GET /crm/v3/lists/{id}``."""
     return ok({"list": list_body(call.state, list_of(call))})
 
@@ -66,7 +66,7 @@ def get_by_name(call: HubSpotCall) -> Answer:
     return ok({"list": list_body(call.state, row)})
 
 
-def search(call: HubSpotCall) -> Answer:
+def search_lists(call: HubSpotCall) -> Answer:
     """Answer ``POST /crm/v3/lists/search``."""
     body = call.json_object()
     absent = [name for name in ("listIds", "processingTypes") if not isinstance(body.get(name), list)]

@@ -43,7 +43,7 @@ def find_record(state: HubSpotState, kind: str, key: str, id_property: str = "")
     return None if number is None else state.contact(number)
 
 
-def list_page(call: HubSpotCall) -> Answer:
+def list_records(call: HubSpotCall) -> Answer:
     """Answer ``GET /crm/v3/objects/{type}``: all records in order of id, or all archived ones."""
     history = call.many("propertiesWithHistory")
     limit = call.limit(10, PAGE_WITH_HISTORY if history else PAGE)
@@ -53,7 +53,7 @@ def list_page(call: HubSpotCall) -> Answer:
     return ok({"results": [view.show(records.table[str(number)]) for number in ids], **paging})
 
 
-def get_one(call: HubSpotCall) -> Answer:
+def get_record(call: HubSpotCall) -> Answer:
     """Answer ``GET /crm/v3/objects/{type}/{id}``."""
     key = call.path["recordId"]
     row = find_record(call.state, call.kind, key, call.one("idProperty"))
@@ -64,7 +64,7 @@ def get_one(call: HubSpotCall) -> Answer:
     return ok(_view(call).show(row))
 
 
-def batch_read(call: HubSpotCall) -> Answer:
+def read_records(call: HubSpotCall) -> Answer:
     """Answer ``POST /crm/v3/objects/{type}/batch/read``; the order of the answer is not that of the inputs."""
     body = call.json_object()
     ids = [str(entry.get("id", "")) for entry in inputs(body)]

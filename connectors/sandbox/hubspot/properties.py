@@ -41,17 +41,17 @@ def list_all(call: HubSpotCall) -> Answer:
     return ok({"results": [row for row in _of_kind(call) if row["archived"] == archived]})
 
 
-def get_one(call: HubSpotCall) -> Answer:
+def get_property(call: HubSpotCall) -> Answer:
     """Answer ``GET /crm/v3/properties/{type}/{name}``."""
     return ok(_definition(call.state, call.kind, call.path["propertyName"], archived=call.flag("archived")))
 
 
-def create(call: HubSpotCall) -> Answer:
+def post_property(call: HubSpotCall) -> Answer:
     """Answer ``POST /crm/v3/properties/{type}``; a name that was archived is restored."""
     return Answer(201, _create(call.state, call.kind, call.json_object()))
 
 
-def update(call: HubSpotCall) -> Answer:
+def patch_property(call: HubSpotCall) -> Answer:
     """Answer ``PATCH /crm/v3/properties/{type}/{name}``; ``options`` replaces the whole list."""
     definition = _definition(call.state, call.kind, call.path["propertyName"], archived=False)
     body = call.json_object()
@@ -68,7 +68,7 @@ def update(call: HubSpotCall) -> Answer:
     return ok(changed)
 
 
-def archive(call: HubSpotCall) -> Answer:
+def delete_property(call: HubSpotCall) -> Answer:
     """Answer ``DELETE /crm/v3/properties/{type}/{name}``."""
     _archive(call.state, call.kind, call.path["propertyName"])
     return NOTHING
@@ -86,7 +86,7 @@ def batch_create(call: HubSpotCall) -> Answer:
     return envelope(call.state, results, 201, errors)
 
 
-def batch_read(call: HubSpotCall) -> Answer:
+def read_properties(call: HubSpotCall) -> Answer:
     """Answer ``batch/read``: 200, or 207 when some are not there."""
     body = call.json_object()
     names = [str(entry.get("name", "")) for entry in inputs(body)]

@@ -25,7 +25,7 @@ LONGEST_QUERY = 3_000
 SEARCHED_BY_QUERY = ("firstname", "lastname", "email", "phone", "company", "hs_additional_emails", "dealname")
 
 
-def search(call: HubSpotCall) -> Answer:
+def search_records(call: HubSpotCall) -> Answer:
     """Answer ``POST /crm/v3/objects/{type}/search``."""
     body = call.json_object()
     limit, after = _paging(body)

@@ -36,10 +36,7 @@ CHANGEABLE: dict[str, type] = {
 
 def audience(call: MailchimpCall) -> Document:
     """Return the audience that the path names."""
-    known = call.state.audiences.get(call.names["list_id"])
-    if known is None:
-        raise problems.not_found()
-    return known
+    return call.row_of(call.state.audiences, "list_id")
 
 
 @ROUTES.on("GET", "/lists", "Lists/Collection")
@@ -48,7 +45,7 @@ def list_audiences(call: MailchimpCall) -> Document:
     everyone = list(call.state.audiences.values())
     href = f"{call.url}/lists"
     return {
-        "lists": [show(call, row) for row in call.page(everyone)],
+        "lists": [show_audience(call, row) for row in call.page(everyone)],
         "total_items": len(everyone),
         "constraints": {
             "may_create": len(everyone) < MAX_AUDIENCES,
@@ -62,7 +59,7 @@ def list_audiences(call: MailchimpCall) -> Document:
 @ROUTES.on("GET", LIST, "Lists/Instance")
 def get_audience(call: MailchimpCall) -> Document:
     """Return one audience."""
-    return show(call, audience(call))
+    return show_audience(call, audience(call))
 
 
 @ROUTES.on("POST", "/lists", "Lists/Instance")
@@ -78,7 +75,7 @@ def add_audience(call: MailchimpCall) -> Document:
         raise problems.ProblemError(403, "User action not permitted", "You have reached your audience limit.")
     settings = {key: body[key] for key in CHANGEABLE if key in body}
     list_id = call.state.add_audience(settings.pop("name"), settings=settings)
-    return show(call, call.state.audiences[list_id])
+    return show_audience(call, call.state.audiences[list_id])
 
 
 @ROUTES.on("PATCH", LIST, "Lists/Instance")
@@ -88,10 +85,10 @@ def patch_audience(call: MailchimpCall) -> Document:
     problems.expect_types(body, CHANGEABLE)
     row |= {key: body[key] for key in CHANGEABLE if key in body}
     call.state.audiences[row["id"]] = row
-    return show(call, row)
+    return show_audience(call, row)
 
 
-def show(call: MailchimpCall, row: Document) -> Document:
+def show_audience(call: MailchimpCall, row: Document) -> Document:
     """Return the body of an audience."""
     list_id = row["id"]
     host = call.base.partition("//")[2]

@@ -45,7 +45,7 @@ def submit(call: MailchimpCall) -> Document:
     }
     call.state.batches[batch_id] = row
     call.state.unfinished.append(batch_id)
-    return show(call, row)
+    return show_batch(call, row)
 
 
 def checked_operations(body: Document) -> list[Document]:
@@ -69,10 +69,7 @@ def checked_operations(body: Document) -> list[Document]:
 
 def batch_of(call: MailchimpCall) -> Document:
     """Return the batch that the path names."""
-    row = call.state.batches.get(call.names["batch_id"])
-    if row is None:
-        raise problems.not_found()
-    return row
+    return call.row_of(call.state.batches, "batch_id")
 
 
 @ROUTES.on("GET", "/batches", "Batches/Collection")
@@ -82,7 +79,7 @@ def list_batches(call: MailchimpCall) -> Document:
     for row in rows:
         row["polled"] = True
     return {
-        "batches": [show(call, row) for row in call.page(rows)],
+        "batches": [show_batch(call, row) for row in call.page(rows)],
         "total_items": len(rows),
         "_links": collection_links(f"{call.url}/batches", "Batches", parent="Root"),
     }
@@ -94,7 +91,7 @@ def poll(call: MailchimpCall) -> Document:
     row = batch_of(call)
     row["polled"] = True
     call.state.batches[row["id"]] = row
-    return show(call, row)
+    return show_batch(call, row)
 
 
 @ROUTES.on("DELETE", BATCH)
@@ -106,7 +103,7 @@ def stop(call: MailchimpCall) -> None:
         call.state.unfinished.remove(row["id"])
 
 
-def show(call: MailchimpCall, row: Document) -> Document:
+def show_batch(call: MailchimpCall, row: Document) -> Document:
     """Return the body of a batch."""
     href = f"{call.url}/batches/{row['id']}"
     body = {key: row[key] for key in SHOWN}

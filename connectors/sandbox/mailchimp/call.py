@@ -52,6 +52,13 @@ class MailchimpCall:
         """Where this API lies, for `_links`."""
         return f"{self.base}/3.0"
 
+    def row_of(self, rows: Mapping[str, Document], placeholder: str) -> Document:
+        """Return the row whose key stands in the path at *placeholder*; one that is not there is refused (404)."""
+        row = rows.get(self.names[placeholder])
+        if row is None:
+            raise problems.not_found()
+        return row
+
     def flag(self, name: str) -> bool:
         """Return a boolean of the query: true or 1 in any case; anything else is false."""
         return self.query.get(name, "").lower() in {"true", "1"}

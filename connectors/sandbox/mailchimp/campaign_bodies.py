@@ -93,7 +93,7 @@ def combinations(settings: Document) -> list[Document]:
     ]
 
 
-def show(call: MailchimpCall, row: Document) -> Document:
+def campaign_body(call: MailchimpCall, row: Document) -> Document:
     """Return the body of a campaign."""
     href = f"{call.url}/campaigns/{row['id']}"
     keys = ("id", "web_id", "parent_campaign_id", "type", "create_time")

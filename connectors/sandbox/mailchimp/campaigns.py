@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from connectors.sandbox.mailchimp import problems, sending
 from connectors.sandbox.mailchimp.call import MailchimpCall, Routes, read_moment
-from connectors.sandbox.mailchimp.campaign_bodies import check_recipients, show, variate_settings
+from connectors.sandbox.mailchimp.campaign_bodies import campaign_body, check_recipients, variate_settings
 from connectors.sandbox.mailchimp.links import collection_links
 from connectors.sandbox.mailchimp.values import Document, parse_time, stamp
 
@@ -35,20 +35,22 @@ TRACKING = {
 @ROUTES.on("GET", "/campaigns", "Campaigns/Collection")
 def list_campaigns(call: MailchimpCall) -> Document:
     """Page through the campaigns; the children of a multivariate one are not among them."""
-    rows = [row for row in call.state.campaigns.values() if not row["parent_campaign_id"] and chosen(call, row)]
+    rows = [
+        row for row in call.state.campaigns.values() if not row["parent_campaign_id"] and chosen_campaigns(call, row)
+    ]
     field = call.query.get("sort_field")
     if field:
         if field not in {"create_time", "send_time"}:
             raise problems.invalid_fields(("sort_field", "Value must be one of: create_time, send_time"))
         rows.sort(key=lambda row: str(row[field]), reverse=call.query.get("sort_dir", "").upper() == "DESC")
     return {
-        "campaigns": [show(call, row) for row in call.page(rows)],
+        "campaigns": [campaign_body(call, row) for row in call.page(rows)],
         "total_items": len(rows),
         "_links": collection_links(f"{call.url}/campaigns", "Campaigns", parent="Root"),
     }
 
 
-def chosen(call: MailchimpCall, row: Document) -> bool:
+def chosen_campaigns(call: MailchimpCall, row: Document) -> bool:
     """Tell whether a campaign passes the filters of the query."""
     status = call.query.get("status")
     if status and status not in LISTED:
@@ -88,7 +90,7 @@ def add_campaign(call: MailchimpCall) -> Document:
     }
     change(call, row, body)
     call.state.campaigns[campaign_id] = row
-    return show(call, row)
+    return campaign_body(call, row)
 
 
 def change(call: MailchimpCall, row: Document, body: Document) -> None:
@@ -105,10 +107,7 @@ def change(call: MailchimpCall, row: Document, body: Document) -> None:
 
 def campaign_of(call: MailchimpCall) -> Document:
     """Return the campaign that the path names."""
-    row = call.state.campaigns.get(call.names["campaign_id"])
-    if row is None:
-        raise problems.not_found()
-    return row
+    return call.row_of(call.state.campaigns, "campaign_id")
 
 
 def draft_of(call: MailchimpCall) -> Document:
@@ -123,7 +122,7 @@ def draft_of(call: MailchimpCall) -> Document:
 @ROUTES.on("GET", CAMPAIGN, INSTANCE)
 def get_campaign(call: MailchimpCall) -> Document:
     """Return one campaign."""
-    return show(call, campaign_of(call))
+    return campaign_body(call, campaign_of(call))
 
 
 @ROUTES.on("PATCH", CAMPAIGN, INSTANCE)
@@ -133,7 +132,7 @@ def patch_campaign(call: MailchimpCall) -> Document:
     problems.expect_types(body, KINDS)
     change(call, row, body)
     call.state.campaigns[row["id"]] = row
-    return show(call, row)
+    return campaign_body(call, row)
 
 
 @ROUTES.on("DELETE", CAMPAIGN)

@@ -38,10 +38,7 @@ def require_keys(body: Document, *keys: str) -> None:
 
 def store_of(call: MailchimpCall) -> Document:
     """Return the store that the path names."""
-    row = call.state.stores.get(call.names["store_id"])
-    if row is None:
-        raise problems.not_found()
-    return row
+    return call.row_of(call.state.stores, "store_id")
 
 
 @ROUTES.on("GET", STORES, "Ecommerce/Stores/Collection")
@@ -144,10 +141,7 @@ def show_product(call: MailchimpCall, row: Document) -> Document:
 
 def product_of(call: MailchimpCall) -> Document:
     """Return the product that the path names."""
-    row = call.state.shop(store_of(call)["id"], "products").get(call.names["product_id"])
-    if row is None:
-        raise problems.not_found()
-    return row
+    return call.row_of(call.state.shop(store_of(call)["id"], "products"), "product_id")
 
 
 @ROUTES.on("POST", STORE + "/products", "Ecommerce/Products/Instance")

@@ -37,7 +37,7 @@ def writer(call: MailchimpCall) -> MemberWriter:
     return MemberWriter(call.state, list_id, skip_required=call.flag("skip_merge_validation"), source="API - Generic")
 
 
-def show(call: MailchimpCall, member: Document) -> Document:
+def show_member(call: MailchimpCall, member: Document) -> Document:
     """Return the body of one member."""
     return MemberBodies(call, call.names["list_id"]).show(member)
 
@@ -61,7 +61,7 @@ def list_members(call: MailchimpCall) -> Document:
 @ROUTES.on("GET", MEMBER, INSTANCE)
 def get_member(call: MailchimpCall) -> Document:
     """Return one member."""
-    return show(call, member_of(call))
+    return show_member(call, member_of(call))
 
 
 @ROUTES.on("POST", MEMBERS, INSTANCE)
@@ -79,7 +79,7 @@ def add_member(call: MailchimpCall) -> Document:
         segment_id = call.state.tag(write.list_id, name)
         if segment_id is not None:
             call.state.put_tag(write.list_id, member, segment_id)
-    return show(call, member)
+    return show_member(call, member)
 
 
 def tag_names(tags: object) -> list[str]:
@@ -95,20 +95,20 @@ def put_member(call: MailchimpCall) -> Document:
     write, body = writer(call), call.json
     member = write.directory.find(call.names["member"])
     if member is not None:
-        return show(call, write.update(member, body))
+        return show_member(call, write.update(member, body))
     address = body.get("email_address")
     if not address:
         raise problems.invalid_fields(("email_address", "This value should not be blank."))
     problems.expect(address, str, "email_address")
     if write.directory.find(subscriber_hash(address)) is not None:
         raise problems.member_exists(address)
-    return show(call, write.create(body, body.get("status_if_new") or body.get("status")))
+    return show_member(call, write.create(body, body.get("status_if_new") or body.get("status")))
 
 
 @ROUTES.on("PATCH", MEMBER, INSTANCE)
 def patch_member(call: MailchimpCall) -> Document:
     """Change a member."""
-    return show(call, writer(call).update(member_of(call), call.json, statuses=PATCH_STATUSES))
+    return show_member(call, writer(call).update(member_of(call), call.json, statuses=PATCH_STATUSES))
 
 
 @ROUTES.on("DELETE", MEMBER)

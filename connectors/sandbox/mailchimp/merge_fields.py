@@ -47,7 +47,7 @@ def list_fields(call: MailchimpCall) -> Document:
     if "required" in call.query:
         rows = [row for row in rows if row["required"] == call.flag("required")]
     return {
-        "merge_fields": [show(call, row) for row in call.page(rows)],
+        "merge_fields": [show_field(call, row) for row in call.page(rows)],
         "list_id": list_id,
         "total_items": len(rows),
         "_links": collection_links(f"{call.url}/lists/{list_id}/merge-fields", "Lists/MergeFields"),
@@ -81,7 +81,7 @@ def add_field(call: MailchimpCall) -> Document:
         options=options,
         **{key: value for key, value in settings.items() if key != "public"},
     )
-    return show(call, row)
+    return show_field(call, row)
 
 
 def make_tag(wanted: str, name: str, taken: list[str]) -> str:
@@ -102,16 +102,13 @@ def make_tag(wanted: str, name: str, taken: list[str]) -> str:
 
 def field_of(call: MailchimpCall) -> Document:
     """Return the field that the path names."""
-    row = call.state.fields(audience(call)["id"]).get(call.names["merge_id"])
-    if row is None:
-        raise problems.not_found()
-    return row
+    return call.row_of(call.state.fields(audience(call)["id"]), "merge_id")
 
 
 @ROUTES.on("GET", FIELD, INSTANCE)
 def get_field(call: MailchimpCall) -> Document:
     """Return one field."""
-    return show(call, field_of(call))
+    return show_field(call, field_of(call))
 
 
 @ROUTES.on("PATCH", FIELD, INSTANCE)
@@ -128,7 +125,7 @@ def patch_field(call: MailchimpCall) -> Document:
     row |= changes
     row["options"] = {**row["options"], **body.get("options", {})}
     call.state.fields(call.names["list_id"])[call.names["merge_id"]] = row
-    return show(call, row)
+    return show_field(call, row)
 
 
 def rename_values(call: MailchimpCall, old: str, new: str | None) -> None:
@@ -150,7 +147,7 @@ def delete_field(call: MailchimpCall) -> None:
     rename_values(call, row["tag"], None)
 
 
-def show(call: MailchimpCall, row: Document) -> Document:
+def show_field(call: MailchimpCall, row: Document) -> Document:
     """Return the body of a field."""
     list_id = call.names["list_id"]
     href = f"{call.url}/lists/{list_id}/merge-fields/{row['merge_id']}"

@@ -45,9 +45,9 @@ BLANK: Document = {
 @ROUTES.on("GET", "/ecommerce/orders", "Ecommerce/Orders/Collection")
 def list_all_orders(call: MailchimpCall) -> Document:
     """Page through the orders of all stores."""
-    pairs = [pair for store_id in call.state.stores for pair in chosen(call, store_id)]
+    pairs = [pair for store_id in call.state.stores for pair in chosen_orders(call, store_id)]
     return {
-        "orders": [show(call, store_id, row) for store_id, row in call.page(pairs)],
+        "orders": [show_order(call, store_id, row) for store_id, row in call.page(pairs)],
         "total_items": len(pairs),
         "_links": collection_links(f"{call.url}/ecommerce/orders", "Ecommerce/Orders", parent="Root"),
     }
@@ -57,16 +57,16 @@ def list_all_orders(call: MailchimpCall) -> Document:
 def list_orders(call: MailchimpCall) -> Document:
     """Page through the orders of one store."""
     store_id = store_of(call)["id"]
-    pairs = chosen(call, store_id)
+    pairs = chosen_orders(call, store_id)
     return {
         "store_id": store_id,
-        "orders": [show(call, store_id, row) for _, row in call.page(pairs)],
+        "orders": [show_order(call, store_id, row) for _, row in call.page(pairs)],
         "total_items": len(pairs),
         "_links": collection_links(f"{call.url}{STORES}/{store_id}/orders", "Ecommerce/Orders"),
     }
 
 
-def chosen(call: MailchimpCall, store_id: str) -> list[tuple[str, Document]]:
+def chosen_orders(call: MailchimpCall, store_id: str) -> list[tuple[str, Document]]:
     """Return the orders of a store that pass the filters of the query."""
     campaign, customer = call.query.get("campaign_id"), call.query.get("customer_id")
     return [
@@ -76,7 +76,7 @@ def chosen(call: MailchimpCall, store_id: str) -> list[tuple[str, Document]]:
     ]
 
 
-def show(call: MailchimpCall, store_id: str, row: Document) -> Document:
+def show_order(call: MailchimpCall, store_id: str, row: Document) -> Document:
     """Return the body of an order."""
     store = call.state.stores[store_id]
     href = f"{call.url}{STORES}/{store_id}/orders/{row['id']}"
@@ -110,16 +110,13 @@ def show_line(line: Document) -> Document:
 
 def order_of(call: MailchimpCall) -> Document:
     """Return the order that the path names."""
-    row = call.state.shop(store_of(call)["id"], "orders").get(call.names["order_id"])
-    if row is None:
-        raise problems.not_found()
-    return row
+    return call.row_of(call.state.shop(store_of(call)["id"], "orders"), "order_id")
 
 
 @ROUTES.on("GET", ORDER, INSTANCE)
 def get_order(call: MailchimpCall) -> Document:
     """Return one order."""
-    return show(call, call.names["store_id"], order_of(call))
+    return show_order(call, call.names["store_id"], order_of(call))
 
 
 @ROUTES.on("GET", ORDER + "/lines", "Ecommerce/Orders/Lines/Collection")
@@ -146,7 +143,7 @@ def add_order(call: MailchimpCall) -> Document:
     order = {**body, "customer": {"id": customer["id"], "email_address": customer["email_address"]}}
     order["processed_at_foreign"] = moment_of(body)
     call.state.file_order(store_id, order)
-    return show(call, store_id, order)
+    return show_order(call, store_id, order)
 
 
 def moment_of(body: Document) -> str:
@@ -176,7 +173,7 @@ def patch_order(call: MailchimpCall) -> Document:
     if "processed_at_foreign" in body:
         row["processed_at_foreign"] = moment_of(body)
     call.state.file_order(store_id, row)
-    return show(call, store_id, row)
+    return show_order(call, store_id, row)
 
 
 @ROUTES.on("DELETE", ORDER)

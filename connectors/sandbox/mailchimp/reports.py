@@ -9,7 +9,7 @@ from connectors.sandbox.mailchimp import problems
 from connectors.sandbox.mailchimp.audiences import stats
 from connectors.sandbox.mailchimp.call import MailchimpCall, Routes
 from connectors.sandbox.mailchimp.links import collection_links, link
-from connectors.sandbox.mailchimp.report_totals import deliveries_of, delivery_totals, orders_of, passed
+from connectors.sandbox.mailchimp.report_totals import Totals, deliveries_of, delivery_totals, orders_of, passed
 from connectors.sandbox.mailchimp.values import Document, parse_time, stamp
 
 ROUTES = Routes()
@@ -41,7 +41,7 @@ def list_reports(call: MailchimpCall) -> Document:
     ]
     rows.sort(key=lambda row: str(row["sent_at"]), reverse=True)
     return {
-        "reports": [show(call, row) for row in call.page(rows)],
+        "reports": [show_report(call, row) for row in call.page(rows)],
         "total_items": len(rows),
         "_links": collection_links(f"{call.url}/reports", "Reports", parent="Root")[:2],
     }
@@ -50,7 +50,7 @@ def list_reports(call: MailchimpCall) -> Document:
 @ROUTES.on("GET", REPORT, "Reports/Instance")
 def get_report(call: MailchimpCall) -> Document:
     """Return one report."""
-    return show(call, report_of(call))
+    return show_report(call, report_of(call))
 
 
 @ROUTES.on("GET", REPORT + "/sub-reports", "Reports/SubReports/Collection")
@@ -59,21 +59,20 @@ def list_children(call: MailchimpCall) -> Document:
     parent = report_of(call)
     rows = [row for row in call.state.campaigns.values() if row["parent_campaign_id"] == parent["id"]]
     return {
-        "reports": [show(call, row) for row in rows],
+        "reports": [show_report(call, row) for row in rows],
         "campaign_id": parent["id"],
         "total_items": len(rows),
         "_links": [],
     }
 
 
-def show(call: MailchimpCall, row: Document) -> Document:
+def show_report(call: MailchimpCall, row: Document) -> Document:
     """Return a report; its rates are fractions of deliveries, those of `list_stats` are percent."""
     now, deliveries = call.state.now(), deliveries_of(call.state, row)
     figures, orders = delivery_totals(deliveries, now), orders_of(call.state, row)
     list_id = row["recipients"]["list_id"]
     audience = call.state.audiences.get(list_id)
     shown_stats = stats(call, list_id) if audience else {"open_rate": 0, "click_rate": 0}
-    spent = round(sum(float(order["order_total"]) for order in orders), 2)
     href = f"{call.url}/reports/{row['id']}"
     return {
         "id": row["id"],
@@ -90,6 +89,27 @@ def show(call: MailchimpCall, row: Document) -> Document:
         "send_time": row["sent_at"],
         "bounces": {"hard_bounces": figures.hard, "soft_bounces": figures.soft, "syntax_errors": 0},
         "forwards": {"forwards_count": 0, "forwards_opens": 0},
+        **_engagement(figures),
+        "facebook_likes": {"recipient_likes": 0, "unique_likes": 0, "facebook_likes": 0},
+        "industry_stats": {"type": "Software", "open_rate": 0.2, "click_rate": 0.02, "bounce_rate": 0.01},
+        "list_stats": {
+            "sub_rate": 0,
+            "unsub_rate": 0,
+            "open_rate": shown_stats["open_rate"],
+            "click_rate": shown_stats["click_rate"],
+        },
+        "timeseries": timeseries(row, deliveries, now),
+        "ecommerce": _ecommerce(orders),
+        "delivery_status": {"enabled": False},
+        "_links": [
+            link("self", href, target="Definitions/Reports/Response"),
+            link("parent", f"{call.url}/reports", target="Definitions/Reports/CollectionResponse"),
+        ],
+    }
+
+
+def _engagement(figures: Totals) -> Document:
+    return {
         "opens": {
             "opens_total": figures.opens,
             "unique_opens": figures.unique_opens,
@@ -103,27 +123,12 @@ def show(call: MailchimpCall, row: Document) -> Document:
             "click_rate": figures.rate(figures.clickers),
             "last_click": figures.last_click,
         },
-        "facebook_likes": {"recipient_likes": 0, "unique_likes": 0, "facebook_likes": 0},
-        "industry_stats": {"type": "Software", "open_rate": 0.2, "click_rate": 0.02, "bounce_rate": 0.01},
-        "list_stats": {
-            "sub_rate": 0,
-            "unsub_rate": 0,
-            "open_rate": shown_stats["open_rate"],
-            "click_rate": shown_stats["click_rate"],
-        },
-        "timeseries": timeseries(row, deliveries, now),
-        "ecommerce": {
-            "total_orders": len(orders),
-            "total_spent": spent,
-            "total_revenue": spent,
-            "currency_code": "USD",
-        },
-        "delivery_status": {"enabled": False},
-        "_links": [
-            link("self", href, target="Definitions/Reports/Response"),
-            link("parent", f"{call.url}/reports", target="Definitions/Reports/CollectionResponse"),
-        ],
     }
+
+
+def _ecommerce(orders: list[Document]) -> Document:
+    spent = round(sum(float(order["order_total"]) for order in orders), 2)
+    return {"total_orders": len(orders), "total_spent": spent, "total_revenue": spent, "currency_code": "USD"}
 
 
 def timeseries(row: Document, deliveries: list[Document], now: str) -> list[Document]:

@@ -17,7 +17,7 @@ NOT_STATIC = "This segment is not a static segment; its members follow from its 
 
 
 @ROUTES.on("GET", SEGMENT + "/members", "Lists/Segments/Members/Collection")
-def list_members(call: MailchimpCall) -> Document:
+def list_segment_members(call: MailchimpCall) -> Document:
     """Page through the subscribed members of a segment, and others when asked for."""
     segment, list_id = segment_of(call), call.names["list_id"]
     statuses = {"subscribed"} | {
@@ -33,7 +33,7 @@ def list_members(call: MailchimpCall) -> Document:
 
 
 @ROUTES.on("POST", SEGMENT, "Lists/Segments/BatchPOST-Response")
-def batch_members(call: MailchimpCall) -> Document:
+def batch_segment_members(call: MailchimpCall) -> Document:
     """Add and remove members of a tag; addresses that are not on the list are named in `errors`."""
     segment, body = static_segment(call), call.json
     state, list_id, segment_id = call.state, call.names["list_id"], str(segment["id"])
@@ -88,7 +88,7 @@ def touch(call: MailchimpCall, segment: Document) -> None:
 
 
 @ROUTES.on("POST", SEGMENT + "/members", "Lists/Segments/Members/Instance")
-def add_member(call: MailchimpCall) -> Document:
+def add_segment_member(call: MailchimpCall) -> Document:
     """Give one member the tag."""
     segment = static_segment(call)
     known, _ = members_at(call, [call.json.get("email_address", "")])

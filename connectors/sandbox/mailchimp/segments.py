@@ -20,27 +20,24 @@ BOTH = "Please specify either a static_segment or options, not both."
 
 def segment_of(call: MailchimpCall) -> Document:
     """Return the segment that the path names."""
-    row = call.state.segments(audience(call)["id"]).get(call.names["segment_id"])
-    if row is None:
-        raise problems.not_found()
-    return row
+    return call.row_of(call.state.segments(audience(call)["id"]), "segment_id")
 
 
 @ROUTES.on("GET", SEGMENTS, "Lists/Segments/Collection")
 def list_segments(call: MailchimpCall) -> Document:
     """Page through the segments."""
     list_id = audience(call)["id"]
-    rows = [row for row in call.state.segments(list_id).values() if chosen(call, row)]
+    rows = [row for row in call.state.segments(list_id).values() if chosen_segments(call, row)]
     href = f"{call.url}/lists/{list_id}/segments"
     return {
-        "segments": [show(call, row) for row in call.page(rows)],
+        "segments": [show_segment(call, row) for row in call.page(rows)],
         "list_id": list_id,
         "total_items": len(rows),
         "_links": collection_links(href, "Lists/Segments"),
     }
 
 
-def chosen(call: MailchimpCall, row: Document) -> bool:
+def chosen_segments(call: MailchimpCall, row: Document) -> bool:
     """Tell whether a segment passes the filters of the query."""
     passes = call.query.get("type") in {None, "", row["type"]}
     for key in ("created_at", "updated_at"):
@@ -65,7 +62,7 @@ def add_segment(call: MailchimpCall) -> Document:
     options = check_options(call.state, list_id, body["options"]) if "options" in body else None
     segment_id = call.state.add_segment(list_id, name, options)
     put_addresses(call, segment_id, body.get("static_segment", []))
-    return show(call, call.state.segments(list_id)[segment_id])
+    return show_segment(call, call.state.segments(list_id)[segment_id])
 
 
 def put_addresses(call: MailchimpCall, segment_id: str, addresses: list[object]) -> None:
@@ -81,7 +78,7 @@ def put_addresses(call: MailchimpCall, segment_id: str, addresses: list[object])
 @ROUTES.on("GET", SEGMENT, INSTANCE)
 def get_segment(call: MailchimpCall) -> Document:
     """Return one segment."""
-    return show(call, segment_of(call))
+    return show_segment(call, segment_of(call))
 
 
 @ROUTES.on("PATCH", SEGMENT, INSTANCE)
@@ -104,7 +101,7 @@ def patch_segment(call: MailchimpCall) -> Document:
     row["name"] = body.get("name") or row["name"]
     row["updated_at"] = call.state.now()
     call.state.segments(list_id)[segment_id] = row
-    return show(call, row)
+    return show_segment(call, row)
 
 
 @ROUTES.on("DELETE", SEGMENT)
@@ -118,7 +115,7 @@ def delete_segment(call: MailchimpCall) -> None:
     del call.state.segments(list_id)[segment_id]
 
 
-def show(call: MailchimpCall, row: Document) -> Document:
+def show_segment(call: MailchimpCall, row: Document) -> Document:
     """Return the body of a segment."""
     list_id = call.names["list_id"]
     members = reachable(in_segment(call.state, list_id, row))

@@ -26,7 +26,7 @@ def list_hooks(call: MailchimpCall) -> Document:
     list_id = audience(call)["id"]
     rows = list(call.state.webhooks(list_id).values())
     return {
-        "webhooks": [show(call, row) for row in rows],
+        "webhooks": [show_hook(call, row) for row in rows],
         "list_id": list_id,
         "total_items": len(rows),
         "_links": collection_links(f"{call.url}/lists/{list_id}/webhooks", "Lists/Webhooks"),
@@ -54,7 +54,7 @@ def add_hook(call: MailchimpCall) -> Document:
     }
     hooks[row["id"]] = row
     call.state.told.watch(list_id, call.state.members(list_id))
-    return show(call, row) | {"signing_secret": row["signing_secret"]}
+    return show_hook(call, row) | {"signing_secret": row["signing_secret"]}
 
 
 def visit(world: World, body: Json) -> None:
@@ -73,16 +73,13 @@ def check(body: Document) -> None:
 
 def hook_of(call: MailchimpCall) -> Document:
     """Return the webhook that the path names."""
-    row = call.state.webhooks(audience(call)["id"]).get(call.names["webhook_id"])
-    if row is None:
-        raise problems.not_found()
-    return row
+    return call.row_of(call.state.webhooks(audience(call)["id"]), "webhook_id")
 
 
 @ROUTES.on("GET", HOOK, INSTANCE)
 def get_hook(call: MailchimpCall) -> Document:
     """Return one webhook."""
-    return show(call, hook_of(call))
+    return show_hook(call, hook_of(call))
 
 
 @ROUTES.on("PATCH", HOOK, INSTANCE)
@@ -94,7 +91,7 @@ def patch_hook(call: MailchimpCall) -> Document:
     for key, known in (("events", EVENTS), ("sources", SOURCES)):
         row[key] |= {name: bool(value) for name, value in body.get(key, {}).items() if name in known}
     call.state.webhooks(call.names["list_id"])[row["id"]] = row
-    return show(call, row)
+    return show_hook(call, row)
 
 
 @ROUTES.on("DELETE", HOOK)
@@ -103,7 +100,7 @@ def delete_hook(call: MailchimpCall) -> None:
     del call.state.webhooks(call.names["list_id"])[hook_of(call)["id"]]
 
 
-def show(call: MailchimpCall, row: Document) -> Document:
+def show_hook(call: MailchimpCall, row: Document) -> Document:
     """Return the body of a webhook, without its secret."""
     list_id = call.names["list_id"]
     href = f"{call.url}/lists/{list_id}/webhooks/{row['id']}"

@@ -28,7 +28,7 @@ from tests.sync.conftest import Platforms, edit
 DAY = timedelta(days=1)
 NEW_DEFINITIONS = {
     2: ("days_since_order < 180", "days_since_order < 150"),
-    4: ("average_order >= 40", "average_order >= 25"),
+    3: ("average_order >= 40", "average_order >= 25"),
 }
 Decided = dict[tuple[int, str], dict[str, Any]]
 
@@ -122,9 +122,10 @@ def some_pairs(lived: Lived, count: int, dice: random.Random) -> list[tuple[int,
     return dice.sample(sorted(lived.decided), min(count, len(lived.decided)))
 
 
+@pytest.mark.long
 def test_decisions_of_past_days_are_rebuilt_exactly_also_on_a_copy(platforms: Platforms, tmp_path: Path) -> None:
     dice = random.Random(7)  # noqa: S311 - people, not secrets
-    lived = live(platforms, 5, dice)
+    lived = live(platforms, 4, dice)
     pairs = some_pairs(lived, 150, dice)
     copy = tmp_path / "copy"
     shutil.copytree(platforms.folder, copy)

@@ -17,7 +17,7 @@ SECRETS = "secrets"  # the folder of what `file:` points to
 ANSWERS, MAIL = "answers.csv", "mail.html"
 ADDRESS = "jun.imber.1@people.test"
 OTHER_ADDRESS = "kofi.dorn.89@people.test"
-ARGUMENTS = {  # of those that need some; "(busy)": a folder that is not empty, "(port)": a taken one, "(out)": a file
+ARGUMENTS = {  # "(busy)": a folder that is not empty, "(port)": a taken one; "(out)", "(page)": files to write
     "audit": [ANSWERS],
     "undo": ["last"],
     "overlap": ["regulars"],
@@ -27,7 +27,7 @@ ARGUMENTS = {  # of those that need some; "(busy)": a folder that is not empty, 
     "members": ["regulars"],
     "pin": [ADDRESS, "regulars", "--until", "2099-01-31", "--reason", "asked for it"],
     "unpin": [ADDRESS],
-    "preview": [MAIL],
+    "preview": [MAIL, "--out", "(page)"],
     "experiment create": ["test", "--arm", "a", "--arm", "b"],
     "experiment show": ["test"],
     "experiment end": ["test"],
@@ -90,7 +90,7 @@ class Watch:
         """Run one command; return what it printed."""
         files = {file: str(self.folder / file) for file in (ANSWERS, MAIL)}
         taken = {**files, "(busy)": str(self.folder / SECRETS), "(port)": str(self._port)}
-        taken["(out)"] = str(self.folder / "exported.csv")
+        taken |= {"(out)": str(self.folder / "exported.csv"), "(page)": str(self.folder / "preview.html")}
         arguments = [taken.get(argument, argument) for argument in ARGUMENTS.get(name, [])]
         where = [] if name in WITHOUT_WORKSPACE else ["--workspace", str(self.folder)]
         before = [flag for flag in flags if flag == "--debug"]

@@ -21,7 +21,7 @@ def test_copy_is_filled_in_the_plan_the_preview_and_on_the_platforms(platforms: 
     for command in ("pull", "assign", "setup --yes"):
         assert say(*command.split())[0] == 0
     _, planned, _ = say("plan", "--json")
-    status, previewed, error = say("preview", str(mail), "--json")
+    status, previewed, error = say("preview", str(mail), "--out", str(platforms.folder / "preview.html"), "--json")
     assert status == 0, error
     assert say("apply")[0] == 0
 
