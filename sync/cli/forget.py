@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -59,14 +60,15 @@ def forget_command(
             raise FixSettingsError("Name whom to erase.", fix="Give an address, or --file with one address a line.")
         console.result({"completed": completed})
         return
-    if persons and not yes:
-        _ask(len(persons), console)
-    if not persons:
+    people = len(persons) + len(meant.alone)
+    if people and not yes:
+        _ask(people, [*steps] if on_platforms else [], console)
+    if not people:
         console.result(_document(job.Forgotten(), meant, steps), *_unknown(meant, file), "Nobody to erase.")
         return
     with session_of(workspace) as session:
         reason = "erased on the platforms" if erased_on_platforms else "request"
-        done = job.forget(session, persons, reason=reason)
+        done = job.forget(session, persons, alone=meant.alone, reason=reason)
     told = [*steps] if on_platforms else []
     console.result(
         _document(done, meant, steps if on_platforms else None), *_lines(done), *_unknown(meant, file), *told
@@ -103,9 +105,10 @@ def _complete(session: Session, console: Console) -> bool:
     return True
 
 
-def _ask(people: int, console: Console) -> None:
+def _ask(people: int, steps: Sequence[str], console: Console) -> None:
     counted = "1 person" if people == 1 else f"{people:,} people"
-    console.say(f"Erase {counted}. {WHAT_IT_DOES}")
+    for line in (*steps, f"Erase {counted}. {WHAT_IT_DOES}"):
+        console.say(line)
     if not sys.stdin.isatty():
         raise FixSettingsError("Confirmation needed: forget would do the above.", fix="Run it again with --yes.")
     typer.confirm("Erase them?", abort=True, err=True)

@@ -107,6 +107,20 @@ class Links:
         """
         return self._some(schema.link.c.person_id, persons)
 
+    def past_owners(self, keys: Iterable[str]) -> dict[str, str]:
+        """Return who had some contact keys before they were replaced or dropped: contact_key -> the last such person.
+
+        Returns:
+            Keys that were always the same person's are left out.
+        """
+        past, wanted, owners = schema.link_past.c, sorted(set(keys)), {}
+        with self.engine.connect() as connection:
+            for start in range(0, len(wanted), AT_ONCE):
+                part = past.contact_key.in_(wanted[start : start + AT_ONCE])
+                query = select(past.contact_key, past.person_id).where(part).order_by(past.until_number)
+                owners.update({key: person for key, person in connection.execute(query)})  # noqa: C416 - as below
+        return owners
+
     def _some(self, column: Column[str], values: Iterable[str]) -> dict[str, str]:
         wanted, links = sorted(set(values)), {}
         with self.engine.connect() as connection:

@@ -95,6 +95,12 @@ def rewriting(session: Session, traces: Traces) -> Rewriting:
     return done
 
 
+def keys_that_rows_name(session: Session, keys: Collection[str]) -> frozenset[str]:
+    """Return those of some contact keys that rows name: of people who are no contact, but a customer of a shop, say."""
+    rows = (row for name in COUNTED for row in versions_about(session.warehouse, name, "contact_key", keys))
+    return frozenset(row["contact_key"] for row in rows) if keys else frozenset()
+
+
 def _by_person(traces: Traces, rows: Mapping[str, Sequence[Row]]) -> dict[str, dict[str, list[Row]]]:
     """The rows of each person, by table; of tables by contact key only the versions in force."""
     owner = {name: trace.persons[0] for trace in traces.people for name in (*trace.keys, trace.persons[0])}

@@ -25,7 +25,8 @@ from sync.workspace.plan_lines import FORMAT, digest_of_lines
 
 STORES = re.compile(r"^(warehouse\.duckdb|control\.db|erasure\.key)")
 MADE_OF_MANY = ("models", "tools", "schemas")  # of our folder: they name nobody, and their digests stay
-BY_LINE = (".log", ".txt", ".toml", ".jsonl")
+BY_LINE = (".log", ".txt", ".jsonl")
+NOBODY = b"erased@erased.invalid"
 PROPOSALS = "proposals"  # of the workspace: who was in which proposed segment
 LARGEST = 512 * 1024 * 1024  # bytes of a file that is looked through
 SKIPPED = {".git", ".venv", "node_modules", "__pycache__"}
@@ -113,6 +114,8 @@ def _clean(path: Path, names: Collection[str], finder: re.Pattern[bytes], done: 
         return
     if path.suffix == ".csv":
         _replace(path, _csv_without(path, names))
+    elif path.suffix == ".toml":  # settings of then: evidence, which must stay readable
+        _replace(path, re.sub(finder.pattern, NOBODY, path.read_bytes(), flags=re.IGNORECASE))
     elif path.suffix in BY_LINE:
         lines = path.read_bytes().splitlines(keepends=True)
         _replace(path, b"".join(line for line in lines if not finder.search(line.lower())))

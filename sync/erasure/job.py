@@ -22,7 +22,7 @@ from connectors.records import email_key, normalise_email
 from sync.consent.erased_people import hasher
 from sync.control.erasures import Erased, ErasureJob
 from sync.control.leases import has_gone, new_holder
-from sync.erasure.anonymous import rewriting
+from sync.erasure.anonymous import keys_that_rows_name, rewriting
 from sync.erasure.files import CleanedFiles, clean_files
 from sync.erasure.traces import Traces, record_pairs, traces, traces_of_plain
 from sync.session import RecordedRun, Session, recorded
@@ -73,11 +73,13 @@ class Intended:
 
     Attributes:
         persons: Person ids; an address of each was named.
+        alone: Contact keys of people who are no contact: orders or answers name them only.
         unknown: Places (from 1) of addresses that nobody has.
         erased_before: Places of addresses of people who were erased.
     """
 
     persons: frozenset[str]
+    alone: frozenset[str]
     unknown: tuple[int, ...]
     erased_before: tuple[int, ...]
 
@@ -92,9 +94,11 @@ def intended(session: Session, emails: Sequence[str]) -> Intended:
     keys = [email_key(address) if (address := normalise_email(email)) else "" for email in emails]
     persons = session.control.links.of_keys(keys)
     remembered = _remembered(session, keys)
-    unknown = [place for place, key in enumerate(keys, 1) if key not in persons and key not in remembered]
+    alone = keys_that_rows_name(session, [key for key in keys if key and key not in persons])
+    known = {*persons, *remembered, *alone}
+    unknown = [place for place, key in enumerate(keys, 1) if key not in known]
     before = [place for place, key in enumerate(keys, 1) if key not in persons and key in remembered]
-    return Intended(frozenset(persons.values()), tuple(unknown), tuple(before))
+    return Intended(frozenset(persons.values()), alone, tuple(unknown), tuple(before))
 
 
 def _remembered(session: Session, keys: Collection[str]) -> set[str]:
@@ -106,12 +110,15 @@ def _remembered(session: Session, keys: Collection[str]) -> set[str]:
     return {key for key in keys if hashes.digest(key) in known}
 
 
-def forget(session: Session, persons: Collection[str], *, reason: str = "request") -> Forgotten:
+def forget(
+    session: Session, persons: Collection[str], *, alone: Collection[str] = (), reason: str = "request"
+) -> Forgotten:
     """Erase people everywhere, after what an earlier erasure left undone.
 
     Args:
         session: The open workspace, which alone has the warehouse.
         persons: Person ids.
+        alone: See `Intended`.
         reason: Why, for the receipt.
 
     Returns:
@@ -121,7 +128,7 @@ def forget(session: Session, persons: Collection[str], *, reason: str = "request
         TryLaterError: The webhook service is at one of them all the time, or another process took a store.
     """
     with recorded(session, COMMAND) as run:
-        begin(session, persons, reason=reason)
+        begin(session, persons, alone=alone, reason=reason)
         done = complete(session, run)
         run.counts.update(people=done.people, records=done.records)
     return done
@@ -133,6 +140,7 @@ def begin(
     *,
     reason: str,
     records: Collection[str] = (),
+    alone: Collection[str] = (),
     erased_at: datetime | None = None,
 ) -> None:
     """Note an erasure, and remember the hashes of these people: from now on nothing of them comes in.
@@ -142,11 +150,12 @@ def begin(
         persons: Person ids.
         reason: Why.
         records: Contact keys of erased records of other people.
+        alone: See `Intended`.
         erased_at: Subscriptions until then (UTC) are no new consent; None: now.
     """
-    if not persons and not records:
+    if not persons and not records and not alone:
         return
-    meant = traces(session, persons, reason=reason, records=records)
+    meant = traces(session, persons, reason=reason, records=records, alone=alone)
     control, at = session.control, erased_at or session.now()
     hashes = hasher(session.workspace.state_dir, make=not control.erasures.all()) if meant.people else None
     numbers = {
@@ -298,7 +307,7 @@ def refuse_unknown(emails: Sequence[str], meant: Intended) -> None:
     Raises:
         FixSettingsError: With the fix.
     """
-    if meant.persons or meant.erased_before:
+    if meant.persons or meant.alone or meant.erased_before:
         return
     if len(emails) == 1:
         raise FixSettingsError(

@@ -97,7 +97,14 @@ def record_pairs(keys: Iterable[str]) -> set[tuple[str, str]]:
     return {(name, platform_id) for name, _, platform_id in pairs}
 
 
-def traces(session: Session, persons: Collection[str], *, reason: str, records: Collection[str] = ()) -> Traces:
+def traces(
+    session: Session,
+    persons: Collection[str],
+    *,
+    reason: str,
+    records: Collection[str] = (),
+    alone: Collection[str] = (),
+) -> Traces:
     """Gather every id and address of some people: also addresses that their records showed once.
 
     Args:
@@ -105,6 +112,7 @@ def traces(session: Session, persons: Collection[str], *, reason: str, records: 
         persons: Person ids.
         reason: Why they are erased.
         records: See `Traces`.
+        alone: Contact keys of people who are no contact: orders or answers name them only.
     """
     into = session.control.links.merged()
     keys_of: dict[str, set[str]] = {person: set() for person in persons}
@@ -127,8 +135,19 @@ def traces(session: Session, persons: Collection[str], *, reason: str, records: 
         for person in people:
             if taken.get(key, person) == person:
                 keys_of[person].add(key)
+    _add_dropped(session, keys_of, merged)
+    strangers = tuple(Trace((f"alone-{secrets.token_hex(12)}",), (key,), {}, secrets.token_hex(12)) for key in alone)
     erased = tuple(
         Trace(tuple(merged[person]), tuple(sorted(keys_of[person])), shown[person], secrets.token_hex(12))
         for person in sorted(persons)
     )
-    return Traces(erased, tuple(sorted(records)), reason)
+    return Traces((*erased, *strangers), tuple(sorted(records)), reason)
+
+
+def _add_dropped(session: Session, keys_of: Mapping[str, set[str]], merged: Mapping[str, list[str]]) -> None:
+    """Add the ids under which people were known whose links the webhook service dropped: nobody has these any more."""
+    owners = session.control.links.past_owners(key for keys in keys_of.values() for key in keys)
+    alive = set(session.control.links.of_persons(set(owners.values())).values())
+    for person, keys in keys_of.items():
+        old = {owners[key] for key in keys if key in owners} - alive - set(merged[person])
+        merged[person].extend(sorted(old))

@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from connectors.records import ORDERS
 from connectors.sandbox.deeds import DEEDS
 from sync.apply.job import apply
 from sync.assign.job import assign
@@ -54,7 +56,8 @@ def reopened(platforms: Platforms) -> Any:
 def test_a_person_is_erased_from_every_byte_by_any_of_their_addresses(
     ready: Session, platforms: Platforms, say: Run
 ) -> None:
-    address, second = both(platforms)[0], "second@people.test"
+    planned = [change.email for change in read_plan(plan(ready).path).changes]
+    address, second = next(each for each in both(platforms) if each in planned), "second@people.test"
     deed(platforms, "edit contact", address, properties={"hs_additional_emails": second})
     pull(ready)
     saved = plan(ready)
@@ -224,3 +227,31 @@ def test_a_workspace_without_its_key_says_so(ready: Session, platforms: Platform
 
     assert status == 2
     assert "erasure.key is missing" in error
+
+
+def test_who_was_erased_while_the_service_ran_is_erased_by_the_next_pull(ready: Session, platforms: Platforms) -> None:
+    """The service follows a privacy deletion at once: it drops links and addresses, and has no warehouse."""
+    address = both(platforms)[0]
+    person = str(person_of(ready, address))
+    keys = list(ready.control.links.of_persons([person]))
+    deed(platforms, "erase contact", address)
+    deed(platforms, "erase member", address)
+    ready.control.links.drop(keys)
+
+    pulled = pull(ready, full=True)
+
+    assert pulled.erased >= 1
+    assignments = ready.warehouse.history("assignments").to_pyarrow().to_pylist()
+    assert person not in {row["person_id"] for row in assignments}
+    assert found_in_contacts(ready, "crm", address) == found_in_contacts(ready, "email", address) == []
+
+
+def test_a_customer_who_is_no_contact_is_erased_as_well(ready: Session, platforms: Platforms, say: Run) -> None:
+    orders = ready.warehouse.current("orders").to_pyarrow().to_pylist()
+    row = {**orders[0], "order_id": "of a stranger", "contact_key": "mailto:stranger@people.test"}
+    ready.warehouse.append("orders", pa.Table.from_pylist([row], schema=ORDERS.columns), recorded_at=now())
+    ready.warehouse.close()
+
+    assert say("forget", "stranger@people.test", "--yes")[0] == 0
+
+    assert found_in(platforms.folder, "stranger@people.test", "of a stranger") == []
