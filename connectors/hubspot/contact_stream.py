@@ -7,13 +7,13 @@ don't explain it, everything is. A merge shows on the record that took the other
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.connector import Known, no_one_hidden
+from connectors.connector import Connection, Known
 from connectors.hubspot import contacts
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.operations import CONTACTS_PAGE
@@ -33,23 +33,26 @@ class ContactStream:
     Args:
         everything: Makes the reader of all contacts.
         page: Rows a page of the list.
-        kinds: Types of the properties that we own.
-        hidden: Says which contacts count for nobody; see `connectors.connector.Connection`.
+        connection: Its name, the types of the properties that we own, and which contacts count for nobody.
     """
 
     def __init__(
         self,
         api: HubSpotApi,
-        name: str,
+        connection: Connection,
         search: Search,
         everything: AllContacts,
         *,
         page: int,
-        kinds: Mapping[str, str],
-        hidden: Callable[[Iterable[str]], frozenset[str]] = no_one_hidden,
     ) -> None:
-        self._api, self._name, self._search, self._everything, self._page = api, name, search, everything, page
-        self._kinds, self._hidden = kinds, hidden
+        self._api, self._name, self._search, self._everything, self._page = (
+            api,
+            connection.name,
+            search,
+            everything,
+            page,
+        )
+        self._kinds, self._hidden = connection.kinds, connection.hidden
         self._rows: list[HubSpotRecord] = []
         self._merged: list[str] = []
 

@@ -6,13 +6,13 @@ members, which every answer brings along, is compared with what we know, and all
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.connector import Known, no_one_hidden
+from connectors.connector import Connection, Known
 from connectors.mailchimp.api import MailchimpApi
 from connectors.mailchimp.members import OVERLAP, MemberDocument, Members, member_rows, platform_id
 from connectors.mailchimp.times import mailchimp_moment
@@ -27,22 +27,12 @@ class MemberStream:
 
     Args:
         wanted: Merge tags whose values are kept.
-        kinds: Types of those that we own.
-        hidden: Says which members count for nobody; see `connectors.connector.Connection`.
+        connection: Its name, the types of the merge fields that we own, and which members count for nobody.
     """
 
-    def __init__(
-        self,
-        api: MailchimpApi,
-        name: str,
-        members: Members,
-        *,
-        wanted: Sequence[str],
-        kinds: Mapping[str, str],
-        hidden: Callable[[Iterable[str]], frozenset[str]] = no_one_hidden,
-    ) -> None:
-        self._api, self._name, self._members, self._wanted, self._kinds = api, name, members, tuple(wanted), kinds
-        self._hidden = hidden
+    def __init__(self, api: MailchimpApi, connection: Connection, members: Members, *, wanted: Sequence[str]) -> None:
+        self._api, self._name, self._members, self._wanted = api, connection.name, members, tuple(wanted)
+        self._kinds, self._hidden = connection.kinds, connection.hidden
 
     def read(self, cursor: Cursor, known: Known) -> Iterator[Page]:
         """Yield pages; the cursor is as that of HubSpot's contacts: ``since``, ``gap``, ``surplus``."""

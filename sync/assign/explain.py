@@ -133,16 +133,16 @@ def explained(
         assignment: Columns of `ASSIGNMENTS`.
         as_of: The moment that the traits are about, UTC.
         traits: Empty where they are not known.
-        past: Whether it was decided long ago: pins, exclusions and caps of today say nothing of it.
+        past: Whether pins, exclusions and caps of today say nothing of it.
     """
-    workspace, definitions = stores.workspace, definitions_of(stores.workspace)
+    definitions, personas = definitions_of(stores.workspace), stores.workspace.personas
+    persona = personas[assignment["persona"]].name if assignment["persona"] in personas else "no persona"
     hand = ByHand(None, None) if past else _by_hand(stores, person, traits)
     full = _full(stores.control, definitions, assignment, traits) if traits and not past else []
     tried = _tried(traits, definitions) if traits else []
     missing, flip = _changes(traits, definitions) if traits else (None, None)
+    changes = changing(missing, flip, source=assignment["source"], own=assignment["segment"]) if traits else []
     ends = _ends(assignment, definitions, as_of)
-    names = {slug: persona.name for slug, persona in workspace.personas.items()}
-    known_as = "; ".join(f"{c['connection']} {c['platform_id']} ({c['state']}, {c['consent']})" for c in contacts)
     return Explanation(
         {
             "email": person.address,
@@ -154,28 +154,23 @@ def explained(
             "excluded": hand.excluded,
             "full": full,
             "chances": _chances(traits, definitions) if traits else {},
-            "would_change": {
-                "rules": asdict(missing) if missing else None,
-                "model": asdict(flip) if flip else None,
-            },
+            "would_change": {"rules": missing and asdict(missing), "model": flip and asdict(flip)},
             "contacts": contacts,
             "tried": [_told(step, held, clauses) for step, held, clauses in tried],
             "traits": {name: value for name, value in traits.items() if name != "person_id"},
         },
         [
-            *about(person.address, assignment, names.get(assignment["persona"], "no persona"), ends),
+            *about(person.address, assignment, persona, ends),
             *by_hand(hand.pin, assignment, hand.excluded),
             *full_lines(full),
-            *(
-                [
-                    *changing(missing, flip, source=assignment["source"], own=assignment["segment"]),
-                    *["", f"Contacts: {known_as}"],
-                    *tried_lines(tried),
-                ]
-                if traits
-                else [NOT_READ]
-            ),
+            *([*changes, "", _known_as(contacts), *tried_lines(tried)] if traits else [NOT_READ]),
         ],
+    )
+
+
+def _known_as(contacts: Sequence[Mapping[str, Any]]) -> str:
+    return "Contacts: " + "; ".join(
+        f"{c['connection']} {c['platform_id']} ({c['state']}, {c['consent']})" for c in contacts
     )
 
 

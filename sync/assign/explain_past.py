@@ -57,14 +57,15 @@ def explain_on(session: Session, email: str, moment: datetime) -> Explanation:
     people = past.traits()
     traits = people.filter(people.person_id == person.person_id).to_pyarrow().to_pylist()[0]
     contacts = [row for row in _contacts(past, person) if row["state"]]
-    told = explained(Stores(past.workspace, session.control), person, contacts, recorded, past.as_of, traits, past=True)
+    then = Stores(past.workspace, session.control)
+    explanation = explained(then, person, contacts, recorded, past.as_of, traits, past=True)
     same = rebuilt == recorded
     evidence = {**past.run.counts[EVIDENCE], "run": past.run.run_id, "on": moment, "same": same, "rebuilt": rebuilt}
     by_service = _by_service(session, person.person_id, past)
     verdict = SAME if same else BY_SERVICE if by_service else OTHER
     began, as_of = f"{past.run.started_at:%Y-%m-%d %H:%M} UTC", f"{past.as_of:%Y-%m-%d %H:%M}"
     head = f"On {moment:%Y-%m-%d}, by the assign of {began} (as of {as_of}):"
-    return Explanation({**told.document, "evidence": evidence}, [head, *told.sentences, "", verdict])
+    return Explanation({**explanation.document, "evidence": evidence}, [head, *explanation.sentences, "", verdict])
 
 
 def assignment_at(session: Session, person_id: str, moment: datetime) -> dict[str, Any] | None:

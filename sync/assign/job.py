@@ -122,9 +122,8 @@ def assign(
             assigned.excluded = len(excluded)
             assigned.allocated = randomize(session, as_of, without=excluded)
             run.counts.update({**asdict(assigned), "as_of": as_of.isoformat()})
-            run.counts[fitness.RECORD] = fitness.record(
-                session, people, rows, definitions, as_of, run.run_id, accepted=accepted
-            )
+            record = fitness.record(session, people, rows, definitions, as_of, run.run_id, accepted=accepted)
+            run.counts[fitness.RECORD] = record
             publishing.publish_people(session, people, as_of, but=by_hand)
     return assigned
 

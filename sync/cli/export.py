@@ -119,7 +119,7 @@ def export_person_command(
     elif letter:
         console.result({**held.document, "letter": list(held.letter)}, *held.letter)
     else:
-        console.result(held.document, person.as_text(held))
+        console.result(held.document, person.data_as_text(held))
 
 
 def _tell(console: Console, exported: Exported, what: str) -> None:

@@ -15,7 +15,7 @@ from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of,
 
 if TYPE_CHECKING:
     from sync.cli.console import Console
-    from sync.erasure.job import Forgotten, Intended
+    from sync.erasure.job import Forgotten, MeantPeople
     from sync.session import Session
 
 WHAT_IT_DOES = (
@@ -50,7 +50,7 @@ def forget_command(
     console, emails = console_of(as_json=as_json), _emails(email, file)
     with session_of(workspace) as session:
         completed = _complete(session, console)
-        meant = job.intended(session, emails)
+        meant = job.meant_people(session, emails)
         persons = _of_platforms(session) if erased_on_platforms else meant.persons
         if emails:
             job.refuse_unknown(emails, meant)
@@ -69,9 +69,9 @@ def forget_command(
     with session_of(workspace) as session:
         reason = "erased on the platforms" if erased_on_platforms else "request"
         done = job.forget(session, persons, alone=meant.alone, reason=reason)
-    told = [*steps] if on_platforms else []
+    printed = [*steps] if on_platforms else []
     console.result(
-        _document(done, meant, steps if on_platforms else None), *_lines(done), *_unknown(meant, file), *told
+        _document(done, meant, steps if on_platforms else None), *_lines(done), *_unknown(meant, file), *printed
     )
 
 
@@ -114,7 +114,7 @@ def _ask(people: int, steps: Sequence[str], console: Console) -> None:
     typer.confirm("Erase them?", abort=True, err=True)
 
 
-def _document(done: Forgotten, meant: Intended, steps: list[str] | None) -> dict[str, Any]:
+def _document(done: Forgotten, meant: MeantPeople, steps: list[str] | None) -> dict[str, Any]:
     return {
         **asdict(done),
         "unknown": list(meant.unknown),
@@ -132,7 +132,7 @@ def _lines(done: Forgotten) -> list[str]:
     return [*lines, *(f"Receipt: {path}" for path in done.receipts)]
 
 
-def _unknown(meant: Intended, file: Path | None) -> list[str]:
+def _unknown(meant: MeantPeople, file: Path | None) -> list[str]:
     """Which addresses of a list nobody has; they are not repeated."""
     where = "address" if file is None else f"addresses of {file.name}: number"
     lines = [f"{where.capitalize()} {', '.join(map(str, meant.unknown))}: no contact has it."] if meant.unknown else []

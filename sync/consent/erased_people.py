@@ -200,11 +200,11 @@ class ErasedPeople:
         assert self._hasher is not None  # noqa: S101 - for mypy
         own, *addresses = keys
         shown = (row["consent"] or "") if row["state"] == "active" else row["state"]
-        found = [
+        records = [
             replace(record, digest=self._hasher.digest(own), shown=shown[:20]),
             *(replace(record, digest=self._hasher.digest(key), shown="") for key in addresses),
         ]
-        new = [each for each in found if self._known.get(each.digest) != each]
+        new = [each for each in records if self._known.get(each.digest) != each]
         if new:
             self._erasures.remember(new)
             self._known |= {each.digest: each for each in new}

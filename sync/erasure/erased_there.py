@@ -89,7 +89,7 @@ def follow_erasures(session: Session, began: datetime, *, confirmed: bool = Fals
     Returns:
         Whom it is about; if there are too many, nothing was begun.
     """
-    found = erased_there(session)
-    if not found.too_many or confirmed:
-        begin(session, found.persons, reason=REASON, records=found.records, erased_at=began)
-    return found
+    gone = erased_there(session)
+    if not gone.too_many or confirmed:
+        begin(session, gone.persons, reason=REASON, records=gone.records, erased_at=began)
+    return gone

@@ -207,7 +207,7 @@ def addresses_in(path: Path) -> list[str]:
     except (OSError, UnicodeDecodeError) as error:
         raise FixSettingsError(f"{path} can't be read: {error}.", fix="Name a UTF-8 text file.") from error
     cells = (next((cell.strip() for cell in row if "@" in cell), "") for row in csv.reader(io.StringIO(text)))
-    found = list(dict.fromkeys(cell for cell in cells if cell))
-    if not found:
+    addresses = list(dict.fromkeys(cell for cell in cells if cell))
+    if not addresses:
         raise FixSettingsError(f"{path} names no email address.", fix="Write one address a line.")
-    return found
+    return addresses

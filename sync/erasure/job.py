@@ -68,7 +68,7 @@ class Forgotten:
 
 
 @dataclass(frozen=True, slots=True)
-class Intended:
+class MeantPeople:
     """Whom a list of addresses means.
 
     Attributes:
@@ -84,7 +84,7 @@ class Intended:
     erased_before: tuple[int, ...]
 
 
-def intended(session: Session, emails: Sequence[str]) -> Intended:
+def meant_people(session: Session, emails: Sequence[str]) -> MeantPeople:
     """Find the people behind addresses; any address of a person will do.
 
     Args:
@@ -98,7 +98,7 @@ def intended(session: Session, emails: Sequence[str]) -> Intended:
     known = {*persons, *remembered, *alone}
     unknown = [place for place, key in enumerate(keys, 1) if key not in known]
     before = [place for place, key in enumerate(keys, 1) if key not in persons and key in remembered]
-    return Intended(frozenset(persons.values()), alone, tuple(unknown), tuple(before))
+    return MeantPeople(frozenset(persons.values()), alone, tuple(unknown), tuple(before))
 
 
 def _remembered(session: Session, keys: Collection[str]) -> set[str]:
@@ -118,7 +118,7 @@ def forget(
     Args:
         session: The open workspace, which alone has the warehouse.
         persons: Person ids.
-        alone: See `Intended`.
+        alone: See `MeantPeople`.
         reason: Why, for the receipt.
 
     Returns:
@@ -150,7 +150,7 @@ def begin(
         persons: Person ids.
         reason: Why.
         records: Contact keys of erased records of other people.
-        alone: See `Intended`.
+        alone: See `MeantPeople`.
         erased_at: Subscriptions until then (UTC) are no new consent; None: now.
     """
     if not persons and not records and not alone:
@@ -207,8 +207,8 @@ def _erase(session: Session, job: ErasureJob, run: RecordedRun, done: Forgotten)
         control.ledger.without_addresses(meant.records, ())
     files = clean_files(workspace.directory, workspace.state_dir, control.erasures.files(), meant)
     _sum_up(done, meant, {**counts, **{name: count for name, count in rows.items() if count}}, files)
-    told = {"people": len(meant.people), "records": len(meant.records)}
-    control.erasures.add_counts(job.job, {**told, **counts, **{name: count for name, count in rows.items() if count}})
+    people = {"people": len(meant.people), "records": len(meant.records)}
+    control.erasures.add_counts(job.job, {**people, **counts, **{name: count for name, count in rows.items() if count}})
     _write_receipt(session, job, files)
     control.erasures.strip(job.job)
 
@@ -301,7 +301,7 @@ HOW = {
 }
 
 
-def refuse_unknown(emails: Sequence[str], meant: Intended) -> None:
+def refuse_unknown(emails: Sequence[str], meant: MeantPeople) -> None:
     """Refuse where none of the addresses is known.
 
     Raises:

@@ -177,7 +177,7 @@ def _pins(session: Session, mine: Traces) -> list[dict[str, Any]]:
     return [asdict(pin) for pin in session.control.pins.all() if pin.email in addresses]
 
 
-def as_text(held: PersonalData) -> str:
+def data_as_text(held: PersonalData) -> str:
     """Return the data as JSON text, with moments in ISO 8601 (UTC)."""
     return json.dumps(held.document, indent=2, ensure_ascii=False, default=str)
 
@@ -193,7 +193,7 @@ def write_personal_data(held: PersonalData, path: Path, *, letter: bool) -> None
     Raises:
         FixSettingsError: The file can't be written.
     """
-    text = "\n".join(held.letter) if letter else as_text(held)
+    text = "\n".join(held.letter) if letter else data_as_text(held)
     part = path.with_name(f".{path.name}.part")
     try:
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, OURS), "w", encoding="utf-8") as file:

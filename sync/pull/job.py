@@ -131,8 +131,8 @@ def _pull(
 
 def _erase(session: Session, began: datetime, pulled: Pulled, run: RecordedRun) -> None:
     """Erase whom a platform erased for good; whoever else could tell of it has no other way to be heard here."""
-    found = follow_erasures(session, began)
-    pulled.not_erased = found.sentence if found.too_many else ""
+    gone = follow_erasures(session, began)
+    pulled.not_erased = gone.sentence if gone.too_many else ""
     pulled.erased = complete(session, run).people
 
 

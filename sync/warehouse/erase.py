@@ -48,8 +48,8 @@ def versions_about(warehouse: Warehouse, name: str, column: str, values: Collect
     table = warehouse.history(name)
     wanted = warehouse.memtable(pa.table({column: pa.array(sorted(values), pa.string())}))
     rows = table.semi_join(wanted, column).order_by(["recorded_at", "sequence"])
-    found: list[dict[str, Any]] = rows.to_pyarrow().to_pylist()
-    return found
+    versions: list[dict[str, Any]] = rows.to_pyarrow().to_pylist()
+    return versions
 
 
 def versions_of_keys(
@@ -59,8 +59,8 @@ def versions_of_keys(
     table, listed = warehouse.history(name), sorted(pairs)
     columns = {column: pa.array([pair[place] for pair in listed], pa.string()) for place, column in enumerate(of)}
     rows = table.semi_join(warehouse.memtable(pa.table(columns)), list(of)).order_by(["recorded_at", "sequence"])
-    found: list[dict[str, Any]] = rows.to_pyarrow().to_pylist()
-    return found
+    versions: list[dict[str, Any]] = rows.to_pyarrow().to_pylist()
+    return versions
 
 
 def rewrite(warehouse: Warehouse, rewrites: Mapping[str, Rewrite], *, drop: Collection[str] = ()) -> None:
