@@ -133,7 +133,7 @@ def explained(
         assignment: Columns of `ASSIGNMENTS`.
         as_of: The moment that the traits are about, UTC.
         traits: Empty where they are not known.
-        past: Whether pins, exclusions and caps of today say nothing of it.
+        past: Whether today's pins, exclusions and caps say nothing.
     """
     definitions, personas = definitions_of(stores.workspace), stores.workspace.personas
     persona = personas[assignment["persona"]].name if assignment["persona"] in personas else "no persona"
@@ -148,10 +148,8 @@ def explained(
             "email": person.address,
             "person_id": person.person_id,
             **{name: assignment[name] for name in ASSIGNMENTS.columns.names if name != "person_id"},
-            "confidence": probability_one(assignment),
-            "holds_until": ends,
-            "pin": hand.document,
-            "excluded": hand.excluded,
+            **{"confidence": probability_one(assignment), "holds_until": ends},
+            **{"pin": hand.document, "excluded": hand.excluded},
             "full": full,
             "chances": _chances(traits, definitions) if traits else {},
             "would_change": {"rules": missing and asdict(missing), "model": flip and asdict(flip)},

@@ -146,8 +146,12 @@ def test_forgetting_somebody_in_the_middle_of_an_apply_lets_the_rest_be_applied(
     saved = plan(ready)
     people = list(dict.fromkeys(change.person_id for change in saved_changes(saved.path)))
 
-    def stop(*_: Any) -> None:
-        raise KeyboardInterrupt
+    settle = type(ready.control.ledger).settle
+
+    def stop(ledger: Any, run_id: str, outcomes: Any) -> None:
+        if ledger.unsettled():  # the first batch was sent, and nobody noted what became of it
+            raise KeyboardInterrupt
+        settle(ledger, run_id, outcomes)
 
     monkeypatch.setattr(type(ready.control.ledger), "settle", stop)
     with pytest.raises(KeyboardInterrupt):
@@ -201,7 +205,7 @@ def test_an_erasure_that_was_killed_is_completed_by_the_next_command(
 def test_a_pull_that_finds_very_many_erased_erases_nobody_before_somebody_looked(
     ready: Session, platforms: Platforms, say: Run
 ) -> None:
-    everybody = [str(row["properties"]["email"]) for row in platforms.crm.contacts.values()]
+    everybody = [row["properties"]["email"] for row in platforms.crm.contacts.values() if "email" in row["properties"]]
     members = {row["email_address"] for row in platforms.members()}
     gone = everybody[: MOST + 5]
     for address in gone:
