@@ -50,7 +50,7 @@ EASY = [
 ]
 LOOP = [["pull"], ["assign", "--override", "trait_quality"], ["plan"], ["apply", *EASY]]
 BESIDE = (["pull"], ["report"], ["status"], ["plan"], ["assign", "--override", "trait_quality"], ["history"])
-GROUP, LONG, KILLED_SHARE, TRIES = 10, 16, 0.7, 60
+GROUP, LONG, KILLED_SHARE, TRIES = 20, 16, 0.7, 60
 EXPERIMENT = """
 [experiments.worth]
 arms = { control = 0.5, personal = 0.5 }
