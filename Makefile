@@ -5,7 +5,7 @@ PYTHON ?= python3
 WORKERS ?= 2
 STEPS ?= 1000000
 USUAL := "not long and not wheel and not proof and not browser and not torture"
-QUICK := "not outside and not simulation and not long and not wheel and not proof and not browser and not torture"
+QUICK := "not outside and not simulation and not slow and not long and not wheel and not proof and not browser and not torture"
 VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.installed
@@ -32,7 +32,7 @@ $(SETUP): requirements.txt pyproject.toml
 demo: $(SETUP)  ## the whole loop on local platforms, twice; no account, no internet
 	$(BIN)/personasync demo
 
-quick: $(SETUP)  ## format, lint, types, contracts and each test that needs no socket, no process and no simulation
+quick: $(SETUP)  ## format, lint, types, contracts and each test that takes under a second and needs no socket, process or simulation
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync quick-tests types format-check lint contracts
 
 quick-tests: $(SETUP)
@@ -76,8 +76,8 @@ docs: $(SETUP)  ## write docs/reference.md, docs/platforms.md, docs/map.svg and 
 	$(BIN)/python docs/generate_map.py
 	$(BIN)/python docs/generate_platforms.py
 
-evidence: $(SETUP)  ## every key that a connector reads or sends is in connectors/evidence.toml
-	$(BIN)/pytest -q -n 0 tests/connectors/test_evidence.py tests/connectors/test_official_sdks.py
+evidence: $(SETUP)  ## connectors/evidence.toml has every key; probes hold on the local platforms and on recorded answers
+	$(BIN)/pytest -q -n 0 $(addprefix tests/connectors/test_,evidence.py official_sdks.py probes.py recorded_probes.py)
 
 docs-check: $(SETUP)
 	$(BIN)/python docs/generate_reference.py --check

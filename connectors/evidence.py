@@ -50,6 +50,7 @@ class Assumption:
         broken: What we do, or the user has to do, where it does not.
         blocks: Steps that must not run where it is broken; none where we are ready for both.
         test: The test that holds us to `held` and `broken`.
+        recorded: Whether recorded answers of the platform show that it holds.
     """
 
     id: str
@@ -63,6 +64,7 @@ class Assumption:
     broken: str
     blocks: tuple[str, ...]
     test: str
+    recorded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

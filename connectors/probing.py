@@ -10,9 +10,10 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from urllib.parse import parse_qsl, urlsplit
 
 from connectors.errors import (
     CredentialError,
@@ -28,6 +29,7 @@ PLAIN_KEY = re.compile(r"[a-z][A-Za-z_]{0,39}[0-9]{0,2}$")  # neither a name nor
 HEADER = re.compile(r"[A-Za-z][A-Za-z-]{1,60}$")
 OF_THE_ACCOUNT = ("properties", "merge_fields", "additionalProperties")
 """Objects whose keys the account itself chose; of these only those are shown that the ledger knows."""
+REFUSED = 400  # the first status of a refusal
 DEEP, MANY = 8, 3
 """How deep an answer is described, and how many different entries of a list."""
 
@@ -64,6 +66,9 @@ class SeenAnswer:
     Attributes:
         endpoint: Without ids.
         public: Whether it was a file of results, which is described by its length only.
+        url: Where it was asked, with its query; never written into a file.
+        sent: The decoded body of the request; never written into a file.
+        lane: Whose limit it counts against; "" is the usual one.
     """
 
     method: str
@@ -72,6 +77,23 @@ class SeenAnswer:
     headers: Mapping[str, str]
     content: bytes
     public: bool = False
+    url: str = ""
+    sent: Any = None
+    lane: str = ""
+
+    def header(self, name: str) -> str | None:
+        """Return a header, however its name is spelled; None: there is none."""
+        return next((value for key, value in self.headers.items() if key.lower() == name.lower()), None)
+
+    @property
+    def place(self) -> str:
+        """The address without its query."""
+        return self.url.partition("?")[0]
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """The query, each name with its last value."""
+        return dict(parse_qsl(urlsplit(self.url).query))
 
     @property
     def body(self) -> Any:
@@ -83,6 +105,28 @@ class SeenAnswer:
 
 
 Watch = Callable[[SeenAnswer], None]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckTerms:
+    """What answers are held against.
+
+    Attributes:
+        limits: Of plugin.toml.
+        kinds: The platform's own types of fields, by name.
+    """
+
+    limits: Mapping[str, int]
+    kinds: Mapping[str, str]
+
+
+Check = Callable[[Sequence[SeenAnswer], CheckTerms], ProbeResult]
+"""What answers say about an assumption, whoever asked for them: a probe just now, or somebody who recorded them."""
+
+
+def good(answers: Sequence[SeenAnswer], *endpoints: str) -> list[SeenAnswer]:
+    """Return the answers of *endpoints* that are no refusals."""
+    return [answer for answer in answers if answer.endpoint in endpoints and answer.status < REFUSED]
 
 
 def run_probes(

@@ -18,6 +18,8 @@ from sync.workspace.manifest import load_manifest
 PAGE = Path(__file__).parent / "platforms.md"
 TITLES = {"hubspot": "HubSpot", "mailchimp": "Mailchimp"}
 PROBES = {"read": "by reading", "write": "only by writing", "none": "not on an account"}
+RECORDED = "Recorded answers of the platform show that it holds; `make evidence` holds them against it."
+SILENT = "Recorded answers do not show it."
 INTRODUCTION = """# What we rely on at HubSpot and Mailchimp
 
 Generated from `connectors/evidence.toml`; do not edit. Every key of an answer that a connector reads, and every field
@@ -69,9 +71,11 @@ def _counts(evidence: EvidenceTable) -> Iterator[str]:
     used = Counter(key.use for key in evidence.keys)
     kinds = Counter("assumption" if key.evidence.startswith("A") else key.evidence for key in evidence.keys)
     listed = ", ".join(f"{count:,} by {kind}" for kind, count in kinds.most_common())
+    held = sum(entry.recorded for entry in evidence.assumptions)
     yield (
         f"{used['reads']} keys that are read, {used['sends']} fields that are sent, {used['shows']:,} keys that the "
-        f"local platforms show besides. {listed}. {len(evidence.assumptions)} assumptions.\n"
+        f"local platforms show besides. {listed}. {len(evidence.assumptions)} assumptions, of which recorded answers "
+        f"of the platforms show that {held} hold.\n"
     )
 
 
@@ -97,6 +101,7 @@ def _assumption(assumption: Assumption) -> Iterator[str]:
         [
             f"- {TITLES[assumption.platform]}, `{assumption.operation}`. {assumption.why}",
             f"- Can be tested {PROBES[assumption.probe]}: {assumption.how}",
+            f"- {RECORDED if assumption.recorded else SILENT}",
             f"- Held: {assumption.held}",
             f"- Broken: {assumption.broken}{blocks}",
             f"- Test: `{assumption.test}`\n",

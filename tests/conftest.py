@@ -96,11 +96,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _compiled_once() -> Iterator[None]:
-    """Compile each expression of Ibis once in this process."""
+def statements(pytestconfig: pytest.Config) -> Iterator[compiled.Statements]:
+    """Compile each expression of Ibis once, and not again in the next run."""
+    keeps = pytestconfig.pluginmanager.hasplugin("cacheprovider")
+    folder = pytestconfig.cache.mkdir("compiled") if keeps else None
+    kept = compiled.Statements(folder)
     with pytest.MonkeyPatch.context() as patch:
-        compiled.keep_compiled(patch)
-        yield
+        compiled.keep_compiled(patch, kept)
+        yield kept
+    kept.close()
 
 
 class LeftTheMachineError(AssertionError):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import ibis
@@ -48,10 +50,80 @@ def test_what_differs_in_anything_else_is_compiled_anew(engine: Any) -> None:
     assert answers == [[1], [2]]
 
 
-def test_an_expression_is_compiled_once(engine: Any) -> None:
+def own_function(name: str, kind: str) -> Any:
+    @ibis.udf.scalar.builtin(name=name, signature=((ibis.dtype("int64"),), ibis.dtype(kind)))
+    def function(value: Any) -> Any:
+        """Stand for the engine's own."""
+
+    return function
+
+
+def everything_alike_but_for_one_thing() -> list[ibis.Table]:
+    table = ibis.table({"a": "int64", "b": "string", "at": "timestamp('UTC')"}, name="t")
+    other, others = ibis.table(table.schema(), name="u"), ibis.table({**table.schema(), "a": "!int64"}, name="t")
+    values = [1, 1.0, True, "1", None, b"1", Decimal(1), date(2026, 1, 1), datetime(2026, 1, 1, tzinfo=UTC)]
+    numbered = [ibis.row_number().over(order_by=key) for key in (table.a, table.a.desc(), table.b)]
+    summed = [table.a.sum().over(rows=rows, order_by=table.at) for rows in ((None, 0), (-1, 0), (0, 1))]
+    called = [own_function(name, kind)(table.a) for name, kind in (("f", "int64"), ("g", "int64"), ("f", "int32"))]
+    lists = [table.a.isin(numbers) for numbers in ([1, 2], [2, 1], [1], [12])]
+    return [
+        *(table.mutate(x=ibis.literal(value)) for value in values),
+        *(table.mutate(x=ibis.literal(1, type=kind)) for kind in ("int16", "int64", "!int64", "float32")),
+        *(table.mutate(x=value) for value in (*numbered, *summed, *called, *lists, table.a, table.a.cast("string"))),
+        *(table.join(right, "a", how=how) for right in (other, table.view()) for how in ("inner", "left", "semi")),
+        *(table.limit(number, offset=offset) for number in (1, 2) for offset in (0, 1)),
+        *(table.select(names) for names in (["a", "b"], ["b", "a"], ["a"])),
+        *(some.distinct() for some in (table, other, others)),
+        table.mutate(y=table.a),
+        table.drop("a"),
+        table.drop("a", "b"),
+        table.union(other),
+        table.union(other, distinct=True),
+        table.group_by("b").agg(n=table.count()),
+        table.group_by("b").agg(n=table.a.count()),
+    ]
+
+
+def test_two_expressions_share_a_digest_only_if_they_are_alike() -> None:
+    digests = [compiled.digest_of(asked.op(), None, {}) for asked in everything_alike_but_for_one_thing()]
+    again = [compiled.digest_of(asked.op(), None, {}) for asked in everything_alike_but_for_one_thing()]
+
+    assert len(set(digests)) == len(digests)
+    assert digests == again
+    assert compiled.digest_of(everything_alike_but_for_one_thing()[0].op(), 1, {}) not in digests
+
+
+def test_what_is_kept_is_what_is_compiled(engine: Any) -> None:
+    for asked in everything_alike_but_for_one_thing():
+        expected = TRANSLATE(engine.compiler, asked).sql("duckdb")
+
+        assert engine.compile(asked) == expected
+        assert engine.compile(asked) == expected
+
+
+def test_a_function_in_python_is_not_kept() -> None:
+    @ibis.udf.scalar.python(signature=((ibis.dtype("int64"),), ibis.dtype("int64")))
+    def plus(value: int) -> int:
+        return value + 1
+
+    with pytest.raises(compiled.CanNotTellError):
+        compiled.digest_of(plus(ibis.literal(1)).op(), None, {})
+
+
+def test_an_expression_is_compiled_once(engine: Any, statements: compiled.Statements) -> None:
     first = datetime(2026, 11, 29, tzinfo=UTC)
     engine.compile(question(engine, first, [1]))
-    before = len(compiled._kept)
+    before = statements.translated
     engine.compile(question(engine, first + timedelta(days=1), [1]))
 
-    assert len(compiled._kept) == before
+    assert statements.translated == before
+
+
+def test_another_process_reads_what_the_first_one_kept(tmp_path: Path) -> None:
+    first, second = compiled.Statements(tmp_path), compiled.Statements(tmp_path)
+
+    assert first.text("digest", lambda: "SELECT 1") == "SELECT 1"
+    assert second.text("digest", lambda: "SELECT 2") == "SELECT 1"
+    assert (first.translated, second.translated) == (1, 0)
+    first.close()
+    second.close()

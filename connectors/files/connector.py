@@ -45,7 +45,7 @@ STREAMS = {"contacts": "contacts", "orders": "orders", "survey_answers": "answer
 """Stream -> the setting that names its file."""
 TABLE_OF = {"events": ENGAGEMENTS.name}  # others are called as their stream
 PAGE = 10_000
-READER = "3"  # of what cells mean: another one reads files again that have not changed
+READER = "4"  # of what cells mean: another one reads files again that have not changed
 WITHOUT_CONSENT = "contacts_without_consent"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ONLY_READ = "File connections are read-only."

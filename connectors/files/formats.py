@@ -7,11 +7,11 @@ No cell is read by itself where it could mean two things: 03/04/2026 is what the
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from connectors.errors import FixSettingsError
-from connectors.files.cells import Formats, amount_parts, date_parts, is_year_first
+from connectors.files.cells import CellError, Formats, amount_parts, as_number, as_text, date_parts, is_year_first
 
 DATE_ORDER, DECIMAL_MARK = "date_order", "decimal_mark"
 """The settings that decide where a column can't."""
@@ -145,3 +145,43 @@ NUMBERS = _Style(
     unclear="{where}: the mark in {text!r} (row {row}) could be decimal or of thousands; no other number tells.",
     reading=_number_reading,
 )
+
+
+def plain_numbers(cells: Sequence[tuple[int, str]], *, chosen: str | None, where: str, fix: str) -> list[str]:
+    """Return the answers to one question; where all of them are numbers, as numbers with a decimal point.
+
+    What holds no digit ("n/a", "other") does not count, and stays, as numbers without a mark do: 017 may be a code. A
+    point before three digits is decimal (1.234) unless another answer tells; a comma there has to be told apart.
+
+    Args:
+        cells: Every answer that was given, with the number of its row.
+        chosen: The decimal mark that the setting says; None: nothing.
+        where: File and column, for messages.
+        fix: What to do where the answers do not tell.
+
+    Returns:
+        As many texts, in the same order.
+
+    Raises:
+        FixSettingsError: They could be read in two ways, or need both.
+    """
+    texts = [text for _, text in cells]
+    readings = {text: _number_reading(text) for text in texts if any(map(str.isdigit, text))}
+    if not all(map(amount_parts, readings)):
+        return texts
+    open_points = not any(readings.values()) and not any(mark == "" and "," in text for text, mark in readings.items())
+    try:
+        formats = formats_of(cells, dates=False, chosen=chosen or ("." if open_points else None), where=where)
+    except FixSettingsError as error:
+        raise FixSettingsError(error.what, fix=fix) from error
+    return [text if WITHOUT_MARK.fullmatch(text) else _plain(text, formats) for text in texts]
+
+
+WITHOUT_MARK = re.compile(r"[-+]?[\d\s]+|\D*")
+
+
+def _plain(text: str, formats: Formats) -> str:
+    try:
+        return as_text(as_number(text, formats)) or text
+    except CellError:
+        return text

@@ -22,6 +22,8 @@ NUMBERS = ("amount", "quantity", "price", "value")
 ISO = r"^\s*[0-9]{4}-"
 PLAIN, DECIMAL = r"^-?[0-9]+(\.[0-9]{1,2})?$", r"^-?[0-9]+\.[0-9]{1,2}$"
 """Cells that leave nothing to decide: they are most, and are looked through by the column."""
+ANSWER = "answer"
+"""The key of how numbers among answers are written, where the settings say it: an item's answers tell it themselves."""
 ROW, REASON = "row", "reason"  # columns of a file of skipped rows
 
 
@@ -153,7 +155,7 @@ def formats_in(
         types: Of properties that traits are read from, by header.
 
     Returns:
-        Formats by our name of a column; those of properties by `property_key`.
+        Formats by our name of a column; those of properties by `property_key`; what the settings say of answers.
 
     Raises:
         FixSettingsError: A column could be read in two ways, and no setting says which.
@@ -164,7 +166,8 @@ def formats_in(
     if kind == "contacts":
         typed = {header: types.get(header) for header in columns.others}
         read |= {property_key(h): (h, kind_ == "date") for h, kind_ in typed.items() if kind_ in {"date", "number"}}
-    formats = {}
+    said = settings.get(DECIMAL_MARK) if kind == "answers" else None
+    formats = {ANSWER: Formats(decimal_mark=said)} if said else {}
     for name, (header, dates) in read.items():
         chosen = settings.get(DATE_ORDER if dates else DECIMAL_MARK)
         where = f"{table.path.name}, column {header!r}"

@@ -6,21 +6,18 @@ they make and remove.
 
 from __future__ import annotations
 
-import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from connectors.errors import ContractError, FixSettingsError, MissingScopeError, RejectedError
+from connectors.errors import ContractError, FixSettingsError, MissingScopeError, NotFoundError, RejectedError
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.by_id import MERGED
-from connectors.hubspot.emails import KINDS, NEITHER, SENT
 from connectors.hubspot.export import exported_ids
-from connectors.hubspot.fields import present_properties
-from connectors.hubspot.lists import LIST_STATE, Lists
+from connectors.hubspot.lists import CONTACT, LIST_STATE, Lists
 from connectors.hubspot.operations import (
     ACCOUNT,
     CONTACTS_PAGE,
@@ -29,30 +26,32 @@ from connectors.hubspot.operations import (
     CONTACTS_UPDATE,
     EMAIL_EVENTS,
     EMAILS_PAGE,
+    LIST_BY_NAME,
     LISTS_SEARCH,
     MEMBERS_ADD,
     MEMBERS_PAGE,
     MEMBERS_REMOVE,
     NUMBERED,
+    PROPERTIES,
     Operation,
 )
+from connectors.hubspot.probe_checks import CHECKS
 from connectors.hubspot.probe_records import LIST_NAME, HubSpotTestRecords
-from connectors.hubspot.refusals import ALTERNATIVES, context, listed_errors
-from connectors.hubspot.scan import ids_not_found
 from connectors.hubspot.search import OBJECT_ID, Search, cursor_of
 from connectors.hubspot.times import milliseconds
-from connectors.probing import ProbeResult, SeenAnswer, held_if, untestable
-from connectors.records import FieldDefinition
-from connectors.values import one_form
+from connectors.probing import CheckTerms, ProbeResult, SeenAnswer, untestable
 
 OWNERS = Operation("GET", "/crm/v3/owners", "/crm/owners/{version}", "owners")
 NOBODY = "999999999999999"  # an id that no contact has
-COUNTERS = frozenset({"sent", "open", "click", "unsubscribed", "bounce", "spamreport"})
-EVENT_TYPES = frozenset({*KINDS, *SENT, *NEITHER})
-SCOPE_NAME = re.compile(r"[a-z_-]+(\.[a-z_-]+)+$")
+NO_LIST, NO_NUMBER = "personasync-probe that nobody made", "999999999"
 FEW, SOME_LISTS = 2, 10
 LOOKS, PAUSE = 5, 2.0  # until a list has counted its members again; seconds
-SAMPLES = {"number": "1.0", "date": "2026-02-28", "text": "é" * 125 + " \N{WAVING HAND SIGN}"}  # 255 bytes
+SAMPLES = {
+    "number": "1.0",
+    "date": "2026-02-28",
+    "bool": "true",
+    "string": "é" * 125 + " \N{WAVING HAND SIGN}",  # 255 bytes
+}
 
 
 @dataclass(slots=True)
@@ -69,6 +68,7 @@ class HubSpotProbes:
         wait: Waits some seconds.
         seen: Answers so far, the newest last.
         made: What has to be removed.
+        kinds: HubSpot's types of properties that were looked up.
     """
 
     api: HubSpotApi
@@ -81,10 +81,16 @@ class HubSpotProbes:
     wait: Callable[[float], None]
     seen: list[SeenAnswer] = field(default_factory=list)
     made: HubSpotTestRecords | None = None
+    kinds: dict[str, str] = field(default_factory=dict)
 
     def every(self) -> dict[str, Callable[[], ProbeResult]]:
         """Return the probes by number of the assumption."""
-        return {number: partial(probe, self) for number, probe in PROBES.items()}
+        return {number: partial(self._run, number, ask) for number, ask in PROBES.items()}
+
+    def _run(self, number: str, ask: Callable[[HubSpotProbes], ProbeResult | None]) -> ProbeResult:
+        start = len(self.seen)
+        result = ask(self)
+        return result or CHECKS[number](self.seen[start:], CheckTerms(self.limits, self.kinds))
 
     def records(self) -> HubSpotTestRecords:
         """Return the test contact and list, made on first use."""
@@ -99,30 +105,13 @@ class HubSpotProbes:
             self.made.remove()
 
 
-def falling_sort(account: HubSpotProbes) -> ProbeResult:
-    """A1: the form of a falling sort that is in use falls."""
-    minus = bool(account.limits["search_falls_by_minus"])
-    search = Search(account.api, CONTACTS_SEARCH, "lastmodifieddate", (), FEW, minus)
-    rising = _ids(search.ask((), OBJECT_ID))
-    if len(rising) < FEW:
-        return untestable("It needs two contacts.")
-    if _falls(search, rising):
-        return ProbeResult("held")
-    other = _falls(replace(search, minus=not minus), rising)
-    setting = f"search_falls_by_minus = {int(not minus)}"
-    return ProbeResult("broken", f"The other form falls: {setting}." if other else "Neither form falls.")
-
-
-def _falls(search: Search, rising: Sequence[int]) -> bool:
-    try:
-        ids = _ids(search.highest())
-    except RejectedError:
-        return False
-    return len(ids) == FEW and ids[0] > ids[1] and ids[0] >= max(rising)
-
-
-def _ids(answer: Mapping[str, Any]) -> list[int]:
-    return [int(row["id"]) for row in answer["results"]]
+def search_in_both_orders(account: HubSpotProbes) -> None:
+    """A1: search upwards, and downwards in both forms of a falling sort."""
+    search = Search(account.api, CONTACTS_SEARCH, "lastmodifieddate", (), FEW)
+    search.ask((), OBJECT_ID)
+    for minus in (False, True):
+        with suppress(RejectedError):
+            replace(search, minus=minus).highest()
 
 
 def empty_filters(account: HubSpotProbes) -> ProbeResult:
@@ -144,100 +133,61 @@ def _some_lists(account: HubSpotProbes, query: str = "") -> Sequence[Mapping[str
     return listings
 
 
-def encoded_cursor(account: HubSpotProbes) -> ProbeResult:
-    """A4: the second page of a list's members has another member."""
+def page_list_members(account: HubSpotProbes) -> None:
+    """A4: read the first two members of a list that has two, one by one."""
     ours = [list_id for group in account.groups if (list_id := account.lists.id_of(group))]
     for list_id in dict.fromkeys([*ours, *(str(listing["listId"]) for listing in _some_lists(account))]):
-        first = account.api.call(MEMBERS_PAGE, path={"list_id": list_id}, query={"limit": 1})
-        after = cursor_of(first)
-        if after is None:
-            continue
-        try:
-            query = {"limit": 1, "after": after}
-            second = account.api.call(MEMBERS_PAGE, path={"list_id": list_id}, query=query)
-        except RejectedError:
-            return ProbeResult("broken", "The decoded cursor is refused.")
-        others = {str(row["recordId"]) for row in second["results"]}
-        return held_if(others - {str(row["recordId"]) for row in first["results"]}, "The first page came again.")
-    return untestable("It needs a list with two members.")
+        if _two_pages(account, MEMBERS_PAGE, {"list_id": list_id}):
+            return
 
 
-def counters(account: HubSpotProbes) -> ProbeResult:
-    """A8: published e-mails have the counters that campaigns are made of."""
-    query = {"limit": SOME_LISTS, "includeStats": True, "isPublished": True}
-    emails = account.api.call(EMAILS_PAGE, query=query)["results"]
-    counted = [(email.get("stats") or {}).get("counters") or {} for email in emails]
-    missing = sorted(name for name in COUNTERS if not any(name in counts for counts in counted))
-    if not emails:
-        return untestable("No marketing e-mail was published.")
-    return held_if(not missing, f"Missing: {', '.join(missing)}.")
+def page_contacts(account: HubSpotProbes) -> None:
+    """A28: read two contacts, one by one."""
+    _two_pages(account, CONTACTS_PAGE, {})
 
 
-def refusal_names(account: HubSpotProbes) -> ProbeResult:
-    """A9: what a 403 names stands where it is looked for."""
-    try:
+def _two_pages(account: HubSpotProbes, operation: Operation, path: Mapping[str, str]) -> bool:
+    after = cursor_of(account.api.call(operation, path=path, query={"limit": 1}))
+    if after is None:
+        return False
+    with suppress(RejectedError):
+        account.api.call(operation, path=path, query={"limit": 1, "after": after})
+    return True
+
+
+def read_counters(account: HubSpotProbes) -> None:
+    """A8: read some published e-mails with their statistics."""
+    account.api.call(EMAILS_PAGE, query={"limit": SOME_LISTS, "includeStats": True, "isPublished": True})
+
+
+def be_refused(account: HubSpotProbes) -> None:
+    """A9: ask for what no scope of ours allows."""
+    with suppress(MissingScopeError):
         account.api.call(OWNERS)
-    except MissingScopeError:
-        body = account.seen[-1].body if account.seen else None
-    else:
-        return untestable("The token may read owners, so nothing was refused.")
-    if not isinstance(body, dict):
-        return ProbeResult("broken", "The refusal is not a JSON object.")
-    known = {*context(body, "missingScopes")}
-    known |= {scope for error in listed_errors(body) for name in ALTERNATIVES for scope in context(error, name)}
-    elsewhere = {text for text in _listed_texts(body) if SCOPE_NAME.match(text)} - known
-    return held_if(not elsewhere, "Scopes are listed under other keys.")
 
 
-def _listed_texts(value: Any) -> Iterator[str]:
-    """Yield the texts in lists, wherever they stand."""
-    if isinstance(value, dict):
-        for inner in value.values():
-            yield from _listed_texts(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from [inner] if isinstance(inner, str) else _listed_texts(inner)
-
-
-def unknown_id(account: HubSpotProbes) -> ProbeResult:
-    """A10: an id that does not exist is named."""
+def read_unknown(account: HubSpotProbes) -> None:
+    """A10: read a contact, and one that does not exist."""
     page = account.api.call(CONTACTS_PAGE, query={"limit": 1})["results"]
     inputs = [{"id": str(row["id"])} for row in page] + [{"id": NOBODY}]
-    body = {"properties": [MERGED], "propertiesWithHistory": [], "inputs": inputs}
-    answer = account.api.call(CONTACTS_READ, body=body)
-    return held_if(NOBODY in ids_not_found(answer), "Nothing says that the contact does not exist.")
+    account.api.call(CONTACTS_READ, body={"properties": [MERGED], "propertiesWithHistory": [], "inputs": inputs})
 
 
-def date_header(account: HubSpotProbes) -> ProbeResult:
-    """A11: answers have a Date header, whoever may read the account's details."""
-    before = len(account.seen)
+def read_details(account: HubSpotProbes) -> None:
+    """A11, A30: read the account's details, and a contact."""
     with suppress(MissingScopeError):
         account.api.call(ACCOUNT)
     account.api.call(CONTACTS_PAGE, query={"limit": 1})
-    answers = account.seen[before:]
-    dated = [answer for answer in answers if "date" in {name.lower() for name in answer.headers}]
-    return held_if(dated and len(dated) == len(answers), "An answer has no Date header.")
 
 
-def event_types(account: HubSpotProbes) -> ProbeResult:
-    """A20: all types of events are known, and who leaves one type of e-mail has a status there."""
+def ask_for_events(account: HubSpotProbes) -> None:
+    """A20: read the newest events."""
     until = milliseconds(account.api.transport.present())
-    events = account.api.call(EMAIL_EVENTS, query={"endTimestamp": until, "limit": account.limits["events_page"]})[
-        "events"
-    ]
-    if not events:
-        return untestable("There was no event.")
-    unknown = sum(event.get("type") not in EVENT_TYPES for event in events)
-    if unknown:
-        return ProbeResult("broken", f"{unknown} of {len(events)} events have a type that is not known.")
-    listed = [part for event in events if event["type"] == "STATUSCHANGE" for part in event.get("subscriptions") or ()]
-    return held_if(
-        all(isinstance(part, dict) and part.get("status") for part in listed), "A subscription has no status."
-    )
+    account.api.call(EMAIL_EVENTS, query={"endTimestamp": until, "limit": account.limits["events_page"]})
 
 
-def merges_listed(account: HubSpotProbes) -> ProbeResult:
-    """A21: a contact that took others in lists them."""
+def search_merged(account: HubSpotProbes) -> None:
+    """A21: search for a contact that took others in."""
     body = {
         "filterGroups": [{"filters": [{"propertyName": MERGED, "operator": "HAS_PROPERTY"}]}],
         "sorts": [OBJECT_ID],
@@ -245,13 +195,26 @@ def merges_listed(account: HubSpotProbes) -> ProbeResult:
         "limit": 1,
         "after": "0",
     }
-    try:
-        rows = account.api.call(CONTACTS_SEARCH, body=body)["results"]
-    except RejectedError:
-        return ProbeResult("broken", "The property is refused.")
-    if not rows:
-        return untestable("No contact was merged.")
-    return held_if(rows[0]["properties"].get(MERGED), "The property is empty.")
+    with suppress(RejectedError):
+        account.api.call(CONTACTS_SEARCH, body=body)
+
+
+def ask_for_no_list(account: HubSpotProbes) -> ProbeResult | None:
+    """A24: ask for a list that does not exist, by name and by number."""
+    by_name = {"list_name": NO_LIST, "object_type_id": CONTACT}
+    for operation, path, query in ((LIST_BY_NAME, by_name, {}), (MEMBERS_PAGE, {"list_id": NO_NUMBER}, {"limit": 1})):
+        try:
+            account.api.call(operation, path=path, query=query)
+        except (NotFoundError, RejectedError):
+            continue
+        return ProbeResult("broken", "A list that does not exist is answered.")
+    return None
+
+
+def search_and_read(account: HubSpotProbes) -> None:
+    """A26: search for a contact, and read one."""
+    Search(account.api, CONTACTS_SEARCH, "lastmodifieddate", (), 1).ask((), OBJECT_ID)
+    account.api.call(CONTACTS_PAGE, query={"limit": 1})
 
 
 # ---------------------------------------------------------------------------------------------- by writing
@@ -289,25 +252,41 @@ def _another(account: HubSpotProbes, list_id: str, before: Any) -> Any:
     return state
 
 
-def values_come_back(account: HubSpotProbes) -> ProbeResult:
-    """A6: values of our own properties come back, in one form by their type."""
-    present = {name: known for name, known in present_properties(account.api).items() if name in account.owned}
-    values = {name: value for name, known in present.items() if (value := _sample(known))}
+def write_properties(account: HubSpotProbes) -> ProbeResult | None:
+    """A6: write a value of each type to properties of ours, and to a boolean one of the account's own; read them."""
+    rows = account.api.call(PROPERTIES)["results"]
+    account.kinds |= {str(row["name"]): str(row["type"]) for row in rows}
+    boolean = next((row for row in rows if _is_plain_boolean(row)), None)
+    used = [row for row in rows if row["name"] in account.owned] + ([boolean] if boolean else [])
+    values = {str(row["name"]): value for row in used if (value := _sample(row))}
     if not values:
         return untestable("There is no property of ours; run `personasync setup`.")
     contact = account.records().contact_id
     account.api.call(CONTACTS_UPDATE, body={"inputs": [{"id": contact, "properties": values}]})
     body = {"properties": [*values], "propertiesWithHistory": [], "inputs": [{"id": contact}]}
-    shown = account.api.call(CONTACTS_READ, body=body)["results"][0]["properties"]
-    kinds = {name: present[name].type for name in values}
-    others = [n for n in values if one_form(shown.get(n), kinds[n]) != one_form(values[n], kinds[n])]
-    return held_if(not others, f"Not kept: {', '.join(sorted({kinds[name] for name in others}))}.")
+    account.api.call(CONTACTS_READ, body=body)
+    return None
 
 
-def _sample(known: FieldDefinition) -> str:
-    if known.type == "enumeration":
-        return known.options[0][0] if known.options else ""
-    return SAMPLES.get(known.type, "")
+def _is_plain_boolean(row: Mapping[str, Any]) -> bool:
+    """Whether a property is one of the account's own that takes true and false; HubSpot's own may mean consent."""
+    fixed = row.get("hubspotDefined") or row.get("calculated")
+    return row["type"] == "bool" and not fixed and not (row.get("modificationMetadata") or {}).get("readOnlyValue")
+
+
+def _sample(row: Mapping[str, Any]) -> str:
+    if row["type"] == "enumeration":
+        return next((str(option["value"]) for option in row["options"] if not option["hidden"]), "")
+    return SAMPLES.get(row["type"], "")
+
+
+def add_twice(account: HubSpotProbes) -> None:
+    """A23: put the test contact on the test list twice, and take it off."""
+    records = account.records()
+    path, contact = {"list_id": records.list_id}, [records.contact_id]
+    for operation in (MEMBERS_ADD, MEMBERS_ADD, MEMBERS_REMOVE):
+        with suppress(RejectedError):
+            account.api.call(operation, path=path, body=contact)
 
 
 def export_file(account: HubSpotProbes) -> ProbeResult:
@@ -323,19 +302,25 @@ def export_file(account: HubSpotProbes) -> ProbeResult:
     return ProbeResult("held")
 
 
-PROBES: Mapping[str, Callable[[HubSpotProbes], ProbeResult]] = {
-    "A1": falling_sort,
+PROBES: Mapping[str, Callable[[HubSpotProbes], ProbeResult | None]] = {
+    "A1": search_in_both_orders,
     "A2": empty_filters,
     "A3": list_moves,
-    "A4": encoded_cursor,
-    "A6": values_come_back,
+    "A4": page_list_members,
+    "A6": write_properties,
     "A7": export_file,
-    "A8": counters,
-    "A9": refusal_names,
-    "A10": unknown_id,
-    "A11": date_header,
-    "A20": event_types,
-    "A21": merges_listed,
+    "A8": read_counters,
+    "A9": be_refused,
+    "A10": read_unknown,
+    "A11": read_details,
+    "A20": ask_for_events,
+    "A21": search_merged,
+    "A23": add_twice,
+    "A24": ask_for_no_list,
+    "A26": search_and_read,
+    "A28": page_contacts,
+    "A30": read_details,
 }
-WRITING = frozenset({"A3", "A6", "A7"})
+"""What asks; where it says nothing itself, `CHECKS` does by the answers."""
+WRITING = frozenset({"A3", "A6", "A7", "A23"})
 """Probes that write: of the test contact and list, and a job of export."""

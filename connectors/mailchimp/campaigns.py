@@ -39,7 +39,8 @@ class CampaignReport:
     def figures(self) -> str:
         """A digest of what the platform has counted: the same means that nobody did anything since."""
         figures = {name: self.report.get(name) for name in ("emails_sent", "abuse_reports", "unsubscribed", "bounces")}
-        figures |= {"opens": self.report["opens"]["opens_total"], "clicks": self.report["clicks"]["clicks_total"]}
+        opens, clicks = self.report.get("opens") or {}, self.report.get("clicks") or {}  # all kinds have them (A32)
+        figures |= {"opens": opens.get("opens_total"), "clicks": clicks.get("clicks_total")}
         return hashlib.sha256(json.dumps(figures, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -86,6 +87,7 @@ class Campaigns:
     def _row(self, mail: CampaignReport) -> dict[str, Any]:
         report = mail.report
         bounces, shop = report.get("bounces") or {}, report.get("ecommerce") or {}
+        opens, clicks = report.get("opens") or {}, report.get("clicks") or {}
         return {
             "connection": self._connection,
             "campaign_id": mail.id,
@@ -96,10 +98,12 @@ class Campaigns:
             "state": "sent",
             "sent_at": mailchimp_moment(report.get("send_time")),
             "sent": report.get("emails_sent"),
-            "opened": report["opens"]["unique_opens"],
-            "clicked": report["clicks"]["unique_subscriber_clicks"],
+            "opened": opens.get("unique_opens"),
+            "clicked": clicks.get("unique_subscriber_clicks"),
             "unsubscribed": report.get("unsubscribed"),
-            "bounced": int(bounces.get("hard_bounces") or 0) + int(bounces.get("soft_bounces") or 0),
+            "bounced": int(bounces.get("hard_bounces") or 0) + int(bounces.get("soft_bounces") or 0)
+            if bounces
+            else None,
             "complained": report.get("abuse_reports"),
             "ordered": shop.get("total_orders"),
             "revenue": shop.get("total_revenue"),

@@ -292,7 +292,7 @@ class Mailchimp:
         account = MailchimpProbes(
             self._api, self._audience, owned, address, limits=self._limits, writer=self._writer, wait=nap
         )
-        with watched(self._transport, watch):
+        with watched(self._transport, account.seen.append, watch):
             try:
                 yield from run_probes(account.every(), left_out=frozenset() if address else WRITING)
             finally:

@@ -6,6 +6,7 @@ the network itself: an answer that is cut, a page instead of data, a time-out, a
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -256,8 +257,17 @@ def watched(transport: Transport, *watchers: Watch) -> Iterator[None]:
     """Show *watchers* every answer, refusals among them, until the block ends."""
 
     def watch(call: Call, response: requests.Response) -> None:
-        headers = dict(response.headers)
-        seen = SeenAnswer(call.method, call.endpoint, response.status_code, headers, response.content, call.public)
+        seen = SeenAnswer(
+            call.method,
+            call.endpoint,
+            response.status_code,
+            dict(response.headers),
+            response.content,
+            call.public,
+            url=response.url or call.url,
+            sent=json.loads(call.data) if isinstance(call.data, (str, bytes)) else call.json or call.data,
+            lane=call.lane,
+        )
         for watcher in watchers:
             watcher(seen)
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import sqrt
+from statistics import NormalDist
 
 import numpy as np
 from numpy.random import Generator
 
-from segmenter.discover.stability import Effort, agreements, best_labels, bootstrap_labels
+from segmenter.discover.stability import Effort, agreements, best_labels, bootstrap_labels, standard_error
 from segmenter.stats.item_matrix import Items, Matrix, coded
 from segmenter.stats.kmeans import Rows
 
@@ -36,6 +38,9 @@ class NullTest:
         quantile: 95% quantile of the copies' A(k).
         tighter: Whether the data's segments are tighter than those of 95% of the copies (gap statistic; Tibshirani,
             Walther & Hastie 2001, with the copies as the reference).
+        errors: Standard error of each *agreement* less its *quantile*; empty where it is not known.
+        lead: By how much the data's best standardised A(k) is above that of the best copy.
+        lead_error: Its standard error.
     """
 
     ks: tuple[int, ...]
@@ -43,6 +48,9 @@ class NullTest:
     agreement: tuple[float, ...]
     quantile: tuple[float, ...]
     tighter: tuple[bool, ...]
+    errors: tuple[float, ...] = ()
+    lead: float = 1.0
+    lead_error: float = 0.0
 
     @property
     def beaten(self) -> bool:
@@ -82,21 +90,40 @@ def null_test(
     """Compare *items* with *copies* of it that *null* makes, over all *ks* in one test."""
     sets = [items, *(null(items, rng) for _ in range(copies))]
     measured = [_measured(sample, ks, effort, rng) for sample in sets]
-    agreement = np.array([agreement for agreement, _ in measured])
-    inertia = np.array([inertia for _, inertia in measured])
+    agreement, errors, inertia = (np.array(part) for part in zip(*measured, strict=True))
     spread = agreement.std(axis=0)
-    best = ((agreement - agreement.mean(axis=0)) / np.where(spread > 0, spread, 1.0)).max(axis=1)
+    unit = np.where(spread > 0, spread, 1.0)
+    standard = (agreement - agreement.mean(axis=0)) / unit
+    best = standard.max(axis=1)
+    rival = 1 + int(best[1:].argmax())
+    own, other = (errors[row][standard[row].argmax()] / unit[standard[row].argmax()] for row in (0, rival))
     return NullTest(
         tuple(ks),
         float((best >= best[0] - SMALL).mean()),
         tuple(float(value) for value in agreement[0]),
         tuple(float(value) for value in np.quantile(agreement[1:], QUANTILE, axis=0)),
         tuple(bool(value) for value in inertia[0] < np.quantile(inertia[1:], 1 - QUANTILE, axis=0)),
+        tuple(float(value) for value in np.hypot(errors[0], _error_of_quantile(agreement[1:]))),
+        float(best[0] - best[rival]),
+        float(np.hypot(own, other)),
     )
 
 
-def _measured(items: Items, ks: Sequence[int], effort: Effort, rng: Generator) -> tuple[Matrix, Matrix]:
+def _error_of_quantile(copies: Matrix) -> Matrix:
+    """Standard error of the `QUANTILE` of normal draws, (columns,): Stuart & Ord, Kendall's Advanced Theory, 10.11."""
+    normal = NormalDist()
+    density = normal.pdf(normal.inv_cdf(QUANTILE))
+    errors: Matrix = copies.std(axis=0, ddof=1) * sqrt(QUANTILE * (1 - QUANTILE) / len(copies)) / density
+    return errors
+
+
+def _measured(items: Items, ks: Sequence[int], effort: Effort, rng: Generator) -> tuple[Matrix, Matrix, Matrix]:
+    """A(k), its standard error, and the sum of squares within."""
     rows = Rows.of(coded(items).values)
-    stable = [agreements(bootstrap_labels(rows, k, effort, rng), rows.counts, k).mean() for k in ks]
+    drawn = [agreements(bootstrap_labels(rows, k, effort, rng), rows.counts, k) for k in ks]
     tight = [best_labels(rows, k, starts=effort.starts, rng=rng)[2] for k in ks]
-    return np.array(stable), np.array(tight)
+    return (
+        np.array([pairs.mean() for pairs in drawn]),
+        np.array([standard_error(pairs) for pairs in drawn]),
+        np.array(tight),
+    )

@@ -13,6 +13,7 @@ from segmenter.discover import choose_k as choice
 from segmenter.discover.bagged_confidence import Sureness, sureness
 from segmenter.discover.candidates import SearchMethod, Solution, solutions
 from segmenter.discover.choose_k import Light
+from segmenter.discover.edges import edge_of_choice, edge_of_noise
 from segmenter.discover.latent_class import CLEAR, SURE, Classes, by_number, upper_bound
 from segmenter.discover.markers import Marker, centred_items, is_a_way_of_answering
 from segmenter.discover.null_models import LEVEL, NullTest, null_test, same_ranks, shuffled
@@ -135,7 +136,7 @@ def _propose(items: Items, asked: SearchOptions, rng: Generator) -> Proposal:
     items_tested = items.rows(drawn)
     test = null_test(items_tested, ks, shuffled, asked.test, rng)
     if not test.beaten:
-        return _nothing(test, _noise(test))
+        return _nothing(test, _noise(test), edge=edge_of_noise(test))
     everybody = np.arange(len(items.values))
     base, people = (items, everybody) if asked.method == "kmeans" else (items_tested, drawn)
     classes = by_number(items_tested, asked.most, starts=_class_starts(items, asked), rng=rng)
@@ -146,7 +147,8 @@ def _propose(items: Items, asked: SearchOptions, rng: Generator) -> Proposal:
     candidates = solutions(base, ks, asked.method, asked.report, rng, classes)
     chosen = choice.choose_k(candidates, test, bound)
     if chosen.k is None:
-        return _nothing(test, _why_none(candidates, chosen), bound, bic, candidates, chosen.refused)
+        edge = edge_of_choice(candidates, test, chosen)
+        return _nothing(test, _why_none(candidates, chosen), bound, bic, candidates, chosen.refused, edge=edge)
     return _proposed(base, people, asked, rng, test, classes, candidates, chosen)
 
 
@@ -176,11 +178,13 @@ def _nothing(
     bic: Mapping[int, float] | None = None,
     tried: Mapping[int, Solution] | None = None,
     refused: Mapping[int, tuple[str, ...]] | None = None,
+    *,
+    edge: str = "",
 ) -> Proposal:
     return Proposal(
         light="red",
         sentence=sentence,
-        notes=(),
+        notes=(edge,) if edge else (),
         test=test,
         second=None,
         bound=bound,
@@ -219,6 +223,7 @@ def _proposed(
         *_style_notes(styled, again, k),
         *_class_notes(own),
         *_base_notes(items),
+        *filter(None, (edge_of_noise(test), edge_of_choice(candidates, test, chosen))),
         *(("Segments that would get the same message were merged.",) if len(set(groups)) < k else ()),
     )
     light = choice.light_of(solution, notes=notes)

@@ -38,12 +38,16 @@ class CountStability:
         median: Its median.
         segments: SLSw of each segment.
         least: Its 1% quantile: chance alone seldom goes below.
+        error: Standard error of `agreement`, by the pairs that were drawn.
+        segment_error: That of the least of `segments`.
     """
 
     agreement: float
     median: float
     segments: tuple[float, ...]
     least: float = 0.0
+    error: float = 0.0
+    segment_error: float = 0.0
 
 
 def bootstrap_labels(rows: Rows, k: int, effort: Effort, rng: Generator) -> Labels:
@@ -96,13 +100,22 @@ def _couples(people: Matrix) -> Matrix:
     return people * (people - 1) / 2
 
 
-def within(reference: Labels, labels: Labels, counts: Matrix, k: int) -> tuple[float, ...]:
-    """Return SLSw of each segment of *reference* (rows,): mean over samples of the best Jaccard (Hennig 2007)."""
+def within(reference: Labels, labels: Labels, counts: Matrix, k: int) -> Matrix:
+    """Return the best Jaccard of each segment of *reference* (rows,) in each labeling, (labelings, k).
+
+    Its mean over the labelings is SLSw (Hennig 2007).
+    """
     table = crossed(np.broadcast_to(reference, labels.shape), labels, counts, k, k)
     own, other = table.sum(axis=2, keepdims=True), table.sum(axis=1, keepdims=True)
     union = own + other - table
     jaccard = np.divide(table, union, out=np.zeros_like(table), where=union > 0)
-    return tuple(float(value) for value in jaccard.max(axis=2).mean(axis=0))
+    best: Matrix = jaccard.max(axis=2)
+    return best
+
+
+def standard_error(values: Matrix) -> float:
+    """Return the standard error of the mean of independent draws; 0 for one."""
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
 
 
 def across(before: Labels, after: Labels, counts: Matrix, k: int) -> tuple[float, ...]:
@@ -152,7 +165,13 @@ def stability(rows: Rows, reference: Labels, labels: Labels, k: int) -> CountSta
         segment.
     """
     matrix = agreements(labels, rows.counts, k)
-    least = float(np.quantile(matrix, SELDOM))
+    jaccard = within(reference, labels, rows.counts, k)
+    segments = jaccard.mean(axis=0)
     return CountStability(
-        float(matrix.mean()), float(np.median(matrix)), within(reference, labels, rows.counts, k), least
+        agreement=float(matrix.mean()),
+        median=float(np.median(matrix)),
+        segments=tuple(float(value) for value in segments),
+        least=float(np.quantile(matrix, SELDOM)),
+        error=standard_error(matrix),
+        segment_error=standard_error(jaccard[:, int(segments.argmin())]),
     )

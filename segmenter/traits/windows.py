@@ -95,9 +95,16 @@ def _spelt(word: str) -> Any:
     return text.lower()
 
 
+MOST_WHOLE = 9.2e18
+"""An int64 holds a little more."""
+
+
 def whole(values: Any, parts: int) -> Any:
     """Numbers as whole multiples of 1/*parts*; what does not fit (infinite, not a number) becomes null."""
-    return (values * float(parts)).round().try_cast("int64")
+    scaled = values * float(parts)
+    # tried before it is rounded: Ibis rounds to a whole number, which fails where that is too large
+    fits: Any = ibis.ifelse(scaled.abs() < MOST_WHOLE, scaled, ibis.null("float64"))
+    return fits.round().cast("int64")
 
 
 DATED = 18  # digits in front of a text that is ordered by moment
@@ -138,7 +145,8 @@ def typed(text: Any, type_: str, words: Sequence[tuple[str, float]] = ()) -> Any
         named = [(plain == _spelt(word), value) for word, value in words]
         return ibis.cases(*named, else_=number) if named else number
     if type_ == "date":
-        return text.substr(0, 10).try_cast("date")
+        day = text.substr(0, 10)
+        return ibis.ifelse(day.re_search("^ *[0-9]"), day, ibis.null("string")).try_cast("date")  # not "infinity"
     if type_ == "boolean":
         return text.lower().isin(["true", "yes", "1"]).cast("int8")
     return text

@@ -9,6 +9,7 @@ from datetime import datetime
 import ibis
 
 from connectors.records import CONTACTS
+from segmenter.personalize.fields import probability_one
 from segmenter.value.focus import with_subsegments
 from sync.active_people import assigned_people
 from sync.assign.exclusions import excluded_persons
@@ -23,6 +24,7 @@ class Member:
     Attributes:
         email: The first of their addresses in the alphabet; None: they have none.
         segment: The segment itself, or one within it.
+        confidence: How likely the segment is right; None: nothing measured that, as by rules.
         source: What decided.
         excluded: Why nothing is written to them; None: it is.
     """
@@ -88,7 +90,7 @@ def members(session: Session, segment: str, *, page: int = 1, size: int = 50) ->
     excluded = excluded_persons(session, as_of)
     columns = ("email", "person_id", "segment", "persona", "confidence", "source", "reasons", "since")
     entries = [
-        Member(**{name: row[name] for name in columns}, excluded=excluded.get(row["person_id"]))
+        Member(**{**row, "confidence": probability_one(row)}, excluded=excluded.get(row["person_id"]))
         for row in people.select(*columns).to_pyarrow().to_pylist()
     ]
     return MembersPage(segment, count, page, max(-(-count // size), 1), entries)

@@ -104,10 +104,13 @@ def experiment_show_command(
 ) -> None:
     """Show an experiment. Lists people by persona and variant, the detectable lift, and edited groups."""
     from sync.experiments import job  # noqa: PLC0415 - heavy imports only where needed
+    from sync.results.experiment_sizes import measured_sizes  # noqa: PLC0415 - ditto
 
     console = console_of(as_json=as_json)
     with session_of(workspace, reading=True) as session:
         experiment_view = job.show_experiment(session, name)
+        if experiment_view.sizes:
+            experiment_view = experiment_view.with_results(*measured_sizes(session, name))
     console.result(experiment_document(experiment_view), *render_experiment(experiment_view))
 
 
@@ -211,6 +214,7 @@ def experiment_document(view: Any) -> dict[str, Any]:
         },
         "sample_ratio_p": None if view.ratio is None else view.ratio.p,
         "edited_on_platforms": dict(view.edited),
+        "verdict": list(view.verdict),
     }
 
 
@@ -240,7 +244,7 @@ def render_experiment(view: Any, *, known: str = "") -> list[Any]:
             f"a rise of {in_points(experiment.mde)} is detected with 80% power by {view.everyone.needed:,} contacts "
             "per variant."
         )
-        lines += _vs_holdout(view)
+        lines += [*_vs_holdout(view), *view.verdict]
     else:
         lines.append("Nobody is assigned yet: run `personasync assign`, which randomly assigns people to the variants.")
     if view.ratio is not None and view.ratio.broken:

@@ -34,6 +34,7 @@ class Sizing:
         least: The least rise over *baseline* that 4 of 5 such experiments show between variants; None: none at all.
         least_over_holdout: That of the smallest variant over the holdout; None also where there is none.
         needed: People per arm that a rise of the experiment's `mde` needs.
+        measured: What the results say is missing, by arm; empty before a send.
     """
 
     persona: str
@@ -42,11 +43,12 @@ class Sizing:
     least: float | None
     needed: int
     least_over_holdout: float | None = None
+    measured: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def missing(self) -> dict[str, int]:
-        """People who are missing of `needed`, by arm: what `lift` says of the smaller of two."""
-        return {arm: max(0, self.needed - people) for arm, people in self.people.items()}
+        """People who are missing, by arm: what `lift` says; before a send, what is missing of `needed`."""
+        return {arm: self.measured.get(arm, max(0, self.needed - people)) for arm, people in self.people.items()}
 
     @property
     def most_missing(self) -> int:
@@ -64,6 +66,7 @@ class ExperimentView:
         everyone: All personas together.
         ratio: Of everybody who was dealt in; None where shares differ between personas.
         edited: People whose group on a platform is not what their arm says, by connection.
+        verdict: What was measured, in sentences; empty before a send.
     """
 
     experiment: Experiment
@@ -71,6 +74,21 @@ class ExperimentView:
     everyone: Sizing
     ratio: SampleRatio | None
     edited: Mapping[str, int] = field(default_factory=dict)
+    verdict: Sequence[str] = ()
+
+    def with_results(self, measured: Mapping[str, Mapping[str, int]], verdict: Sequence[str]) -> ExperimentView:
+        """Return the same with what is missing by the results.
+
+        Args:
+            measured: By persona's slug ("" without one) and `EVERYONE`: contacts missing, by arm.
+            verdict: Sentences.
+        """
+        sizes = [
+            replace(size, measured=measured.get("" if size.persona == UNCLASSIFIED else size.persona, {}))
+            for size in self.sizes
+        ]
+        everyone = replace(self.everyone, measured=measured.get(EVERYONE, {}))
+        return replace(self, sizes=sizes, everyone=everyone, verdict=tuple(verdict))
 
 
 def create_experiment(session: Session, wanted: Experiment) -> ExperimentView:

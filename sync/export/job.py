@@ -14,7 +14,7 @@ from ibis import Table
 from connectors.errors import FixSettingsError
 from connectors.records import CONTACTS, MEMBER, Change
 from segmenter.personalize import fields as template_fields
-from segmenter.personalize.fields import Known, OwnedField
+from segmenter.personalize.fields import Known, OwnedField, probability_one
 from segmenter.traits.people import NO_CONSENT
 from segmenter.value.focus import with_subsegments
 from sync.active_people import assigned_people
@@ -197,7 +197,7 @@ def _kept_back(
 
 def _assignment(session: Session, person: Mapping[str, Any]) -> list[Any]:
     persona = session.workspace.personas.get(person["persona"] or "")
-    return [person["segment"], persona.name if persona else None, person["confidence"], person["reasons"]]
+    return [person["segment"], persona.name if persona else None, probability_one(person), person["reasons"]]
 
 
 HEAD = ("email", "segment", "persona", "confidence", "reason", "consent")

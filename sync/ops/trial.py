@@ -178,7 +178,15 @@ def _sent(where: tuple[str, str, str], at: datetime, to: str, tag: str | None, h
     if tag is None:
         campaign = marketer.send_to_everybody(*where, title=title, subject=SUBJECT, html=html)
     else:
-        campaign = marketer.send_to_tag(*where, title=title, subject=SUBJECT, html=html, tag=tag)
+        try:
+            campaign = marketer.send_to_tag(*where, title=title, subject=SUBJECT, html=html, tag=tag)
+        except requests.HTTPError as error:
+            if error.response.status_code != requests.codes.bad_request:
+                raise
+            raise FixSettingsError(
+                f"The local Mailchimp did not send to the tag {tag!r}: nobody in it can get email.",
+                fix="Run `personasync run`, which fills it; then send again.",
+            ) from error
     return Sending(campaign, title, to, marketer.recipients(where[0], where[1], campaign))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from connectors.errors import FixSettingsError
+from connectors.files.formats import plain_numbers
 from connectors.records import SURVEY_ANSWERS, email_key, normalise_email
 from segmenter.errors import DefinitionError
 from segmenter.surveys.answers import AnswerSheet, WordsError, code_answers, is_no_answer
@@ -76,7 +77,7 @@ def answers_of(grid: Grid, columns: SurveyColumns) -> Read:
     values, labels, kept = [], {}, []
     for item in items:
         try:
-            coded = code_answers(grid.column(item), item, grid.numbers)
+            coded = code_answers(numbers_in(grid, item), item, grid.numbers)
         except WordsError as error:
             fix = f"Number its answers if they have an order, or pass --leave-out {item!r}."
             findings.append(SurveyFinding("words", f"{item!r} is excluded: {error}.", fix))
@@ -98,6 +99,29 @@ def answers_of(grid: Grid, columns: SurveyColumns) -> Read:
     named = tuple(name or f"row {number}" for name, number in zip(respondents, grid.numbers, strict=True))
     segments = tuple("" if is_no_answer(cell) else cell for cell in cells)
     return Read(AnswerSheet(named, tuple(kept), np.column_stack(values), segments, labels, grid.numbers), findings)
+
+
+def numbers_in(grid: Grid, header: str) -> list[str]:
+    """Return the cells below *header*; where they are numbers, with a decimal point, told apart by the whole column.
+
+    Args:
+        grid: The file.
+        header: One of its own.
+
+    Returns:
+        One text per row, in the order of the file.
+
+    Raises:
+        FixSettingsError: They could be read in two ways, or need both.
+    """
+    cells = list(zip(grid.numbers, grid.column(header), strict=True))
+    where = f"{grid.file}, column {header!r}"
+    return plain_numbers(
+        cells,
+        chosen=None,
+        where=where,
+        fix="Write all of its numbers with one decimal mark, and without marks of thousands.",
+    )
 
 
 def with_segments(read: Read, segments: Mapping[str, str], person_of: Mapping[str, str], proposal: str) -> Read:

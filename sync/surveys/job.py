@@ -36,7 +36,7 @@ from segmenter.typing_tool.targets import Relabeller, found_anew, given, k_means
 from segmenter.typing_tool.tool_file import FORMAT, ToolFile, slug, trait_name, version_of
 from segmenter.typing_tool.validation import fill_values, filled
 from sync.session import Session
-from sync.surveys.answers import Read, SurveyColumns, answers_from_file
+from sync.surveys.answers import Read, SurveyColumns, answers_from_file, numbers_in
 from sync.surveys.sensitive_items import why_item
 from sync.surveys.spreadsheet import read_grid
 from sync.traits.compute import measured
@@ -229,7 +229,9 @@ def score_file(
         header = headers[question.trait]
         if header:
             words = {answer.label: answer.value for answer in question.answers}
-            values[:, place] = _numbers(read.column(header), words, f"{path.name}, column {header!r}", read.numbers)
+            values[:, place] = _numbers(
+                numbers_in(read, header), words, f"{path.name}, column {header!r}", read.numbers
+            )
     who = answers_from_file(path, SurveyColumns(columns.respondent, only=there), sheet=sheet).sheet.respondents
     return _scores(file, who, values, thresholds)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from ibis import Table
 from ibis.backends.sql import SQLBackend
@@ -17,7 +17,7 @@ MEMORY = "512MB"
 
 
 class ReadOnce:
-    """Tables and values by key, kept while a block runs; tables as temporary ones of the embedded engine.
+    """Tables and values by key, kept while a block runs; tables as temporary ones, on DuckDB and PostgreSQL.
 
     Whatever is written in the meantime makes all of them be made again.
     """
@@ -45,11 +45,14 @@ class ReadOnce:
         return made_before
 
     def _as_table(self, wanted: Table) -> Table:
-        if self._engine.name != "duckdb":
+        if self._engine.name not in {"duckdb", "postgres"}:
             return wanted
         name = f"read_once_{next(self._numbers)}"
         self._tables.append(name)
-        return self._engine.create_table(name, wanted, temp=True)
+        table = self._engine.create_table(name, wanted, temp=True)
+        if self._engine.name == "postgres":  # nothing else counts the rows of a temporary table for its planner
+            cast("Any", self._engine).raw_sql(f"ANALYZE {name}")
+        return table
 
     def forget(self) -> None:
         """Make everything again when it is asked for next; tables stay, since somebody may still ask them."""

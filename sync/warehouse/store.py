@@ -371,6 +371,10 @@ def _open_url(url: str) -> SQLBackend:
             f"The warehouse {url_without_secrets(url)} can't be opened: {error}.",
             fix="Check [workspace] engine in personasync.toml.",
         ) from None
+    if opened.name == "postgres":
+        from sync.warehouse.postgresql import prepare  # noqa: PLC0415 - only this engine needs it
+
+        prepare(cast("Any", opened))
     return cast("SQLBackend", opened)
 
 

@@ -25,7 +25,8 @@ class WorkspacePart(FilePart):
 
     name: str = Field(min_length=1, description="Company or brand name.")
     engine: str = Field(
-        default="duckdb", description='Where data are stored: "duckdb" (a file in .personasync), or an Ibis URL.'
+        default="duckdb",
+        description='Where data are stored: "duckdb" (a file in .personasync), a postgresql:// or other Ibis URL.',
     )
     state: str = Field(
         default="sqlite",

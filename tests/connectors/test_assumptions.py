@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from connectors.errors import RejectedError
 from connectors.evidence import load_evidence
 from connectors.hubspot.connector import HubSpot
 from connectors.hubspot.emails import campaign_rows
 from connectors.mailchimp import members
+from connectors.mailchimp.campaigns import CampaignReport
 from connectors.mailchimp.connector import Mailchimp
 from connectors.records import Change, FieldDefinition
 from connectors.sandbox.door import InjectedFault
@@ -79,6 +81,46 @@ def test_an_email_without_counters_is_a_campaign_without_totals() -> None:
     rows = campaign_rows("crm", [named, others, {"id": "3", "stats": None}], "USD").to_pylist()
 
     assert [(row["sent"], row["opened"], row["clicked"]) for row in rows] == [(7, 3, None), (None,) * 3, (None,) * 3]
+
+
+def test_a_report_without_counters_is_a_campaign_without_totals(
+    sandbox: Sandbox, open_mailchimp: OpenMailchimp
+) -> None:
+    del sandbox
+    bare = {"id": "c1", "campaign_title": "T", "subject_line": "S", "send_time": "2026-01-05T09:00:00+00:00"}
+    reports = [CampaignReport(bare), CampaignReport({**bare, "emails_sent": 7, "opens": {"unique_opens": 3}})]
+
+    rows = open_mailchimp()._campaigns.rows(reports).to_pylist()
+
+    shown = [(row["sent"], row["opened"], row["clicked"], row["bounced"]) for row in rows]
+    assert shown == [(None, None, None, None), (7, 3, None, None)]
+    assert reports[0].figures != reports[1].figures
+
+
+@pytest.mark.parametrize("status", [404, 400])
+def test_a_list_is_made_only_where_404_says_that_there_is_none(
+    sandbox: Sandbox, open_hubspot: OpenHubSpot, status: int
+) -> None:
+    hubspot = open_hubspot(api_version="2026-09")
+    body = {"status": "error", "message": "no such list", "category": "OBJECT_NOT_FOUND"}
+    sandbox.journal.faults[:] = [InjectedFault(kind="status", status=status, body=body, match="/name/", times=9)]
+
+    if status == 400:
+        with pytest.raises(RejectedError, match="no such list"):
+            hubspot.missing([], ["champions"])
+    else:
+        assert [step.name for step in hubspot.missing([], ["champions"])] == ["champions"]
+    assert HubSpotState.of(sandbox.world).lists == {}
+
+
+def test_account_information_without_keys_is_none(sandbox: Sandbox, open_hubspot: OpenHubSpot) -> None:
+    hubspot = open_hubspot()
+    assert hubspot.production() == ""
+    sandbox.journal.faults[:] = [InjectedFault(kind="status", status=200, body={}, match="/account-info/", times=9)]
+
+    assert "does not tell its kind" in hubspot.production()
+    assert (hubspot._account.number, hubspot._account.currency) == ("", "")
+    assert hubspot.check()[0].state == "ok"
 
 
 def test_only_described_names_are_asked_for() -> None:

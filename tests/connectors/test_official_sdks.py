@@ -115,14 +115,9 @@ def test_every_endpoint_of_mailchimp_is_walked(
 ) -> None:
     fill(sandbox.world, 60)
     access = sandbox.access
-    marketer.send_campaign(
-        access["mailchimp_url"],
-        access["mailchimp_key"],
-        AUDIENCE,
-        title="T",
-        subject="S",
-        variants={"a": "<p>x</p>", "b": "<p>y</p>"},
-    )
+    where = access["mailchimp_url"], access["mailchimp_key"], AUDIENCE
+    marketer.send_campaign(*where, title="T", subject="S", variants={"a": "<p>x</p>", "b": "<p>y</p>"})
+    marketer.send_to_everybody(*where, title="T2", subject="S", html="<p>x</p>")
     sandbox.world.clock.advance(timedelta(days=4))
     mailchimp = open_mailchimp()
     with listener() as url:

@@ -70,6 +70,7 @@ def replay(recording: dict[str, Any], translate: Any) -> tuple[str, Any]:
             transport.close()
 
 
+@pytest.mark.slow
 def test_every_recorded_answer_of_hubspot_is_classified(shared: Path) -> None:
     seen: Counter[tuple[int, str]] = Counter()
     for recording in recorded(shared, "hubspot"):
@@ -95,6 +96,7 @@ def test_a_refusal_for_too_many_requests_names_its_wait_or_none(shared: Path) ->
     assert all(isinstance(error, RateLimitError) and not error.daily for error in errors)
 
 
+@pytest.mark.slow
 def test_every_recorded_answer_of_mailchimp_is_classified(shared: Path) -> None:
     seen: Counter[tuple[int, str]] = Counter()
     for recording in recorded(shared, "mailchimp"):

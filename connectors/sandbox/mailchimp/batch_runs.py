@@ -25,6 +25,7 @@ QUEUED = 0.1  # seconds in `pending`
 PREPARED = 0.2  # seconds until the first operation
 SPEED = 5000  # operations a second
 WRAPPED_UP = 0.1  # seconds in `finalizing`
+UNSEEN = 30.0  # seconds more in it of a batch at which nobody looked
 AT_ONCE = 5000  # operations done in one go, so that other requests get their turn
 PER_FILE = 1000
 GONE = b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
@@ -62,12 +63,12 @@ def work(state: MailchimpState, routes: Routes, row: Document, elapsed: float) -
 
 
 def status_of(row: Document, elapsed: float) -> str:
-    """Return the word for how far a batch is; nobody sees it finished at the first look."""
+    """Return the word for how far a batch is; nobody who looks at once sees it finished at the first look."""
     total = len(row["operations"])
     if row["finished_operations"] < total or elapsed < PREPARED:
         return "pending" if elapsed < QUEUED else "preprocessing" if elapsed < PREPARED else "started"
-    wrapped_up = elapsed >= PREPARED + total / SPEED + WRAPPED_UP
-    return "finished" if wrapped_up and row["polled"] else "finalizing"
+    since = elapsed - (PREPARED + total / SPEED + WRAPPED_UP)
+    return "finished" if since >= (0 if row["polled"] else UNSEEN) else "finalizing"
 
 
 def run_operation(state: MailchimpState, routes: Routes, operation: Document, base: str) -> list[Document]:

@@ -98,6 +98,46 @@ def test_answers_are_read(open_files: Open) -> None:
     assert ("q1", "4") in {(row["item"], row["value"]) for row in answers}
 
 
+GERMAN = (
+    "email;income;often;codes;plz;word\n"
+    "ada@people.test;3.250,50;3,5;1,3,4;01067;ja\n"
+    "bob@people.test;950,00;n/a;2;04109;nein\n"
+    "cyd@people.test;12,5 €;4;3;80331;1,5 mal\n"
+)
+
+
+def test_numbers_among_answers_are_told_by_all_answers_to_the_question(open_files: Open) -> None:
+    read = rows(open_files(answers=GERMAN).read("survey_answers", {}), "survey_answers")
+    answers = {item: [row["value"] for row in read if row["item"] == item] for item in ("income", "often", "codes")}
+
+    assert answers == {
+        "income": ["3250.5", "950", "12.5"],
+        "often": ["3.5", "n/a", "4"],
+        "codes": ["1,3,4", "2", "3"],
+    }
+    assert [row["value"] for row in read if row["item"] == "plz"] == ["01067", "04109", "80331"]
+    assert [row["value"] for row in read if row["item"] == "word"] == ["ja", "nein", "1,5 mal"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        (["3,5", "3.5"], "decimal comma and with a decimal point: '3,5' in row 2, '3.5' in row 3"),
+        (["1,234", "45"], "the mark in '1,234' .row 2. could be decimal or of thousands"),
+    ],
+)
+def test_numbers_among_answers_that_mean_two_things_name_the_setting(
+    open_files: Open, tmp_path: Path, cells: list[str], told: str
+) -> None:
+    text = "email;spent\n" + "".join(f"p{n}@people.test;{cell}\n" for n, cell in enumerate(cells))
+    with pytest.raises(FixSettingsError, match=rf"answers to 'spent'.*{told}.*Add decimal_mark"):
+        list(open_files(answers=text).read("survey_answers", {}))
+    settings = {"answers": str(tmp_path / "answers.csv"), "decimal_mark": ","}
+    shop = files.connect(Connection("shop", settings, load_manifest().connectors["files"].as_mapping()))
+    first, second = (row["value"] for row in rows(shop.read("survey_answers", {}), "survey_answers"))
+    assert (first, second) == (cells[0].replace(",", "."), cells[1])  # "3.5" is no number with a comma: it stays a text
+
+
 def test_a_file_that_did_not_change_is_not_read_again(open_files: Open, tmp_path: Path) -> None:
     shop = open_files(orders=ORDERS)
     cursor = list(shop.read("orders", {}))[-1].cursor or {}
@@ -217,6 +257,7 @@ def test_files_are_only_read(open_files: Open) -> None:
         open_files()
 
 
+@pytest.mark.slow
 def test_a_workspace_can_live_on_files_alone(tmp_path: Path) -> None:
     from sync.assign.job import assign  # noqa: PLC0415
     from sync.plan.job import plan  # noqa: PLC0415

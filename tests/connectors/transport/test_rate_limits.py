@@ -75,6 +75,19 @@ def test_the_platforms_maximum_replaces_the_first_guess() -> None:
     assert time.waited == []
 
 
+def test_headers_resize_the_window_and_without_them_it_stays() -> None:
+    ordinary = {"X-HubSpot-RateLimit-Max": "190", "X-HubSpot-RateLimit-Interval-Milliseconds": "5000"}
+    of_a_search = {"X-HubSpot-RateLimit-Daily-Remaining": "249999"}
+    usual, search = RateWindow(100, 10.0), RateWindow(5, 1.0)
+
+    for headers in (ordinary, {}, {"X-HubSpot-RateLimit-Max": "many"}):
+        usual.follow(headers)
+    search.follow(of_a_search)
+
+    assert (usual.requests, usual.seconds) == (190, 5.0)
+    assert (search.requests, search.seconds, search.left_today) == (5, 1.0, 249_999)
+
+
 def test_what_others_have_used_is_left_to_them() -> None:
     time = Time()
     window = RateWindow(10, 10.0, clock=time.clock, wait=time.wait)

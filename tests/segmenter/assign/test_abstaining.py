@@ -65,6 +65,7 @@ def test_no_model_and_no_tool_answers_below_any_threshold(
         assert decision["confidence"] == pytest.approx(meant.confidence)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["survey", "model"])
 def test_every_threshold_matters_for_everybody_at_once(source: Source) -> None:
     people = [

@@ -7,6 +7,7 @@ from typing import Any
 
 import ibis
 import pyarrow as pa
+import pytest
 
 from connectors.records import ASSIGNMENTS
 from segmenter.assign.decide import decide_all, decide_one
@@ -53,6 +54,7 @@ def both_ways(
     return answers
 
 
+@pytest.mark.slow
 def test_a_pin_goes_before_every_source_and_ends_by_itself_at_once() -> None:
     before = both_ways(made(), {}, 0)
     pinned = both_ways(made(pinned={"p1": PIN}), before, 1)

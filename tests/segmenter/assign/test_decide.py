@@ -192,6 +192,7 @@ def test_a_person_without_data_is_unclassified_however_sure_the_fill_values_are(
     assert (row["segment"], row["reasons"]) == (None, "no source had an answer")
 
 
+@pytest.mark.slow
 def test_a_model_that_learned_from_rules_is_asked_only_about_whom_a_rule_could_not_judge() -> None:
     left_out = {"orders_365d": 0.0, "orders_total": 0.5, "revenue_total": 0.0, "days_since_order": 5.0, "country": "it"}
     left_out |= {"likes": 0.0, "tenure_days": 9.0}

@@ -66,6 +66,7 @@ def same_everywhere(model: LinearModel, people: pa.Table, likely: np.ndarray | N
         assert np.abs(np.array([row["confidence"] for row in table_rows]) - likely.max(axis=1)).max() <= 1e-9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [2, 4])
 @pytest.mark.parametrize("kind", ["lda", "logit"])
 def test_a_discriminant_scores_as_scikit_learn_does(answers: np.ndarray, kind: Any, classes: int) -> None:
@@ -79,6 +80,7 @@ def test_a_discriminant_scores_as_scikit_learn_does(answers: np.ndarray, kind: A
     same_everywhere(model, people_of(answers, ITEMS), fitted.predict_proba(scaled), fitted.predict(scaled).tolist())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [2, 4])
 def test_k_means_gives_every_label_and_no_probability(answers: np.ndarray, classes: int) -> None:
     scaler = StandardScaler().fit(answers)
@@ -131,6 +133,7 @@ persons = st.fixed_dictionaries(
 SCHEMA = pa.schema([("orders", pa.float64()), ("country", pa.string()), ("vip", pa.bool_()), ("spent", pa.float64())])
 
 
+@pytest.mark.slow
 @examples(20)
 @given(weights=models, people=st.lists(persons, min_size=1, max_size=40))
 def test_whatever_is_known_all_three_forms_say_the_same(

@@ -125,6 +125,7 @@ def test_confidence_is_right_where_the_truth_is_known() -> None:
     assert fitted.chosen.hit == pytest.approx(right.mean(), abs=0.02)
 
 
+@pytest.mark.slow
 def test_features_that_are_noise_are_refused_in_the_words_that_say_so() -> None:
     refused = 0
     for seed in range(20):

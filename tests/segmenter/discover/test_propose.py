@@ -105,6 +105,7 @@ def test_the_survey_is_read_as_the_book_prints_it(perceptions: Items) -> None:
 AGREEMENT = {2: 0.953, 3: 0.858, 4: 0.788, 5: 0.655, 6: 0.623, 7: 0.591, 8: 0.609}
 
 
+@pytest.mark.slow
 def test_stability_and_its_break_are_those_of_the_literature(perceptions: Items) -> None:
     candidates = solutions(perceptions, range(2, 9), "kmeans", Effort(100, 10), default_rng(2018))
 
@@ -173,6 +174,7 @@ POLCA = [
 FAST = {("carcinoma", 2), ("carcinoma", 3), ("values", 1), ("values", 2)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "k", "published"),
     [pytest.param(*case, marks=() if case[:2] in FAST else pytest.mark.proof) for case in POLCA],
@@ -198,6 +200,7 @@ def test_one_start_alone_may_end_in_a_worse_optimum(shared: Path) -> None:
     assert any(likelihood < -2755 for likelihood in reached)
 
 
+@pytest.mark.slow
 def test_planted_segments_are_found_again() -> None:
     base, truth = planted(default_rng(11))
 
@@ -222,6 +225,7 @@ def test_planted_segments_are_found_in_each_of_ten_tries() -> None:
     assert counts == [4] * 10
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("noise", [yes_no_noise, count_noise])
 def test_noise_is_refused(noise: Any) -> None:
     refused = [propose(noise(default_rng(seed)), QUICK, default_rng(seed)).light for seed in (1, 2)]
@@ -237,6 +241,7 @@ def test_noise_is_refused_in_ninety_five_of_a_hundred_tries(noise: Any) -> None:
     assert tries.count("red") >= 48
 
 
+@pytest.mark.simulation
 def test_yes_sayers_are_flagged_and_nothing_is_left_of_them_once_centred() -> None:
     base = yes_sayers(default_rng(3))
 
@@ -277,6 +282,7 @@ def test_the_shop_has_the_customers_that_the_literature_counts(shoppers: Items) 
     assert shoppers.values[:, 2].sum() == pytest.approx(8_911_407.90, abs=0.1)
 
 
+@pytest.mark.simulation
 def test_four_segments_by_recency_frequency_and_revenue_are_no_more_than_independent_columns(shoppers: Items) -> None:
     rng = default_rng(8)
     some = shoppers.rows(rng.permutation(4338)[:2000])
@@ -306,6 +312,7 @@ def three_clusters(rng: Generator) -> Items:
     return Items("metric", tuple("abcd"), centres[rng.integers(0, 3, PEOPLE)] + rng.normal(size=(PEOPLE, 4)))
 
 
+@pytest.mark.slow
 def test_planted_clusters_beat_the_second_null_and_one_common_factor_does_not() -> None:
     rng = default_rng(10)
     factor = Items(

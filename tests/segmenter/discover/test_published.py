@@ -145,6 +145,7 @@ def test_classes_have_the_published_icl_and_sizes(perceptions: Items, k: int) ->
         assert tuple(np.bincount(classes.labels, minlength=k)) == pytest.approx(MIXTURES[k], abs=4)
 
 
+@pytest.mark.slow
 def test_two_latent_classes_of_schoolboys_fit_as_published() -> None:
     classes = latent_classes(survey_items(schoolboys(), most=4), 2, starts=20, rng=default_rng(1))
     counts = np.array(SCHOOLBOYS)
@@ -154,6 +155,7 @@ def test_two_latent_classes_of_schoolboys_fit_as_published() -> None:
     assert len(counts) - 1 - classes.parameters == SCHOOLBOYS_DF
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "k"),
     [pytest.param(*case, marks=() if case[0] in {"carcinoma", "values"} else pytest.mark.proof) for case in BOLD],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -136,6 +137,7 @@ def test_every_sentence_names_the_comparison_and_its_people() -> None:
     assert "“sale” +2.2 pp vs “gift” (95% CI " in advice.test_next[0].sentence
 
 
+@pytest.mark.simulation
 def test_of_four_arms_that_are_alike_one_is_seldom_praised_or_stopped() -> None:
     chance = np.random.default_rng(4)
     rates = {"clicked": 0.06, "ordered": 0.02, "opened": 0.25, "unsubscribed": 0.01, "complained": 0.002}

@@ -39,6 +39,7 @@ def asked(prepared: PreparedTraits, rows: dict[str, Rows], as_of: datetime) -> R
     return sorted(records, key=lambda row: str(row["person_id"]))
 
 
+@pytest.mark.slow
 @examples(15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(happened, st.integers(0, 600).map(lambda halves: halves / 2))
 def test_nothing_after_the_moment_counts_for_any_trait(
@@ -56,6 +57,7 @@ def test_nothing_after_the_moment_counts_for_any_trait(
     assert now == then
 
 
+@pytest.mark.slow
 def test_a_prepared_question_answers_as_the_whole_computation_does(prepared: PreparedTraits) -> None:
     events = [("a", 3.0, "order", 2), ("a", 3.0, "order", 2), ("a", 9.0, "delivery", 1), ("a", 8.0, "open", 3)]
     rows = {"contacts": [contact("a"), contact("b")], **history([*events, ("b", 1.0, "answer", 2)])}

@@ -76,6 +76,7 @@ def test_mails_are_counted_once_however_often_they_are_opened() -> None:
     assert by_person["a"]["days_since_click"] == pytest.approx(39)
 
 
+@pytest.mark.slow
 def test_what_platforms_say_becomes_traits() -> None:
     properties = {"lifecyclestage": "lead", "country": "GB", "tier": "3", "renewal": "2027-01-05", "vip": "true"}
     mapped = (
@@ -90,6 +91,7 @@ def test_what_platforms_say_becomes_traits() -> None:
     assert values["tenure_days"] == pytest.approx(400)
 
 
+@pytest.mark.slow
 def test_where_contacts_disagree_the_trusted_connection_decides_then_the_newest_and_no_stage_goes_back() -> None:
     def says(key: str, days_ago: float, country: str, stage: str, **more: Any) -> dict[str, Any]:
         text = json.dumps({"country": country, "lifecyclestage": stage, "tier": stage})
@@ -191,6 +193,7 @@ def test_a_trend_compares_the_last_days_with_those_before() -> None:
     assert by_person["c"]["orders_trend_90d"] == 0
 
 
+@pytest.mark.slow
 def test_a_rate_is_drawn_towards_everybodys_the_more_the_fewer_mails_there_were() -> None:
     """Binomial counts of persons whose rates follow a known beta distribution: its mean and strength come back."""
     chance = np.random.default_rng(7)
@@ -236,6 +239,7 @@ def test_the_strictest_consent_of_a_person_counts() -> None:
     assert [row["consent"] for row in table.to_pyarrow().to_pylist()] == ["unsubscribed"]
 
 
+@pytest.mark.slow
 def test_published_figures_of_online_retail_are_reproduced(shared: Path) -> None:
     """SCIENCE 10.4: 4,338 customers, 18,532 invoices; means and medians of recency, frequency and revenue."""
     purchases, _ = read_purchases(shared / "data" / "online_retail" / "online_retail.parquet")

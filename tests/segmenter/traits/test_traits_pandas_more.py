@@ -239,6 +239,7 @@ def expected(rows: dict[str, Rows]) -> pd.DataFrame:
     return frame
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_money_lines_values_shrinkage_hours_and_contacts_are_those_of_pandas(seed: int) -> None:
     rows = eventful(seed)

@@ -279,6 +279,7 @@ def test_no_repeat_order_is_no_model_of_amounts() -> None:
         fit_spend(np.zeros(9), np.full(9, np.nan))
 
 
+@pytest.mark.slow
 def test_amounts_that_grow_with_frequency_are_warned_of() -> None:
     rng = np.random.default_rng(2)
     x = rng.integers(1, 30, 500).astype(float)

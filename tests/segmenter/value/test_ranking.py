@@ -49,6 +49,7 @@ def test_the_value_is_that_of_the_formula() -> None:
     assert (entry.people, entry.reachable, entry.gain) == (200, 150, 0.02)
 
 
+@pytest.mark.slow
 def test_every_term_matters() -> None:
     other = people("b", 500, 20, 5)
     response = SegmentResponse(0.02, 1e-6, "holdout")

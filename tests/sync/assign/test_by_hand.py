@@ -36,6 +36,7 @@ def test_a_pin_goes_before_rules_is_shown_everywhere_and_ends(ready: Any, platfo
     ready.warehouse.close()
     known = told(say, "members", "newcomers")
     who = known["members"][0]["email"]
+    assert {member["confidence"] for member in known["members"]} == {None}  # a rule is no probability
 
     assert say("pin", who, "regularz", "--until", "2099-01-31", "--reason", "x")[2].count("Did you mean 'regulars'?")
     assert say("pin", "nobody@people.test", "regulars", "--until", "2099-01-31", "--reason", "x")[0] == 2

@@ -13,6 +13,7 @@ from connectors.records import ARMS
 from connectors.sandbox import marketer
 from connectors.sandbox.fill import AUDIENCE
 from segmenter.lift.randomization import HOLDOUT, Experiment, arm_of
+from segmenter.lift.text import verdict
 from sync.assign.job import assign
 from sync.experiments import job as experiments
 from sync.ops.run import run_loop
@@ -21,6 +22,7 @@ from sync.plan.job import plan
 from sync.pull.job import pull
 from sync.results import lift as lifting
 from sync.results import offers as learning
+from sync.results.experiment_sizes import measured_sizes
 from sync.results.job import results
 from sync.session import Session
 from sync.workspace.experiments import experiment_toml, load_experiments, with_end, with_experiment
@@ -132,6 +134,13 @@ def test_an_experiment_and_its_result_on_the_platforms(platforms: Platforms, pus
     assert clicked["new"].treated.converted > 0
     assert clicked["new"].control.converted == 0
     assert lift.notes == ()
+    # what the results say is missing is what `experiment show` counts
+    view = experiments.show_experiment(later, "spring").with_results(*measured_sizes(later, "spring"))
+    first = next(c for c in lift.comparisons if (c.question.metric, c.question.control) == ("clicked", "old"))
+    assert experiments.show_experiment(later, "spring").verdict == ()
+    assert list(view.verdict) == verdict(lift.comparisons, "clicked")
+    assert (view.everyone.missing["old"], view.everyone.missing["new"]) == (first.everyone.more,) * 2
+    assert first.everyone.more == 0 or f"{first.everyone.more:,} more contacts" in view.verdict[0]
 
 
 def test_what_an_experiment_changes_at_its_start_stops_nothing(platforms: Platforms, pushed: Session) -> None:

@@ -12,6 +12,8 @@ from sync.monitor.quality import judge_quality
 from sync.pull.job import pull
 from sync.session import open_session
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = """
 [workspace]
 name = "Rubbish"

@@ -12,6 +12,7 @@ from connectors.evidence import load_evidence
 from connectors.sandbox.door import InjectedFault
 from sync.apply.job import apply
 from sync.breach import GuardrailError, refuse_broken_assumptions
+from sync.ops.probe import assumption_findings
 from sync.plan.job import plan
 from sync.pull.job import pull
 from sync.session import Session
@@ -82,6 +83,19 @@ def test_what_rests_on_a_broken_assumption_is_refused_until_it_holds(
     assert say("pull")[0] == 3  # for one run only
     assert say("doctor", "--probe", "--connection", "crm")[0] == 0
     assert "A10 is broken" not in " ".join(say("doctor")[1].split())
+
+
+def test_doctor_says_of_each_broken_assumption_what_follows_from_it(ready: Session) -> None:
+    connections = {"hubspot": "crm", "mailchimp": "email"}
+    for assumption in load_evidence().assumptions:
+        name = connections[assumption.platform]
+        ready.control.probed.note(name, {assumption.id: "broken"}, "run")
+
+        (finding,) = assumption_findings(ready, name)
+
+        assert finding.message == f"{assumption.id} is broken: {assumption.says} {assumption.broken}"
+        assert (finding.state, "`apply`" in finding.fix) == (("fail", True) if assumption.blocks else ("warn", False))
+        ready.control.probed.note(name, {assumption.id: "held"}, "run")
 
 
 def test_each_assumption_that_blocks_refuses_with_its_sentence_and_the_others_do_not(

@@ -1,7 +1,7 @@
 """Whatever stops a push, the advice that is printed leads on: followed to the letter, in whatever order things come.
 
 All that can happen comes in one order, settled step by step, and in the opposite one, much of it at once: so of any two
-each comes first once. To settle is to plan and apply, and to do what is printed until both end well.
+each comes first once. To settle is to plan and apply, or to `run`, and to do what is printed until that ends well.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from sync.clock import now
 from sync.control.store import Control
 from sync.session import open_session, open_stores
 from tests.sync.conftest import Moment, Platforms, Run, apply_it, connected, edit, get_ready, moment_after, say
+from tests.sync.webhooks.conftest import configure, serving
 
 __all__ = ["say"]
 
@@ -82,10 +83,14 @@ class Person:
                 return done
         pytest.fail(f"{goal} never ends well: {done}")
 
-    def settle(self, *before: str) -> None:
-        """Get a plan through."""
+    def settle(self, *before: str, by: str = "plan") -> None:
+        """Get a plan through, step by step or *by* `run`."""
         for command in before:
             self.follow(command)
+        if by == "run":
+            self.follow(by)
+            self.met |= self.reasons()
+            return
         done = self.follow("plan")
         self.met |= self.reasons()
         if not any(step.startswith("apply") for step in done):
@@ -230,6 +235,18 @@ def a_field_that_people_write_too(person: Person) -> None:
     edit(person.platforms, 'connector = "hubspot"', 'connector = "hubspot"\nhs_persona = "write"')
 
 
+def the_service_decides(person: Person) -> None:
+    """The webhook service gives somebody new a persona, whom no command has read yet."""
+    if "[serve]" not in (person.platforms.folder / "personasync.toml").read_text("utf-8"):
+        configure(person.platforms)
+    person.follow("assign")
+    with serving(person.platforms) as served:
+        contact = served.newcomer("ada@new.test")
+        assert served.hubspot([served.created(contact)]).ok
+        served.idle()
+        assert served.service.control.inbox.backlog().dead_letters == 0
+
+
 def an_experiment(person: Person) -> None:
     file = person.platforms.folder / "experiments.toml"
     text = '[experiments.winter]\nsalt = "w"\nbegins = 2026-01-01T00:00:00Z\n'
@@ -243,7 +260,7 @@ def an_experiment_no_more(person: Person) -> None:
 Happening = Callable[[Person], None]
 BOTH = ("pull", "assign")
 STEPS: tuple[tuple[tuple[Happening, ...], tuple[str, ...]], ...] = (
-    ((a_new_field,), ()),
+    ((the_service_decides, a_new_field), BOTH),
     ((people_leave_and_others_edit, an_experiment, a_trait_that_is_known), BOTH),
     ((too_few, a_plan_that_was_edited, an_interrupted_apply), ()),
     ((other_words, enough_again), ()),
@@ -302,10 +319,10 @@ def test_each_thing_is_got_through_before_the_next_happens(person: Person) -> No
 @pytest.mark.long
 def test_much_at_once_and_the_other_way_round(person: Person) -> None:
     half = len(TURNED) // 2
-    for some in (TURNED[:half], TURNED[half:]):
+    for some, by in ((TURNED[:half], "plan"), (TURNED[half:], "run")):
         for happening in some:
             happening(person)
-        person.settle(*BOTH)
+        person.settle(*BOTH if by == "plan" else (), by=by)
 
     assert "setup" in person.done
     assert any("--override" in command for command in person.done)

@@ -20,6 +20,8 @@ from sync.cli.main import run
 from sync.experiments import job as experiments
 from tests.sync.results.mailed_people import campaign, contact_of, made, mail, opened
 
+pytestmark = pytest.mark.slow
+
 PEOPLE = 1_200
 BEGIN = -50.0
 """Days from now, when experiments begin."""
@@ -122,14 +124,42 @@ def test_too_few_who_responded_are_named_and_compare_nothing(shop: Shop) -> None
     assert [(persona["best"], persona["supported"]) for persona in offers["personas"]] == [("sale", True)]
 
 
-def allocated(shop: Shop, **changes: Any) -> dict[str, list[str]]:
-    """Deal everybody into the experiment "spring"; the contacts of each arm."""
-    with opened(shop.folder, day=BEGIN) as session:
+InArms = tuple[Shop, dict[str, list[str]]]
+
+
+def deal(folder: Path, **changes: Any) -> None:
+    """Deal everybody into the experiment "spring"."""
+    with opened(folder, day=BEGIN) as session:
         shares = changes.pop("arms", {"old": 0.5, "new": 0.5})
         experiment = Experiment("spring", "s", shares, session.now() - timedelta(hours=1), **changes)
         experiments.create_experiment(session, experiment)
         session.reload()
         assign(session, as_of=session.now(), override=frozenset({"max_data_age_hours"}))
+
+
+@pytest.fixture(scope="module")
+def dealt(whole: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The people of `whole`, dealt into two equal arms."""
+    folder = Path(shutil.copytree(whole, tmp_path_factory.mktemp("dealt") / "shop"))
+    deal(folder)
+    return folder
+
+
+@pytest.fixture
+def in_arms(dealt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> InArms:
+    """A workspace of people in two equal arms, with the contacts of each."""
+    shop = Shop(Path(shutil.copytree(dealt, tmp_path / "dealt")), capsys)
+    return shop, contacts_of_arms(shop)
+
+
+def allocated(shop: Shop, **changes: Any) -> dict[str, list[str]]:
+    """Deal everybody into the experiment "spring"; the contacts of each arm."""
+    deal(shop.folder, **changes)
+    return contacts_of_arms(shop)
+
+
+def contacts_of_arms(shop: Shop) -> dict[str, list[str]]:
+    with opened(shop.folder, day=BEGIN) as session:
         arms = session.warehouse.current(ARMS.name)
         key = contact_of(session)
         members: dict[str, list[str]] = {}
@@ -185,9 +215,9 @@ def test_with_a_holdout_the_arms_are_compared_with_each_other_first(shop: Shop) 
 
 
 @pytest.mark.long
-def test_an_arm_that_got_more_mails_is_not_better_for_it(shop: Shop) -> None:
+def test_an_arm_that_got_more_mails_is_not_better_for_it(in_arms: InArms) -> None:
     """Each mail is clicked by a tenth, by others each time: of the new arm's people nearly a third clicked once."""
-    arms = allocated(shop)
+    shop, arms = in_arms
     old, new = arms["old"], arms["new"]
     more = [(2.0 + n, f"reminder {n}", new[100 * n :] + new[: 100 * n], len(new) // 10) for n in (1, 2)]
     sent(shop, (1, "old words", old, len(old) // 10), (1.1, "new words", new, len(new) // 10), *more)
@@ -209,8 +239,8 @@ def test_an_arm_that_got_more_mails_is_not_better_for_it(shop: Shop) -> None:
         assert f"{len(new):,} vs {len(old):,} contacts" in line
 
 
-def test_a_newsletter_to_all_is_no_offers_answer(shop: Shop) -> None:
-    arms = allocated(shop)
+def test_a_newsletter_to_all_is_no_offers_answer(in_arms: InArms) -> None:
+    shop, arms = in_arms
     old, new = arms["old"], arms["new"]
     everybody = [*new[: len(new) // 2], *old[: len(old) // 10], *new[len(new) // 2 :], *old[len(old) // 10 :]]
     own = ((1, "old words", old, len(old) // 10), (1.1, "new words", new, len(new) // 10))
@@ -221,8 +251,8 @@ def test_a_newsletter_to_all_is_no_offers_answer(shop: Shop) -> None:
     assert not persona["supported"]
 
 
-def test_an_arm_that_is_better_is_found_and_named_with_its_comparison(shop: Shop) -> None:
-    arms = allocated(shop)
+def test_an_arm_that_is_better_is_found_and_named_with_its_comparison(in_arms: InArms) -> None:
+    shop, arms = in_arms
     old, new = arms["old"], arms["new"]
     for_it = ((1, "old words", old, len(old) // 20), (1.1, "new words", new, len(new) // 5))
     again = ((15, "old again", old[::-1], len(old) // 20), (15.1, "new again", new[::-1], len(new) // 5))
@@ -257,8 +287,8 @@ def test_an_arm_that_no_mail_has_shown_is_left_to_test(shop: Shop) -> None:
     assert report["advice"]["Test next"] == ["Test “new” vs “third” for Bo: not compared yet."]
 
 
-def test_mails_that_did_not_reach_the_arms_alike_compare_nothing(shop: Shop) -> None:
-    arms = allocated(shop)
+def test_mails_that_did_not_reach_the_arms_alike_compare_nothing(in_arms: InArms) -> None:
+    shop, arms = in_arms
     old, new = arms["old"], arms["new"]
     sent(shop, (1, "old words", old, len(old) // 20), (1.1, "new words", new[: len(new) // 2], len(new) // 5))
     status, result = shop.told("offers")
@@ -273,8 +303,8 @@ def test_mails_that_did_not_reach_the_arms_alike_compare_nothing(shop: Shop) -> 
     assert shop.say("report")["advice"].keys() == {"Test next"}
 
 
-def test_an_experiment_whose_arms_are_not_as_dealt_compares_nothing(shop: Shop) -> None:
-    arms = allocated(shop)
+def test_an_experiment_whose_arms_are_not_as_dealt_compares_nothing(in_arms: InArms) -> None:
+    shop, arms = in_arms
     with opened(shop.folder, day=BEGIN) as session:
         table = session.warehouse.current(ARMS.name)
         moved = table.filter(table.arm == "new").order_by("person_id").limit(200).mutate(arm=ibis.literal("old"))

@@ -18,6 +18,7 @@ from connectors.errors import FixSettingsError
 from connectors.files import workbook
 from connectors.safe_cells import safe_cell
 from sync.cli.main import run
+from sync.surveys.answers import SurveyColumns, answers_from_file
 from sync.surveys.spreadsheet import read_grid
 from tests.examples import examples
 
@@ -66,6 +67,7 @@ def write(path: Path, rows: list[list[str]], separator: str = ",") -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_from_answers_to_a_form_to_scores_to_assignments(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = write(folder / "answers.csv", answers())
     design = ["survey", "design", str(file), "--segment", "segment", "--length", "3"]
@@ -92,6 +94,7 @@ def test_from_answers_to_a_form_to_scores_to_assignments(folder: Path, capsys: p
     assert sum(json.loads(scored)["segments"].values()) in {0, 240}  # files without contacts have no persons
 
 
+@pytest.mark.slow
 def test_a_file_is_scored_with_gaps_words_and_formulas_kept_harmless(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -150,6 +153,7 @@ def test_what_is_wrong_with_a_survey_is_told_with_place_and_mend(
     assert not (folder / ".personasync" / "tools").exists()
 
 
+@pytest.mark.slow
 def test_a_sensitive_question_is_left_out_until_the_purpose_names_it(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -208,6 +212,7 @@ def test_what_is_written_for_the_platforms_keeps_their_limits(folder: Path, caps
     assert {field["type"] for field in mailchimp} == {"dropdown"}
 
 
+@pytest.mark.slow
 def test_the_form_needs_nothing_else_and_hostile_questions_stay_text(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -268,6 +273,19 @@ def test_a_broken_table_is_told_with_its_row(tmp_path: Path, text: str, told: st
 
     with pytest.raises(FixSettingsError, match=told):
         read_grid(path)
+
+
+def test_a_column_of_decimal_commas_is_read_as_one(tmp_path: Path) -> None:
+    file = tmp_path / "survey.csv"
+    file.write_text("email;income;likes\na@people.test;3.250,50;1,5\nb@people.test;950,00;20 %\n", "utf-8")
+    sheet = answers_from_file(file, SurveyColumns()).sheet
+    assert sheet.values.tolist() == [[3250.5, 1.5], [950.0, 0.2]]
+
+    file.write_text("email;income\na@people.test;3,5\nb@people.test;3.5\n", "utf-8")
+    with pytest.raises(
+        FixSettingsError, match=r"column 'income' has numbers with a decimal comma and .* one decimal mark"
+    ):
+        answers_from_file(file, SurveyColumns())
 
 
 def test_encodings_of_spreadsheet_programs_are_read(tmp_path: Path) -> None:

@@ -214,6 +214,7 @@ def settled(world: World) -> dict[str, dict[str, Any]]:
     return {record["person_id"]: record for record in world.kept()}
 
 
+@pytest.mark.slow
 def test_a_day_without_changes_measures_nobody_and_still_lets_counts_age(world: World) -> None:
     before = settled(world)["p1"]
 
@@ -225,6 +226,7 @@ def test_a_day_without_changes_measures_nobody_and_still_lets_counts_age(world: 
     assert after["last_order"] == before["last_order"]
 
 
+@pytest.mark.slow
 def test_only_whom_something_concerns_is_measured_anew(world: World) -> None:
     settled(world)
     world.add([("visit", 7, 2, timedelta(days=-0.5), 1, False)])
@@ -235,6 +237,7 @@ def test_only_whom_something_concerns_is_measured_anew(world: World) -> None:
     assert [record["visits_30d"] for record in world.kept()] == [0, 1]
 
 
+@pytest.mark.slow
 def test_a_row_that_named_somebody_else_concerns_both(world: World) -> None:
     settled(world)
     world.add([("order", 1, 2, timedelta(days=6), 1, False)])
@@ -245,6 +248,7 @@ def test_a_row_that_named_somebody_else_concerns_both(world: World) -> None:
     assert [record["orders_total"] for record in world.kept()] == [0, 1]
 
 
+@pytest.mark.slow
 def test_everybody_is_measured_when_what_is_kept_can_not_be_followed(world: World) -> None:
     settled(world)
     others = Measuring(world.warehouse, world.links, catalogue(()), ZONE, most_changed=2.0)
@@ -268,6 +272,7 @@ def test_everybody_is_measured_when_what_is_kept_can_not_be_followed(world: Worl
     ]
 
 
+@pytest.mark.slow
 def test_what_stops_in_the_middle_of_keeping_changes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     settled(world)
     world.add([("visit", 7, 2, timedelta(days=-0.5), 1, False)])
@@ -286,6 +291,7 @@ def test_what_stops_in_the_middle_of_keeping_changes_nothing(world: World, monke
     assert world.measuring.refresh(START + timedelta(days=1)).persons == 1
 
 
+@pytest.mark.slow
 def test_traits_of_another_moment_are_not_read_from_what_is_kept(world: World) -> None:
     settled(world)
     world.add([("visit", 7, 2, timedelta(days=3), 1, False)])

@@ -75,6 +75,7 @@ def favourite(zone: str | None, *opened: str) -> float | None:
     return hour
 
 
+@pytest.mark.slow
 def test_nine_o_clock_stays_nine_o_clock_when_summer_time_begins() -> None:
     winter, summer = ["2027-03-26T08:30", "2027-03-27T08:40"], ["2027-03-28T07:30", "2027-03-29T07:40"]
     noise = ["2027-01-05T17:00", "2027-01-06T17:00", "2027-01-07T17:00"]
@@ -85,6 +86,7 @@ def test_nine_o_clock_stays_nine_o_clock_when_summer_time_begins() -> None:
     assert favourite("europe/berlin", "2027-10-31T00:30") == favourite("europe/berlin", "2027-10-31T01:30") == 2
 
 
+@pytest.mark.slow
 def test_who_has_no_zone_or_one_that_nobody_knows_is_where_the_workspace_is() -> None:
     assert favourite(None, "2027-07-01T13:30") == favourite("Middle Earth", "2027-07-01T13:30") == 9
     assert favourite("asia/kolkata", "2027-07-01T13:30") == 19

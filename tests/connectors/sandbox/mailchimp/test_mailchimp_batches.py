@@ -96,11 +96,21 @@ def test_operations_are_not_done_in_their_order(platform: Platform) -> None:
 def test_one_batch_runs_at_a_time(platform: Platform) -> None:
     platform.add("ada")
     first, second = (platform.post("/batches", {"operations": [rename(platform, "ada")]}) for _ in range(2))
-    platform.world.clock.advance(timedelta(minutes=1))
+    platform.world.clock.advance(timedelta(seconds=1))
 
     states = [platform.get(f"/batches/{batch['id']}")["status"] for batch in (first, second)]
 
     assert states == ["finalizing", "pending"]
+    assert finish(platform, second["id"])["finished_operations"] == 1
+
+
+def test_a_batch_at_which_nobody_looks_does_not_block_the_next(platform: Platform) -> None:
+    platform.add("ada")
+    strange = {**rename(platform, "ada"), "surprise": 1}
+    platform.post("/batches", {"operations": [strange]})
+
+    second = platform.post("/batches", {"operations": [rename(platform, "ada")]})
+
     assert finish(platform, second["id"])["finished_operations"] == 1
 
 
