@@ -138,6 +138,7 @@ def test_decisions_of_past_days_are_rebuilt_exactly_also_on_a_copy(platforms: Pl
     assert len(moved) > 10
 
 
+@pytest.mark.slow
 def test_an_explanation_of_a_past_day_tells_the_decision_of_then(platforms: Platforms) -> None:
     lived = live(platforms, 3, random.Random(3))  # noqa: S311 - people, not secrets
     with opened(lived, lambda: lived.ends[-1]) as session:

@@ -25,6 +25,8 @@ from tests.sync.conftest import Platforms, Run, say
 
 __all__ = ["say"]
 
+pytestmark = pytest.mark.slow
+
 
 def both(platforms: Platforms) -> list[str]:
     """Addresses of people whom both platforms have, subscribed."""
@@ -53,6 +55,7 @@ def reopened(platforms: Platforms) -> Any:
     return open_session(platforms.folder, now=now, environment=platforms.environment)
 
 
+@pytest.mark.long
 def test_a_person_is_erased_from_every_byte_by_any_of_their_addresses(
     ready: Session, platforms: Platforms, say: Run
 ) -> None:
@@ -108,6 +111,7 @@ def test_nobody_comes_back_with_a_pull_until_they_subscribe_anew(ready: Session,
     assert ready.control.erasures.count() == 0
 
 
+@pytest.mark.long
 def test_a_no_of_before_an_erasure_on_the_platforms_holds_until_consent_comes_anew(
     ready: Session, platforms: Platforms
 ) -> None:
@@ -176,6 +180,7 @@ def saved_changes(path: Path) -> list[Any]:
 STEPS = ("rewrite", "clean_files", "compacted")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("step", STEPS)
 def test_an_erasure_that_was_killed_is_completed_by_the_next_command(
     ready: Session, platforms: Platforms, monkeypatch: pytest.MonkeyPatch, say: Run, step: str
