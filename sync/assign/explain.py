@@ -137,16 +137,14 @@ def explained(
     """
     definitions, personas = definitions_of(stores.workspace), stores.workspace.personas
     persona = personas[assignment["persona"]].name if assignment["persona"] in personas else "no persona"
-    hand = ByHand(None, None) if past else _by_hand(stores, person, traits)
-    full = _full(stores.control, definitions, assignment, traits) if traits and not past else []
+    hand, full = (ByHand(None, None), []) if past else _of_today(stores, person, definitions, assignment, traits)
     tried = _tried(traits, definitions) if traits else []
     missing, flip = _changes(traits, definitions) if traits else (None, None)
     changes = changing(missing, flip, source=assignment["source"], own=assignment["segment"]) if traits else []
     ends = _ends(assignment, definitions, as_of)
     return Explanation(
         {
-            "email": person.address,
-            "person_id": person.person_id,
+            "email": person.address, "person_id": person.person_id,
             **{name: assignment[name] for name in ASSIGNMENTS.columns.names if name != "person_id"},
             "confidence": probability_one(assignment),
             "holds_until": ends,
@@ -166,6 +164,17 @@ def explained(
             *([*changes, "", _known_as(contacts), *tried_lines(tried)] if traits else [NOT_READ]),
         ],
     )
+
+
+def _of_today(
+    stores: Stores | Session,
+    person: ExplainedPerson,
+    definitions: Definitions,
+    assignment: Mapping[str, Any],
+    traits: Mapping[str, Any],
+) -> tuple[ByHand, list[dict[str, Any]]]:
+    full = _full(stores.control, definitions, assignment, traits) if traits else []
+    return _by_hand(stores, person, traits), full
 
 
 def _known_as(contacts: Sequence[Mapping[str, Any]]) -> str:
