@@ -8,6 +8,7 @@ one person or for everybody, and compared with the one that was recorded.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from ibis import Table
 
 FOLDER, EVIDENCE = "evidence", "evidence"  # of the state; of a run's counts
+SECTION = re.compile(r"^\s*\[+\s*([^\]\s]+)\s*\]")
+STORES = ("engine", "state")
 FILES = (MAIN, SEGMENTS, PERSONAS, EXPERIMENTS)
 
 
@@ -69,11 +72,27 @@ def _definition_files(workspace: Workspace) -> Iterator[tuple[str, bytes]]:
     state = workspace.state_dir
     for name in FILES:
         if (workspace.directory / name).is_file():
-            yield name, (workspace.directory / name).read_bytes()
+            content = (workspace.directory / name).read_text("utf-8")
+            yield name, (what_decides(content) if name == MAIN else content).encode()
     tools = sorted((state / typing_tools.FOLDER).glob("*.json"))
     for path in (state / models.FOLDER / models.IN_USE, *tools):
         if path.is_file():
             yield f"{STATE}/{path.relative_to(state)}", path.read_bytes()
+
+
+def what_decides(text: str) -> str:
+    """Return personasync.toml without what decides nothing and may hold a password or an address.
+
+    That are [serve], [exclude], and the addresses of the stores in [workspace].
+    """
+    lines, section = [], ""
+    for line in text.splitlines():
+        header = SECTION.match(line)
+        section = header.group(1) if header else section
+        key = line.partition("=")[0].strip()
+        if section.partition(".")[0] not in {"serve", "exclude"} and not (section == "workspace" and key in STORES):
+            lines.append(line)
+    return "\n".join(lines) + "\n"
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -144,7 +144,8 @@ def explained(
     ends = _ends(assignment, definitions, as_of)
     return Explanation(
         {
-            "email": person.address, "person_id": person.person_id,
+            "email": person.address,
+            "person_id": person.person_id,
             **{name: assignment[name] for name in ASSIGNMENTS.columns.names if name != "person_id"},
             "confidence": probability_one(assignment),
             "holds_until": ends,

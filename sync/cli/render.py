@@ -306,6 +306,7 @@ def loop(done: Loop) -> Rendered:
         *applied(done.applied),
         *(f"Warning: {sentence}" for sentence in done.imported.unread),
         table("Step", "Seconds", "Requests", rows=rows),
+        *(f"Deleted by [retention]: {count:,} {name}." for name, count in done.deleted.items()),
         *done.written.summary,
         f"Report: {done.written.path}",
     ]

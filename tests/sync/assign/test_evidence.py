@@ -16,7 +16,7 @@ import pytest
 
 from connectors.errors import FixSettingsError
 from connectors.sandbox.deeds import DEEDS, UnknownError
-from sync.assign.evidence import assign_run_before, past_decision
+from sync.assign.evidence import assign_run_before, past_decision, what_decides
 from sync.assign.explain_past import assignment_at, end_of_day, explain_on
 from sync.assign.job import assign
 from sync.assign.pins import pin, unpin
@@ -165,6 +165,15 @@ def test_a_decision_that_was_changed_afterwards_is_told(platforms: Platforms) ->
 
     assert explained.document["evidence"]["same"] is False
     assert "another one than the recorded one" in explained.sentences[-1]
+
+
+def test_evidence_keeps_no_address_of_a_store_and_no_excluded_person() -> None:
+    text = '[workspace]\nname = "A"\nstate = "postgresql://u:pw@db/x"\n[exclude]\naddresses = [\n"a@people.test",\n]\n'
+    text += (
+        '[serve]\npublic_url = "https://a.test/s3cret"\n[serve.more]\nx = 1\n[[classify.tools]]\norder = ["rules"]\n'
+    )
+
+    assert what_decides(text) == '[workspace]\nname = "A"\n[[classify.tools]]\norder = ["rules"]\n'
 
 
 def test_a_day_without_a_time_is_its_end() -> None:
