@@ -10,8 +10,6 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-import pyarrow as pa
-
 from connectors.errors import FixSettingsError
 from connectors.records import (
     Change,
@@ -26,13 +24,15 @@ from connectors.records import (
 from connectors.secret import Secret
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from connectors.probing import ProbeResult, Watch
 
 ENTRY_POINTS = "personasync.connectors"
 NO_SECRET = Secret("")
 
 
-Known = Callable[[Collection[str]], pa.Array]
+Known = Callable[[Collection[str]], "pa.Array"]
 """Supplies the platform ids (text) of the contacts of a connection whose state, as we know it, is one of these."""
 
 
@@ -42,6 +42,8 @@ def nobody(states: Collection[str]) -> pa.Array:
     Returns:
         An empty array of text.
     """
+    import pyarrow as pa  # noqa: PLC0415 - many commands read nothing
+
     del states
     return pa.array([], pa.string())
 

@@ -12,11 +12,14 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import pyarrow as pa
+from connectors.table_schema import COUNT, FLAG, MOMENT, NUMBER, TEXT, TEXTS, TableSchema, arrow_type
 
-TIME = pa.timestamp("us", tz="UTC")
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    TIME: pa.DataType
 
 Consent = Literal["subscribed", "unsubscribed", "cleaned", "pending", "transactional", "none", "unknown"]
 """Consent states: "unknown" is a CRM contact who never opted out, "none" somebody of whom no source shows a consent."""
@@ -27,41 +30,35 @@ FieldType = Literal["text", "number", "enumeration", "date", "url"]
 MEMBER = "member"  # the `after` (or `before`) of a group change: in the group; None is out of it
 
 
-@dataclass(frozen=True, slots=True)
-class TableSchema:
-    """One table of the warehouse: its columns, and the ones that name a row.
-
-    Versions of a row share the key; the newest `recorded_at`, which the warehouse adds, is in force.
-    """
-
-    name: str
-    key: tuple[str, ...]
-    columns: pa.Schema
+def __getattr__(name: str) -> Any:
+    """Return `TIME`, the type of every moment: Arrow is imported when somebody asks for a type of it."""
+    if name == "TIME":
+        return arrow_type(MOMENT)
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)
 
 
 CONTACTS = TableSchema(
     "contacts",
     ("connection", "platform_id"),
-    pa.schema(
-        [
-            ("connection", pa.string()),
-            ("platform_id", pa.string()),  # HubSpot record id; Mailchimp contact_id, else member id
-            ("email", pa.string()),  # normalised (see `normalise_email`), null where there is none
-            ("additional_emails", pa.list_(pa.string())),
-            ("merged_ids", pa.list_(pa.string())),  # platform ids that were merged into this one
-            ("state", pa.string()),  # active | archived | deleted | merged
-            ("consent", pa.string()),  # Consent; null where the source is none of contacts, such as a file of orders
-            ("created_at", TIME),
-            ("updated_at", TIME),
-            ("properties", pa.string()),  # JSON object, name -> text; holds what the platform shows, owned fields too
-        ]
+    (
+        ("connection", TEXT),
+        ("platform_id", TEXT),  # HubSpot record id; Mailchimp contact_id, else member id
+        ("email", TEXT),  # normalised (see `normalise_email`), null where there is none
+        ("additional_emails", TEXTS),
+        ("merged_ids", TEXTS),  # platform ids that were merged into this one
+        ("state", TEXT),  # active | archived | deleted | merged
+        ("consent", TEXT),  # Consent; null where the source is none of contacts, such as a file of orders
+        ("created_at", MOMENT),
+        ("updated_at", MOMENT),
+        ("properties", TEXT),  # JSON object, name -> text; holds what the platform shows, owned fields too
     ),
 )
 
 
 def erased_contact(connection: str, platform_id: str, at: datetime | None) -> dict[str, Any]:
     """Return the row of a contact that its platform deleted for good: its id, and that it is gone since *at* (UTC)."""
-    nothing = dict.fromkeys(CONTACTS.columns.names)
+    nothing = dict.fromkeys(CONTACTS.names)
     known = {"connection": connection, "platform_id": platform_id, "state": "deleted", "updated_at": at}
     return {**nothing, **known, "additional_emails": [], "merged_ids": [], "consent": "unknown", "properties": "{}"}
 
@@ -69,167 +66,147 @@ def erased_contact(connection: str, platform_id: str, at: datetime | None) -> di
 MEMBERSHIPS = TableSchema(
     "memberships",
     ("connection", "group_name", "platform_id"),
-    pa.schema(
-        [
-            ("connection", pa.string()),
-            ("group_name", pa.string()),  # our tag or list, without the platform's prefix
-            ("platform_id", pa.string()),
-            ("member", pa.bool_()),
-        ]
+    (
+        ("connection", TEXT),
+        ("group_name", TEXT),  # our tag or list, without the platform's prefix
+        ("platform_id", TEXT),
+        ("member", FLAG),
     ),
 )
 ORDERS = TableSchema(
     "orders",
     ("connection", "order_id"),
-    pa.schema(
-        [
-            ("connection", pa.string()),
-            ("order_id", pa.string()),
-            ("contact_key", pa.string()),
-            ("at", TIME),
-            ("amount", pa.float64()),
-            ("currency", pa.string()),  # ISO 4217, upper case
-            ("state", pa.string()),  # placed | cancelled
-            ("campaign_id", pa.string()),  # the campaign that the platform credits, else null
-        ]
+    (
+        ("connection", TEXT),
+        ("order_id", TEXT),
+        ("contact_key", TEXT),
+        ("at", MOMENT),
+        ("amount", NUMBER),
+        ("currency", TEXT),  # ISO 4217, upper case
+        ("state", TEXT),  # placed | cancelled
+        ("campaign_id", TEXT),  # the campaign that the platform credits, else null
     ),
 )
 ORDER_LINES = TableSchema(
     "order_lines",
     ("connection", "order_id", "line_id"),
-    pa.schema(
-        [
-            ("connection", pa.string()),
-            ("order_id", pa.string()),
-            ("line_id", pa.string()),
-            ("product_id", pa.string()),
-            ("title", pa.string()),
-            ("category", pa.string()),
-            ("quantity", pa.float64()),
-            ("price", pa.float64()),
-        ]
+    (
+        ("connection", TEXT),
+        ("order_id", TEXT),
+        ("line_id", TEXT),
+        ("product_id", TEXT),
+        ("title", TEXT),
+        ("category", TEXT),
+        ("quantity", NUMBER),
+        ("price", NUMBER),
     ),
 )
 CAMPAIGNS = TableSchema(
     "campaigns",
     ("connection", "campaign_id"),
-    pa.schema(
-        [
-            ("connection", pa.string()),
-            ("campaign_id", pa.string()),
-            ("parent_id", pa.string()),  # the campaign whose variant this is, else null
-            ("name", pa.string()),
-            ("subject", pa.string()),
-            ("variant", pa.string()),  # label of the variant, else null
-            ("state", pa.string()),  # sent | sending | draft
-            ("sent_at", TIME),
-            # the platform's own totals, to compare with what we counted; null where it gives none
-            ("sent", pa.int64()),
-            ("opened", pa.int64()),  # people, not opens
-            ("clicked", pa.int64()),  # people, not clicks
-            ("unsubscribed", pa.int64()),
-            ("bounced", pa.int64()),
-            ("complained", pa.int64()),
-            ("ordered", pa.int64()),
-            ("revenue", pa.float64()),
-            ("currency", pa.string()),
-        ]
+    (
+        ("connection", TEXT),
+        ("campaign_id", TEXT),
+        ("parent_id", TEXT),  # the campaign whose variant this is, else null
+        ("name", TEXT),
+        ("subject", TEXT),
+        ("variant", TEXT),  # label of the variant, else null
+        ("state", TEXT),  # sent | sending | draft
+        ("sent_at", MOMENT),
+        # the platform's own totals, to compare with what we counted; null where it gives none
+        ("sent", COUNT),
+        ("opened", COUNT),  # people, not opens
+        ("clicked", COUNT),  # people, not clicks
+        ("unsubscribed", COUNT),
+        ("bounced", COUNT),
+        ("complained", COUNT),
+        ("ordered", COUNT),
+        ("revenue", NUMBER),
+        ("currency", TEXT),
     ),
 )
 DELIVERIES = TableSchema(
     "deliveries",
     ("connection", "campaign_id", "contact_key"),
-    pa.schema(
-        [
-            ("connection", pa.string()),
-            ("campaign_id", pa.string()),
-            ("contact_key", pa.string()),
-            ("at", TIME),
-            ("status", pa.string()),  # sent | hard | soft | dropped
-            ("variant", pa.string()),
-        ]
+    (
+        ("connection", TEXT),
+        ("campaign_id", TEXT),
+        ("contact_key", TEXT),
+        ("at", MOMENT),
+        ("status", TEXT),  # sent | hard | soft | dropped
+        ("variant", TEXT),
     ),
 )
 ENGAGEMENTS = TableSchema(
     "engagements",
     ("connection", "event_id"),
-    pa.schema(
-        [
-            ("connection", pa.string()),
-            ("event_id", pa.string()),
-            ("kind", pa.string()),  # open | click | bounce | unsubscribe | complaint | visit | form | reply | others
-            ("contact_key", pa.string()),
-            ("campaign_id", pa.string()),
-            ("at", TIME),
-            ("url", pa.string()),
-            ("machine", pa.bool_()),  # done by a mail program, not a human; null: the platform does not tell
-            ("product", pa.string()),
-            ("value", pa.float64()),  # as the source has it
-        ]
+    (
+        ("connection", TEXT),
+        ("event_id", TEXT),
+        ("kind", TEXT),  # open | click | bounce | unsubscribe | complaint | visit | form | reply | others
+        ("contact_key", TEXT),
+        ("campaign_id", TEXT),
+        ("at", MOMENT),
+        ("url", TEXT),
+        ("machine", FLAG),  # done by a mail program, not a human; null: the platform does not tell
+        ("product", TEXT),
+        ("value", NUMBER),  # as the source has it
     ),
 )
 SURVEY_ANSWERS = TableSchema(
     "survey_answers",
     ("connection", "contact_key", "survey", "item"),
-    pa.schema(
-        [
-            ("connection", pa.string()),
-            ("contact_key", pa.string()),
-            ("survey", pa.string()),
-            ("item", pa.string()),
-            ("value", pa.string()),
-            ("at", TIME),
-        ]
+    (
+        ("connection", TEXT),
+        ("contact_key", TEXT),
+        ("survey", TEXT),
+        ("item", TEXT),
+        ("value", TEXT),
+        ("at", MOMENT),
     ),
 )
 ASSIGNMENTS = TableSchema(
     "assignments",
     ("person_id",),
-    pa.schema(
-        [
-            ("person_id", pa.string()),
-            ("segment", pa.string()),  # null: unclassified
-            ("persona", pa.string()),  # null: unclassified
-            ("confidence", pa.float64()),  # 0 to 1; null: unclassified
-            ("runner_up", pa.string()),
-            ("reasons", pa.string()),  # in words
-            ("source", pa.string()),  # declared | survey | rules | model; null: unclassified
-            ("version", pa.string()),  # of the rules or the model that decided; of all together where none did
-            ("as_of", TIME),
-            ("since", TIME),  # as_of of the first assignment in an unbroken run of the same segment
-            ("moved_at", TIME),  # when the person last came from another segment, or from none; null: never
-            ("pending", pa.string()),  # where the person goes if the answer stays, with pending_since; null: out of all
-            ("pending_since", TIME),  # since when another answer waits; null: none waits
-            ("pending_sure", pa.bool_()),  # whether that answer had a lead when it was last given
-            ("expires_at", TIME),  # nothing confirms the segment any more: it is kept until then; null: confirmed
-        ]
+    (
+        ("person_id", TEXT),
+        ("segment", TEXT),  # null: unclassified
+        ("persona", TEXT),  # null: unclassified
+        ("confidence", NUMBER),  # 0 to 1; null: unclassified
+        ("runner_up", TEXT),
+        ("reasons", TEXT),  # in words
+        ("source", TEXT),  # declared | survey | rules | model; null: unclassified
+        ("version", TEXT),  # of the rules or the model that decided; of all together where none did
+        ("as_of", MOMENT),
+        ("since", MOMENT),  # as_of of the first assignment in an unbroken run of the same segment
+        ("moved_at", MOMENT),  # when the person last came from another segment, or from none; null: never
+        ("pending", TEXT),  # where the person goes if the answer stays, with pending_since; null: out of all
+        ("pending_since", MOMENT),  # since when another answer waits; null: none waits
+        ("pending_sure", FLAG),  # whether that answer had a lead when it was last given
+        ("expires_at", MOMENT),  # nothing confirms the segment any more: it is kept until then; null: confirmed
     ),
 )
 VALUES = TableSchema(
     "person_values",
     ("person_id",),
-    pa.schema(
-        [
-            ("person_id", pa.string()),
-            ("clv", pa.float64()),  # what the coming orders are worth; null: not known (any more)
-            ("expected_orders_365d", pa.float64()),
-            ("currency", pa.string()),
-            ("as_of", TIME),
-            ("version", pa.string()),  # digest of the value model
-        ]
+    (
+        ("person_id", TEXT),
+        ("clv", NUMBER),  # what the coming orders are worth; null: not known (any more)
+        ("expected_orders_365d", NUMBER),
+        ("currency", TEXT),
+        ("as_of", MOMENT),
+        ("version", TEXT),  # digest of the value model
     ),
 )
 ARMS = TableSchema(
     "arms",
     ("experiment", "person_id"),
-    pa.schema(
-        [
-            ("experiment", pa.string()),  # "holdout": the global one, with the arms holdout and mailed
-            ("person_id", pa.string()),
-            ("arm", pa.string()),
-            ("persona", pa.string()),  # when the person was dealt in; null: unclassified
-            ("at", TIME),  # when the person was dealt in
-        ]
+    (
+        ("experiment", TEXT),  # "holdout": the global one, with the arms holdout and mailed
+        ("person_id", TEXT),
+        ("arm", TEXT),
+        ("persona", TEXT),  # when the person was dealt in; null: unclassified
+        ("at", MOMENT),  # when the person was dealt in
     ),
 )
 TABLES = {
@@ -268,6 +245,8 @@ def fetched(
     connection: str, contacts: pa.Table, gone: Iterable[str], groups: frozenset[tuple[str, str]] = frozenset()
 ) -> Fetched:
     """Return *contacts* together with the rows of those ids that are *gone*."""
+    import pyarrow as pa  # noqa: PLC0415 - many commands look at names of columns only
+
     rows = [erased_contact(connection, key, None) for key in gone]
     return Fetched(pa.concat_tables([contacts, pa.Table.from_pylist(rows, schema=CONTACTS.columns)]), groups)
 

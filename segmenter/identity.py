@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from connectors.records import email_key, normalise_email, platform_key
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SAYS_NOTHING = "merged"  # the record that took this one in shows the address now, if anybody does
 

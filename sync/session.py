@@ -17,13 +17,14 @@ from connectors.processes import is_alive
 from connectors.secret import hide
 from sync.consent.erased_people import hidden_contacts
 from sync.control.person_ids import new_person_id
-from sync.control.store import Control, open_control
+from sync.control.reading import ReadableControl, open_read_control
 from sync.workspace.manifest import Manifest, load_manifest
 from sync.workspace.settings import Workspace, load_workspace
 
 if TYPE_CHECKING:
     from ibis import Table
 
+    from sync.control.store import Control
     from sync.warehouse.store import Warehouse
 
 Progress = Callable[[str, int, int | None], None]
@@ -51,6 +52,26 @@ class Recording(Protocol):
     """Where runs and changes are recorded."""
 
     control: Control
+
+
+class Looked(Protocol):
+    """What is looked at without the warehouse: definitions, and what was done."""
+
+    @property
+    def workspace(self) -> Workspace:
+        """The checked files."""
+
+    @property
+    def control(self) -> ReadableControl:
+        """Where runs and changes are recorded."""
+
+
+@dataclass(slots=True)
+class ReadStores:
+    """A workspace with its control store open to read."""
+
+    workspace: Workspace
+    control: ReadableControl
 
 
 @dataclass(slots=True)
@@ -222,10 +243,23 @@ def open_stores(directory: Path, *, now: Callable[[], datetime]) -> Iterator[Sto
     Raises:
         FixSettingsError: A file of the workspace is missing or wrong.
     """
+    from sync.control.store import open_control  # noqa: PLC0415 - it loads SQLAlchemy
+
     workspace = load_workspace(directory)
     control = open_control(workspace.state_url.reveal(), now=now)
     try:
         yield Stores(workspace, control)
+    finally:
+        control.close()
+
+
+@contextmanager
+def open_read_stores(directory: Path, *, now: Callable[[], datetime]) -> Iterator[ReadStores]:
+    """Open what `open_stores` opens, to read only."""
+    workspace = load_workspace(directory)
+    control = open_read_control(workspace.state_url.reveal(), now=now)
+    try:
+        yield ReadStores(workspace, control)
     finally:
         control.close()
 
@@ -249,6 +283,8 @@ def open_session(
         FixSettingsError: A file of the workspace is missing or wrong.
         TryLaterError: Another process holds the warehouse.
     """
+    from sync.control.store import open_control  # noqa: PLC0415 - it loads SQLAlchemy
+
     workspace = load_workspace(directory)
     control = open_control(workspace.state_url.reveal(), now=now)
     try:

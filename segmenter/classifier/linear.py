@@ -10,14 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
-
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from segmenter.errors import DefinitionError
+from segmenter.late_arrow import np, pa, pc
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 ModelKind = Literal["lda", "logit", "kmeans", "lca"]
 

@@ -14,8 +14,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
+from segmenter.late_arrow import pa
 from segmenter.late_ibis import ibis
 from segmenter.traits.builtin import DAYS_SINCE, RATE_WINDOW, TREND_WINDOW, TRENDS, Catalogue
 from segmenter.traits.clv import value_aggregates
@@ -25,16 +24,20 @@ from segmenter.traits.engagement import delivery_aggregates, engagement_aggregat
 from segmenter.traits.orders import line_aggregates, order_aggregates
 from segmenter.traits.people import answer_aggregates, contact_aggregates
 from segmenter.traits.timestamps import days_between
-from segmenter.traits.windows import MONEY, Windows, whole
+from segmenter.traits.windows import MONEY, Windows, by_person, whole
 
 if TYPE_CHECKING:
     from ibis import Table
 
 RATES = ("open", "click")
-BASE = pa.schema([(f"{kind}_{what}", pa.float64()) for kind in RATES for what in ("base", "strength")])
 LEAST_STRENGTH, MOST_STRENGTH = 1.0, 1_000.0  # of a prior, in deliveries
 SQUARES = 1_000_000  # squares are summed in millionths, as integers: the same people have the same prior in any order
 CONTINUITY = 0.5  # added to both counts of a trend, so that nothing against something has a logarithm (Haldane 1956)
+
+
+def base_schema() -> pa.Schema:
+    """Return the columns of `base_rates`."""
+    return pa.schema([(f"{kind}_{what}", pa.float64()) for kind in RATES for what in ("base", "strength")])
 
 
 def traits(inputs: Inputs, catalogue: Catalogue, as_of: datetime) -> Table:
@@ -157,6 +160,28 @@ def base_rates(known: Table) -> Table:
         columns[f"{kind}_base"] = rate
         columns[f"{kind}_strength"] = ibis.greatest(strength.fill_null(ibis.literal(MOST_STRENGTH)), LEAST_STRENGTH)
     return known.aggregate(**columns)
+
+
+def base_rates_of(inputs: Inputs, as_of: datetime) -> Table:
+    """Return what `base_rates` gives of everybody's `aggregates` at *as_of* (UTC), from contacts and mails alone."""
+    windows = Windows(as_of)
+    known = inputs.contacts.filter(inputs.contacts.created_at.isnull() | (inputs.contacts.created_at <= windows.moment))
+    active = known.filter(known.state == "active")
+    keys = active.select(contact_key=active.connection.concat(":", active.platform_id))
+    people = by_person(keys, inputs.links).distinct()
+    people = people.mutate(number=ibis.row_number().over(order_by=people.person_id))
+    inputs = _numbered(inputs, people)
+    events = inputs.engagements
+    # of an answer that is counted, one within the window tells enough
+    recent = events.filter(events.kind.isin(RATES), windows.inside(events.at, RATE_WINDOW))
+    mailed = delivery_aggregates(inputs, windows)
+    answered = engagement_aggregates(replace(inputs, engagements=recent), windows)
+    counts = [f"{what}_{RATE_WINDOW}d" for what in ("deliveries", *(f"{kind}s" for kind in RATES))]
+    joined: Any = people
+    for place, part in enumerate((mailed, answered)):
+        table = part.rename({f"person_{place}": "person_id"})
+        joined = joined.left_join(table, people.number == table[f"person_{place}"])
+    return base_rates(joined.select(**{name: joined[name].fill_null(0).cast("int64") for name in counts}))
 
 
 def _answered(known: Table, kind: str) -> Any:

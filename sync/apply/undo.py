@@ -13,7 +13,7 @@ from connectors.errors import FixSettingsError
 from connectors.records import Change
 from sync.apply.consent_check import ConsentCheck, leave_out
 from sync.apply.push import Sent, in_slices, key, onward, recover, send_changes
-from sync.control.runs import Run
+from sync.control.rows import Run
 from sync.session import Progress, RecordedRun, Session, no_progress, recorded
 
 NEWEST = "last"

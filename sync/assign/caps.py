@@ -14,19 +14,17 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from segmenter.assign.decide import decide_all
 from segmenter.assign.definitions import Definitions
+from segmenter.late_arrow import pa
 from segmenter.late_ibis import ibis
 from segmenter.rules.caps import CONFIDENCE
 
 if TYPE_CHECKING:
     from ibis import Table
 
-    from sync.control.store import Control
+    from sync.control.reading import ReadableControl
 
-FULL = pa.schema([("person_id", pa.string()), ("segment", pa.string())])
 Row = Mapping[str, Any]
 
 
@@ -105,7 +103,8 @@ class _Places:
     def full(self) -> Table:
         """Return to whom which segments are closed."""
         rows = [{"person_id": person, "segment": name} for person, name in sorted(self._away)]
-        return ibis.memtable(pa.Table.from_pylist(rows, schema=FULL))
+        columns = pa.schema([("person_id", pa.string()), ("segment", pa.string())])
+        return ibis.memtable(pa.Table.from_pylist(rows, schema=columns))
 
     def caps(self, rows: Any) -> dict[str, Cap]:
         """Return how full each segment is."""
@@ -154,7 +153,7 @@ def closed_for_one(definitions: Definitions, before: str | None, free: Mapping[s
     return [name for name, names in definitions.capped.items() if before not in names and free.get(name, 0) <= 0]
 
 
-def free_places(definitions: Definitions, control: Control) -> dict[str, int]:
+def free_places(definitions: Definitions, control: ReadableControl) -> dict[str, int]:
     """Return the free places by segment with a cap, as the newest `assign` left them."""
     newest = control.runs.latest("assign", state="done")
     caps = newest.counts.get("caps", {}) if newest else {}

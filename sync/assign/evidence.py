@@ -23,8 +23,7 @@ from segmenter.traits import traits as all_traits
 from sync.assign.caps import decide_within_caps
 from sync.assign.pins import reason
 from sync.assign.sources import definitions_of
-from sync.control.pins import Pin
-from sync.control.runs import Run
+from sync.control.rows import Pin, Run
 from sync.session import Session
 from sync.traits.compute import everything
 from sync.warehouse.past import PastRows

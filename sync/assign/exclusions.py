@@ -14,12 +14,12 @@ from sync.traits.compute import measured
 if TYPE_CHECKING:
     from ibis import Table
 
-    from sync.control.store import Control
+    from sync.control.reading import ReadableControl
     from sync.session import Session
     from sync.workspace.settings import Workspace
 
 
-def named_persons(workspace: Workspace, control: Control) -> set[str]:
+def named_persons(workspace: Workspace, control: ReadableControl) -> set[str]:
     """Return the persons who have an address that [exclude] lists."""
     return set(control.links.of_keys(email_key(address) for address in workspace.exclusion.addresses).values())
 

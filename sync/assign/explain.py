@@ -21,9 +21,9 @@ from sync.assign.explain_text import about, by_hand, changing, full_lines, tried
 from sync.assign.person_rows import PersonRows
 from sync.assign.pins import definitions_in_force, pin_of
 from sync.assign.sources import definitions_of
-from sync.control.pins import Pin
-from sync.control.store import Control
-from sync.session import Session, Stores
+from sync.control.reading import ReadableControl
+from sync.control.rows import Pin
+from sync.session import Looked
 
 NOT_READ = (
     "The webhook service assigned this. The segments tried and what would change it are "
@@ -54,7 +54,7 @@ class ExplainedPerson:
     assignment: Mapping[str, Any] | None
 
 
-def explain(stores: Stores | Session, rows: PersonRows, email: str) -> Explanation:
+def explain(stores: Looked, rows: PersonRows, email: str) -> Explanation:
     """Explain the assignment of the person behind *email*.
 
     Args:
@@ -78,7 +78,7 @@ def explain(stores: Stores | Session, rows: PersonRows, email: str) -> Explanati
     return explained(stores, person, rows.contacts(person.keys), *facts)
 
 
-def classify(stores: Stores | Session, rows: PersonRows, email: str, *, as_of: datetime) -> Explanation:
+def classify(stores: Looked, rows: PersonRows, email: str, *, as_of: datetime) -> Explanation:
     """Decide about the person behind *email* again, as of a moment (UTC), and explain it. Nothing is saved.
 
     Args:
@@ -101,7 +101,7 @@ def classify(stores: Stores | Session, rows: PersonRows, email: str, *, as_of: d
     return explained(stores, person, rows.contacts(person.keys), decided, as_of, traits)
 
 
-def _found(stores: Stores | Session, rows: PersonRows, email: str) -> ExplainedPerson:
+def _found(stores: Looked, rows: PersonRows, email: str) -> ExplainedPerson:
     address = normalise_email(email)
     key = email_key(address) if address else ""
     person_id = stores.control.links.of_keys([key]).get(key)
@@ -115,7 +115,7 @@ def _found(stores: Stores | Session, rows: PersonRows, email: str) -> ExplainedP
 
 
 def explained(
-    stores: Stores | Session,
+    stores: Looked,
     person: ExplainedPerson,
     contacts: Sequence[Mapping[str, Any]],
     assignment: Mapping[str, Any],
@@ -146,7 +146,7 @@ def explained(
         {
             "email": person.address,
             "person_id": person.person_id,
-            **{name: assignment[name] for name in ASSIGNMENTS.columns.names if name != "person_id"},
+            **{name: assignment[name] for name in ASSIGNMENTS.names if name != "person_id"},
             "confidence": probability_one(assignment),
             "holds_until": ends,
             "pin": hand.document,
@@ -168,7 +168,7 @@ def explained(
 
 
 def _of_today(
-    stores: Stores | Session,
+    stores: Looked,
     person: ExplainedPerson,
     definitions: Definitions,
     assignment: Mapping[str, Any],
@@ -215,7 +215,7 @@ class ByHand:
         return asdict(self.pin) if self.pin else None
 
 
-def _by_hand(stores: Stores | Session, person: ExplainedPerson, traits: Mapping[str, Any]) -> ByHand:
+def _by_hand(stores: Looked, person: ExplainedPerson, traits: Mapping[str, Any]) -> ByHand:
     control, workspace = stores.control, stores.workspace
     named = named_persons(workspace, control)
     excluded = exclusion_reason(workspace, named, person.person_id, traits)
@@ -223,7 +223,7 @@ def _by_hand(stores: Stores | Session, person: ExplainedPerson, traits: Mapping[
 
 
 def _full(
-    control: Control, definitions: Definitions, assignment: Mapping[str, Any], traits: Mapping[str, Any]
+    control: ReadableControl, definitions: Definitions, assignment: Mapping[str, Any], traits: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """Segments with a cap whose rule the person meets, in which others have the places."""
     newest = control.runs.latest("assign", state="done")

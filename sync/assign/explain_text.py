@@ -10,7 +10,7 @@ from segmenter.assign.counterfactuals import Flip, Missing
 from segmenter.personalize.fields import probability_one
 from segmenter.rules.segments import Checked, Clause
 from sync.assign.pins import until_text
-from sync.control.pins import Pin
+from sync.control.rows import Pin
 
 RIGHT = "calibrated: about this share of people with the same confidence are correct"
 MEANING = {

@@ -15,11 +15,11 @@ from connectors import records
 from connectors.errors import TryLaterError
 from connectors.records import ASSIGNMENTS, CONTACTS
 from segmenter.late_ibis import ibis
-from sync.session import Session, Stores, open_session
+from sync.session import Looked, Session, open_session
 from sync.traits import aggregates, compute, one_person
 from sync.traits.compute import made_by, measured
 from sync.traits.one_person import PersonTraits, mark_of, trait_statements
-from sync.warehouse import statements, time_zones
+from sync.warehouse import latest_rows, statements, time_zones
 from sync.warehouse.statements import (
     ANY_PERSON,
     StatementRunner,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from sync.warehouse.store import Warehouse
 
 ASSIGNMENT, OF_CONTACTS, KEYS_GIVEN = "assignment", "contacts", "given_keys"
-CODE = (records, statements, time_zones, aggregates, compute, one_person)
+CODE = (records, statements, time_zones, latest_rows, aggregates, compute, one_person)
 
 
 class PersonRows(Protocol):
@@ -105,15 +105,14 @@ def _assignment(warehouse: Warehouse, person_id: str) -> Table:
 
 
 def _contacts(warehouse: Warehouse, keys: Table) -> Table:
-    table = warehouse.current(CONTACTS.name)
-    keyed = table.mutate(key=table.connection.concat(":", table.platform_id))
-    rows = keyed.semi_join(keys, "key").select("connection", "platform_id", "email", "state", "consent")
+    table = warehouse.about(CONTACTS.name, keys.rename(contact_key="key"))
+    rows = table.select("connection", "platform_id", "email", "state", "consent")
     return rows.order_by("connection", "platform_id")
 
 
 @contextmanager
 def open_person_rows(
-    stores: Stores, *, now: Callable[[], datetime], environment: Mapping[str, str]
+    stores: Looked, *, now: Callable[[], datetime], environment: Mapping[str, str]
 ) -> Iterator[PersonRows]:
     """Open the warehouse for questions about one person, after what the webhook service decided was taken in.
 
@@ -150,7 +149,7 @@ def open_person_rows(
 
 
 @contextmanager
-def _by_statements(stores: Stores) -> Iterator[StatementRows | None]:
+def _by_statements(stores: Looked) -> Iterator[StatementRows | None]:
     """Rows by the statements that are kept; None where they are of something else."""
     workspace, links = stores.workspace, stores.control.links
     with open_to_read(workspace.state_dir) as runner:
@@ -176,7 +175,7 @@ def _keep(session: Session) -> None:
     keep_statements(session.workspace.state_dir, _digest(session, mark.made_by if mark else None), made)
 
 
-def _digest(stores: Stores | Session, kept_by: str | None) -> str:
+def _digest(stores: Looked, kept_by: str | None) -> str:
     """Of all that the statements are made from: definitions, code, engine, and whether kept aggregates are of them."""
     workspace = stores.workspace
     made = made_by(workspace.catalogue, workspace.time_zone)

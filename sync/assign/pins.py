@@ -6,23 +6,26 @@ import difflib
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from connectors.errors import FixSettingsError
 from connectors.records import email_key, normalise_email
 from segmenter.assign.definitions import Definitions, Pinned
 from sync.assign.sources import definitions_of
-from sync.control.inbox import Event
-from sync.control.pins import Pin
-from sync.control.store import Control
+from sync.control.reading import ReadableControl
+from sync.control.rows import Pin
 from sync.session import Recording, Session, Stores
 from sync.workspace.definition_files import SEGMENTS
 from sync.workspace.settings import Workspace
 
+if TYPE_CHECKING:
+    from sync.control.store import Control
+
 ADDRESS = email_key("")
 
 
-def definitions_in_force(workspace: Workspace, control: Control, as_of: datetime) -> Definitions:
+def definitions_in_force(workspace: Workspace, control: ReadableControl, as_of: datetime) -> Definitions:
     """Return what decides at a moment, pins included: `sync.assign.sources.definitions_of` and who is pinned.
 
     Args:
@@ -36,7 +39,7 @@ def definitions_in_force(workspace: Workspace, control: Control, as_of: datetime
     return with_pins(definitions_of(workspace), control, as_of)
 
 
-def with_pins(definitions: Definitions, control: Control, as_of: datetime) -> Definitions:
+def with_pins(definitions: Definitions, control: ReadableControl, as_of: datetime) -> Definitions:
     """Return *definitions* with the pins that count at a moment (UTC); those of segments that are gone do not."""
     pins = [pin for pin in control.pins.in_force(as_of) if pin.segment in definitions.segments]
     persons = control.links.of_keys(email_key(pin.email) for pin in pins)
@@ -109,7 +112,7 @@ def unpin(stores: Stores | Session, email: str, *, by: str) -> list[Pin]:
     return ended
 
 
-def pin_of(control: Control, person: str, at: datetime) -> Pin | None:
+def pin_of(control: ReadableControl, person: str, at: datetime) -> Pin | None:
     """Return the pin of a person that counts at a moment (UTC), the newest of several; None: none."""
     keys = control.links.of_persons([person])
     addresses = {key.removeprefix(ADDRESS) for key in keys if key.startswith(ADDRESS)}
@@ -184,6 +187,8 @@ def _addresses(stores: Recording, person: str) -> set[str]:
 
 def _record(stores: Stores | Session, command: str, person: str | None, pin: Pin, by: str) -> None:
     """Note it in the history (without the address, which may have to be forgotten); wake the webhook service."""
+    from sync.control.inbox import Event  # noqa: PLC0415 - who only asks who is pinned needs none
+
     runs, inbox = stores.control.runs, stores.control.inbox
     run = runs.begin(command)
     runs.finish(run, "done", {"pin": pin.number, "segment": pin.segment, "until": until_text(pin.until), "by": by})

@@ -17,7 +17,7 @@ from sync.clock import clock_of
 
 if TYPE_CHECKING:
     from sync.assign.person_rows import PersonRows
-    from sync.session import Session, Stores
+    from sync.session import ReadStores, Session, Stores
     from sync.workspace.settings import Workspace
 
 REJECTS = 4  # done, but some records were rejected
@@ -66,7 +66,7 @@ def session_of(
 
 @contextmanager
 def stores_of(workspace: Path) -> Iterator[Stores]:
-    """Open what `status` and `history` look at: the control store, but not the warehouse."""
+    """Open the control store, but not the warehouse."""
     from sync.session import open_stores  # noqa: PLC0415
 
     with open_stores(workspace, now=clock_of(workspace)) as stores:
@@ -75,12 +75,22 @@ def stores_of(workspace: Path) -> Iterator[Stores]:
 
 
 @contextmanager
-def person_rows_of(workspace: Path) -> Iterator[tuple[Stores, PersonRows]]:
+def read_stores_of(workspace: Path) -> Iterator[ReadStores]:
+    """Open what `status` and `history` look at: the control store to read, but not the warehouse."""
+    from sync.session import open_read_stores  # noqa: PLC0415
+
+    with open_read_stores(workspace, now=clock_of(workspace)) as stores:
+        _remark(stores.workspace)
+        yield stores
+
+
+@contextmanager
+def person_rows_of(workspace: Path) -> Iterator[tuple[ReadStores, PersonRows]]:
     """Open what `explain` and `classify` look at: the control store, and what the warehouse says of one person."""
     from sync.assign.person_rows import open_person_rows  # noqa: PLC0415
 
     now = clock_of(workspace)
-    with stores_of(workspace) as stores, open_person_rows(stores, now=now, environment=os.environ) as rows:
+    with read_stores_of(workspace) as stores, open_person_rows(stores, now=now, environment=os.environ) as rows:
         yield stores, rows
 
 

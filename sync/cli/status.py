@@ -11,7 +11,17 @@ from connectors.errors import FixSettingsError
 from sync.cli import render as words
 from sync.cli.console import table
 from sync.cli.names import completing, runs
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, person_rows_of, session_of, stores_of
+from sync.cli.options import (
+    HERE,
+    JsonOption,
+    WorkspaceOption,
+    app,
+    console_of,
+    person_rows_of,
+    read_stores_of,
+    session_of,
+    stores_of,
+)
 
 
 @app.command("status")
@@ -20,7 +30,7 @@ def status_command(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = F
     from sync.ops import history as job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
-    with stores_of(workspace) as session:
+    with read_stores_of(workspace) as session:
         status = job.workspace_status(session)
     fresh = [
         (line.connection, line.stream, "" if line.rows is None else f"{line.rows:,}", line.shown)
@@ -51,10 +61,11 @@ def history_command(
     from sync.ops import history as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
-    with stores_of(workspace) as session:
+    with read_stores_of(workspace) as session:
         if run is None and rejects is not None:
             raise FixSettingsError("--rejects needs a run.", fix="See `personasync history`.")
         if run is not None and rejects is not None:
+            _note_file(workspace, rejects)
             console.say(f"{job.rejects(session, run, rejects):,} rejected changes saved to {rejects}")
         shown = job.past(session, limit=limit, service=service) if run is None else [job.past_run(session, run)]
     document = {
@@ -80,6 +91,12 @@ def history_command(
         for past_run in shown
     ]
     console.result(document, table("Run", "Started (UTC)", "Command", "State", "What", rows=rows))
+
+
+def _note_file(workspace: Path, path: Path) -> None:
+    """Note a file with personal data before it is written: an erasure could not clean one that nobody knows of."""
+    with stores_of(workspace) as stores:
+        stores.control.erasures.note_file(path)
 
 
 @app.command("explain")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,39 +10,9 @@ from sqlalchemy import Engine, Row, Update, delete, insert, or_, select, update
 
 from sync.control import schema
 from sync.control.dialects import writing
+from sync.control.rows import Pin
 
 PIN = schema.pin
-
-
-@dataclass(frozen=True, slots=True)
-class Pin:
-    """A segment set by hand.
-
-    Attributes:
-        number: Counts up.
-        email: An address of the person, normalised: whoever has it is pinned, also after a merge.
-        until: From then on it counts no more, UTC.
-        ended_at: When somebody ended it before, UTC.
-    """
-
-    number: int
-    email: str
-    segment: str
-    until: datetime
-    reason: str
-    set_by: str
-    set_at: datetime
-    ended_by: str | None = None
-    ended_at: datetime | None = None
-
-    def holds(self, at: datetime) -> bool:
-        """Return whether it counts at a moment, UTC."""
-        return self.set_at <= at < min(self.until, self.ended_at or self.until)
-
-    @property
-    def version(self) -> str:
-        """Names it in the assignments that it makes."""
-        return f"pin {self.number}"
 
 
 class Pins:

@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Engine, Row, insert, select, update
 
 from sync.control import schema
-
-
-@dataclass(frozen=True, slots=True)
-class PlanRecord:
-    """A plan that was made. `state`: fresh | applying | applied | refused | stale."""
-
-    plan_id: str
-    run_id: str
-    path: str
-    state: str
-    created_at: datetime
-    changes: int
-    summary: Mapping[str, Any]
+from sync.control.rows import PlanRecord
 
 
 class Plans:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -15,22 +14,10 @@ from sqlalchemy.exc import IntegrityError
 
 from connectors.records import Cursor
 from sync.control import schema
+from sync.control.rows import WHOLE, Run, StreamPositions, newest_write
 
 _COUNTER = itertools.count()
 STAMP = "%Y%m%dT%H%M%S.%f"  # what a run id begins with
-WHOLE = ": whole"  # after the name of a stream: when it was last read to its end
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One command that was run. `state`: running | done | rejects | refused | failed."""
-
-    run_id: str
-    command: str
-    state: str
-    started_at: datetime
-    finished_at: datetime | None
-    counts: Mapping[str, Any]
 
 
 class Runs:
@@ -156,78 +143,20 @@ class Runs:
         Returns:
             None where there is none among the newest 200 runs.
         """
-        wrote = (run for run in self.newest(200, but="serve") if run.command.startswith(("apply ", "undo ")))
-        return next((run for run in wrote if run.command != but and run.state != "refused"), None)
+        return newest_write(self.newest(200, but="serve"), but)
 
 
 def _run(row: Row[Any]) -> Run:
     return Run(row.run_id, row.command, row.state, row.started_at, row.finished_at, row.counts)
 
 
-class Cursors:
+class Cursors(StreamPositions):
     """How far each stream has been read."""
 
     EVERY = "*"  # in place of a connection: a position of our own
 
     def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
         self.engine, self.now = engine, now
-
-    def get(self, connection: str, stream: str) -> Cursor:
-        """Return the cursor of a stream, {} where it was never read.
-
-        Args:
-            connection: Name of the connection.
-            stream: Such as "contacts".
-
-        Returns:
-            As the connector's last safe page carried it.
-        """
-        row = self._row(connection, stream)
-        return dict(row.position) if row else {}
-
-    def read_at(self, connection: str, stream: str) -> datetime | None:
-        """Return when the last reading that came to the end of a stream began (UTC), None where none did.
-
-        What was there by then is known; a cursor moves with each page, also of a reading that was killed half-way.
-
-        Args:
-            connection: Name of the connection.
-            stream: Such as "contacts".
-
-        Returns:
-            UTC, by our clock.
-        """
-        began = self.get(connection, stream + WHOLE).get("began")
-        return datetime.fromisoformat(began) if began else None
-
-    def ended_at(self, connection: str, stream: str) -> datetime | None:
-        """Return when the last reading that came to the end of a stream ended (UTC), None where none did.
-
-        What was written after it, it did not see.
-
-        Args:
-            connection: Name of the connection.
-            stream: Such as "contacts".
-
-        Returns:
-            UTC, by our clock.
-        """
-        row = self._row(connection, stream + WHOLE)
-        ended: datetime | None = row.moved_at if row else None
-        return ended
-
-    def held(self, connection: str, stream: str) -> int | None:
-        """Return how many rows were in force when a stream was last read to its end; None where nobody counted.
-
-        Args:
-            connection: Name of the connection.
-            stream: Such as "contacts".
-
-        Returns:
-            Number of rows.
-        """
-        rows = self.get(connection, stream + WHOLE).get("rows")
-        return int(rows) if rows else None
 
     def ended(self, connection: str, stream: str, began: datetime, run_id: str, *, rows: int | None = None) -> None:
         """Note that the reading that began at a moment (UTC) came to the end of a stream, and the rows in force.

@@ -7,9 +7,6 @@ from datetime import UTC, datetime
 from sqlalchemy import JSON, BigInteger, Column, DateTime, Dialect, Index, Integer, MetaData, String, Table, Text
 from sqlalchemy.types import TypeDecorator
 
-NEWEST_STEP = "0009"
-"""Of sync/control/migrations; a store that stands there needs none."""
-
 metadata = MetaData()
 
 

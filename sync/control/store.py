@@ -27,10 +27,9 @@ from sync.control.pins import Pins
 from sync.control.plans import Plans
 from sync.control.probed import ProbeStates
 from sync.control.published import People
+from sync.control.rows import BUSY_SECONDS, NEWEST_STEP
 from sync.control.runs import Cursors, Runs
-from sync.control.schema import NEWEST_STEP
 
-BUSY_SECONDS = 30
 LOOK = "Check [workspace] state in personasync.toml."
 
 

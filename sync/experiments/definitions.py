@@ -15,7 +15,7 @@ from typing import Any
 from connectors.errors import FixSettingsError
 from connectors.records import ARMS
 from segmenter.lift.randomization import HOLDOUT, Experiment
-from sync.control.runs import Run
+from sync.control.rows import Run
 from sync.session import Session, recorded
 from sync.workspace.experiments import EXPERIMENTS
 

@@ -14,7 +14,7 @@ from ibis import Table
 from connectors.records import CAMPAIGNS, CONTACTS, DELIVERIES, ENGAGEMENTS, ORDER_LINES, ORDERS, SURVEY_ANSWERS
 from segmenter.traits.builtin import Catalogue
 from segmenter.traits.definitions import Inputs
-from segmenter.traits.traits import BASE, traits
+from segmenter.traits.traits import base_schema, traits
 from sync.control.identities import LINKS
 from sync.warehouse.prepared import PreparedQuestion
 
@@ -22,7 +22,7 @@ ROWS = {
     t.name: t.columns for t in (CONTACTS, ORDERS, ORDER_LINES, DELIVERIES, ENGAGEMENTS, SURVEY_ANSWERS, CAMPAIGNS)
 } | {
     "links": LINKS,
-    "base": BASE,
+    "base": base_schema(),
 }
 
 
@@ -47,7 +47,7 @@ class PreparedTraits:
         Returns:
             One row per person: ``person_id`` and one column per trait.
         """
-        filled = {"base": pa.Table.from_pylist([{}], BASE), **{name: row for name, row in rows.items() if row}}
+        filled = {"base": pa.Table.from_pylist([{}], ROWS["base"]), **{name: row for name, row in rows.items() if row}}
         return self._question.ask(filled, as_of)
 
     def close(self) -> None:

@@ -16,8 +16,8 @@ from sync.results.freshness import Freshness, freshness
 
 if TYPE_CHECKING:
     from connectors.records import Outcome
-    from sync.control.runs import Run
-    from sync.session import Recording, Stores
+    from sync.control.rows import Run
+    from sync.session import Looked
 
 COLUMNS = ("connection", "platform_id", "email", "kind", "name", "before", "after", "state", "code", "reason")
 REJECTED = ("rejected", "unknown", "skipped")
@@ -34,7 +34,7 @@ class Status:
     sentences: Sequence[str]
 
 
-def workspace_status(session: Stores) -> Status:
+def workspace_status(session: Looked) -> Status:
     """Look at the stores only; nothing is asked of the platforms."""
     streams = freshness(session.workspace.connections, session.control.cursors)
     plan = session.control.plans.latest()
@@ -90,13 +90,13 @@ class Past:
     state: str
 
 
-def past(session: Recording, *, limit: int, service: bool) -> list[Past]:
+def past(session: Looked, *, limit: int, service: bool) -> list[Past]:
     """Return the newest runs, newest first; those of the webhook service only where *service* asks for them."""
     runs = session.control.runs.newest(limit, but=None if service else "serve")
     return [Past(run, _state(session, run)) for run in runs]
 
 
-def past_run(session: Recording, run_id: str) -> Past:
+def past_run(session: Looked, run_id: str) -> Past:
     """Return one run.
 
     Raises:
@@ -108,7 +108,7 @@ def past_run(session: Recording, run_id: str) -> Past:
     return Past(run, _state(session, run))
 
 
-def _state(session: Recording, run: Run) -> str:
+def _state(session: Looked, run: Run) -> str:
     """A plan that nobody applied waits, as long as it is the newest."""
     newest = session.control.plans.latest() if run.command == "plan" else None
     waits = newest is not None and newest.run_id == run.run_id and newest.state == "fresh" and newest.changes > 0
@@ -125,7 +125,7 @@ def _compared(counts: Any) -> list[tuple[str, str, int, int]]:
     ]
 
 
-def rejects(session: Recording, run_id: str, path: Path) -> int:
+def rejects(session: Looked, run_id: str, path: Path) -> int:
     """Write what became of the changes of a run that were not applied, with the platform's own words.
 
     Args:
@@ -147,7 +147,6 @@ def rejects(session: Recording, run_id: str, path: Path) -> int:
         )
     outcomes = [outcome for state in REJECTED for outcome in session.control.ledger.outcomes(run_id, state=state)]
     rows = [dict(zip(COLUMNS, _row(outcome), strict=True)) for outcome in outcomes]
-    session.control.erasures.note_file(path)  # first: a file that nobody knows of can't be cleaned
     try:
         _write(rows, path)
     except OSError as error:

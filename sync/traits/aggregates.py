@@ -18,9 +18,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from connectors.records import TIME
+from connectors.table_schema import COUNT, MOMENT, TEXT, TableSchema
+from segmenter.late_arrow import pa
 from sync.warehouse.embedded import EmbeddedTables
 
 if TYPE_CHECKING:
@@ -30,8 +29,8 @@ if TYPE_CHECKING:
 
 AGGREGATES, LINKED, MARK = "person_aggregates", "person_links", "aggregates_mark"
 OVERTAKEN, AGAIN = "overtaken_versions", "answered_again"
-MARKS = pa.schema(
-    [("as_of", TIME), ("sequence", pa.int64()), ("rows", pa.int64()), ("links", pa.int64()), ("made_by", pa.string())]
+MARKS = TableSchema(
+    MARK, (), (("as_of", MOMENT), ("sequence", COUNT), ("rows", COUNT), ("links", COUNT), ("made_by", TEXT))
 )
 
 
@@ -143,4 +142,4 @@ class KeptAggregates:
             self._set(mark)
 
     def _set(self, mark: Mark) -> None:
-        self._tables.keep(MARK, pa.Table.from_pylist([asdict(mark)], schema=MARKS))
+        self._tables.keep(MARK, pa.Table.from_pylist([asdict(mark)], schema=MARKS.columns))

@@ -35,7 +35,6 @@ from segmenter.traits import engagement as mail
 from segmenter.traits import window_expiry as refresh
 from segmenter.traits.builtin import Catalogue
 from segmenter.traits.definitions import Inputs
-from sync.control.identities import Links
 from sync.session import Session
 from sync.traits.aggregates import KeptAggregates, Mark
 from sync.traits.incremental import RefreshStep
@@ -45,6 +44,7 @@ from sync.warehouse.time_zones import offsets
 if TYPE_CHECKING:
     from ibis import Table
 
+    from sync.control.identities import Links
     from sync.warehouse.past import PastRows
     from sync.warehouse.store import Warehouse
 

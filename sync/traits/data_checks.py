@@ -15,7 +15,7 @@ from segmenter.personalize.fields import PROBABLE
 from segmenter.stats.distribution import Distribution, distributions
 from segmenter.traits.definitions import Trait
 from sync.breach import Breach, GuardrailError, stale_connections
-from sync.control.runs import Run
+from sync.control.rows import Run
 from sync.session import Session
 
 ENOUGH = 20  # people: of fewer nobody can say that a trait is mostly missing

@@ -21,8 +21,8 @@ from connectors.records import (
     SURVEY_ANSWERS,
     TABLES,
     VALUES,
-    TableSchema,
 )
+from connectors.table_schema import TableSchema
 from segmenter.late_ibis import ibis
 from segmenter.traits.builtin import Catalogue
 from segmenter.traits.clv import newest_values
@@ -32,7 +32,6 @@ from segmenter.traits.engagement import answered_again
 from segmenter.traits.traits import aggregates
 from segmenter.traits.window_expiry import WINDOWED, coming, leaving, left
 from segmenter.traits.windows import Windows
-from sync.control.identities import Links
 from sync.traits.aggregates import KeptAggregates, Mark, Staged
 from sync.warehouse.latest_rows import in_force, keyed, overtaken
 from sync.warehouse.time_zones import offsets
@@ -40,6 +39,7 @@ from sync.warehouse.time_zones import offsets
 if TYPE_CHECKING:
     from ibis import Table
 
+    from sync.control.identities import Links
     from sync.warehouse.store import Warehouse
 
 ABOUT = (CONTACTS, ORDERS, DELIVERIES, ENGAGEMENTS, SURVEY_ANSWERS)

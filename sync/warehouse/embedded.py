@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
-import pyarrow as pa
+from segmenter.late_arrow import pa
 
 if TYPE_CHECKING:
     from ibis import Table

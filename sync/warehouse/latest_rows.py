@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from connectors.records import CONTACTS, TableSchema
+from connectors.records import CONTACTS
+from connectors.table_schema import TableSchema
 from segmenter.late_ibis import ibis
 
 if TYPE_CHECKING:
@@ -60,6 +62,19 @@ def in_force(versions: Table, known: Table, schema: TableSchema) -> Table:
     return versions.anti_join(known, "sequence").select(*measured, "sequence")
 
 
+def ranked_in_force(versions: Table, schema: TableSchema) -> Table:
+    """Return the versions in force, by a ranking of all *versions* of a row; the columns of *schema* only."""
+    newest = first_by(versions, schema.key, [versions.recorded_at.desc(), versions.sequence.desc()])
+    return newest.select(*schema.columns.names)
+
+
+def first_by(rows: Table, keys: Sequence[str], order: Sequence[Any]) -> Table:
+    """Return the first row in an order of each combination of *keys*."""
+    place = ibis.row_number().over(group_by=[rows[key] for key in keys], order_by=order)
+    ranked = rows.mutate(place=place)
+    return ranked.filter(ranked.place == 0).drop("place")
+
+
 def keyed(contacts: Table, schema: TableSchema) -> Table:
     """Return rows of a table with the contact key of whom they are about; only contacts don't carry it.
 
@@ -73,3 +88,20 @@ def keyed(contacts: Table, schema: TableSchema) -> Table:
     if schema is not CONTACTS:
         return contacts
     return contacts.mutate(contact_key=contacts.connection.concat(":", contacts.platform_id))
+
+
+def versions_about(versions: Table, keys: Table, schema: TableSchema) -> Table:
+    """Return all versions of rows of which one is about some contacts.
+
+    Args:
+        versions: All versions of a table.
+        keys: Column ``contact_key``.
+        schema: Of that table.
+
+    Returns:
+        Also versions about others: a row may be handed from one contact to another.
+    """
+    theirs = keyed(versions, schema).semi_join(keys, "contact_key")
+    if schema is CONTACTS or "contact_key" in schema.key:
+        return theirs
+    return versions.semi_join(theirs, list(schema.key))

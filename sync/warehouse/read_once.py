@@ -29,6 +29,11 @@ class ReadOnce:
         self._tables: list[str] = []
         self._depth = 0
 
+    @property
+    def keeps(self) -> bool:
+        """Whether a block of `kept` runs."""
+        return self._depth > 0
+
     def get(self, key: Hashable, make: Callable[[], Made]) -> Made:
         """Return what *make* gives; within `kept` it is asked once a *key*, and later answers are the first one.
 

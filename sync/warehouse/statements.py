@@ -1,8 +1,8 @@
 """Compiled statements, kept between commands and run on DuckDB without Ibis. Embedded engine only.
 
 Importing Ibis and compiling the traits takes longer than all else that a command about one person does. A statement
-is what Ibis compiled, with its moment and its person as parameters. Values go into it as text, and rows come out of it
-by Arrow: DuckDB imports pandas, or needs pytz, for any other way.
+is what Ibis compiled, with its moment and its person as parameters. Values go into it as text, and moments come out of
+it as numbers: DuckDB imports pandas, or needs pytz, for any other way.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from connectors.records import TABLES
+from connectors.table_schema import MOMENT, TableSchema
 from sync.warehouse.embedded_file import FILE as WAREHOUSE
 from sync.warehouse.embedded_file import copied, is_held, not_opened
 
@@ -34,6 +33,7 @@ ANY_MOMENT = datetime(2001, 2, 3, 4, 5, 6, 789, tzinfo=UTC)
 """Stands for the moment in an expression, until a question names one."""
 ANY_PERSON = "personasync:any-person"
 """Stands for the person's id."""
+MICROSECONDS = ":us"  # behind the name of a column: a moment, counted from 1970
 EPOCH = datetime.fromtimestamp(0, UTC)
 ENGINE = ("ibis-framework", "sqlglot", "duckdb")
 
@@ -52,9 +52,18 @@ def compiled(warehouse: Warehouse, wanted: Table) -> str:
         wanted: Over its tables, and tables without an engine (`ibis.table`) that are given when it is run.
     """
     engine = warehouse.engine
-    types = {name: engine.compiler.type_mapper.to_string(kind) for name, kind in wanted.schema().items()}
-    columns = ", ".join(f'CAST("{name}" AS {kind}) AS "{name}"' for name, kind in types.items())
+    columns = ", ".join(
+        moment_column(name)
+        if kind.is_timestamp()
+        else f'CAST("{name}" AS {engine.compiler.type_mapper.to_string(kind)}) AS "{name}"'
+        for name, kind in wanted.schema().items()
+    )
     return f"SELECT {columns} FROM ({with_moment(engine.compile, wanted, '$moment')}) AS found"  # noqa: S608 - ours
+
+
+def moment_column(name: str) -> str:
+    """Return how a statement selects a column of moments for `StatementRunner.rows`: as microseconds."""
+    return f'epoch_us(CAST("{name}" AS TIMESTAMPTZ)) AS "{name}{MICROSECONDS}"'
 
 
 def with_moment(compiler: Callable[[Any], Any], wanted: Table, parameter: str) -> str:
@@ -132,13 +141,14 @@ class StatementRunner:
         if moment is not None:
             text = text.replace("$moment", _text(moment.astimezone(UTC).isoformat()))
         text = text.replace(f"'{ANY_PERSON}'", _text(person))
-        table: pa.Table = self._connection.execute(text).to_arrow_table()
-        columns = [_values(column) for column in table.columns]
-        return [dict(zip(table.column_names, row, strict=True)) for row in zip(*columns, strict=True)]
+        answer = self._connection.execute(text)
+        names = [column[0] for column in answer.description]
+        return [dict(map(_named, names, row)) for row in answer.fetchall()]
 
-    def all_of(self, name: str) -> list[dict[str, Any]]:
+    def all_of(self, table: TableSchema) -> list[dict[str, Any]]:
         """Return every row of a small table."""
-        return self.rows(f'FROM "{name}"')
+        columns = (moment_column(name) if kind == MOMENT else f'"{name}"' for name, kind in table.fields)
+        return self.rows(f'SELECT {", ".join(columns)} FROM "{table.name}"')  # noqa: S608 - ours
 
     def counted(self, names: Iterable[str], since: int) -> tuple[int, int, int]:
         """Count the versions of some tables.
@@ -152,12 +162,11 @@ class StatementRunner:
         return max(last or 0 for last, _, _ in counts), sum(n for _, n, _ in counts), sum(old for _, _, old in counts)
 
 
-def _values(column: pa.ChunkedArray) -> list[Any]:
-    """The values of a column; moments not by Arrow, which imports pandas for them."""
-    if not pa.types.is_timestamp(column.type):
-        return list(column.to_pylist())
-    micros = [micro for chunk in column.chunks for micro in chunk.view(pa.int64()).to_pylist()]
-    return [None if micro is None else EPOCH + timedelta(microseconds=micro) for micro in micros]
+def _named(name: str, value: Any) -> tuple[str, Any]:
+    """A column's name and its value; see `moment_column`."""
+    if not name.endswith(MICROSECONDS):
+        return name, value
+    return name.removesuffix(MICROSECONDS), None if value is None else EPOCH + timedelta(microseconds=value)
 
 
 def _text(value: str) -> str:

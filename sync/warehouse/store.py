@@ -20,9 +20,11 @@ from ibis.backends.duckdb import Backend as DuckDB
 from ibis.backends.sql import SQLBackend
 
 from connectors.errors import ContractError, FixSettingsError
-from connectors.records import CONTACTS, MEMBERSHIPS, TABLES, TIME, TableSchema
+from connectors.records import CONTACTS, MEMBERSHIPS, TABLES, TIME
 from connectors.secret import SecretUrl, remember, url_without_secrets
+from connectors.table_schema import TableSchema
 from sync.warehouse.embedded_file import FILE, not_opened
+from sync.warehouse.latest_rows import every_overtaken, first_by, ranked_in_force, versions_about
 from sync.warehouse.read_once import MEMORY, ReadOnce
 
 VERSION_COLUMNS = [("recorded_at", TIME), ("sequence", pa.int64())]
@@ -113,7 +115,7 @@ class Warehouse:
     def _changed(self, schema: TableSchema, incoming: Table) -> Table:
         """The incoming rows that differ from the version in force, or have none; the last one of each key."""
         keys = list(schema.key)
-        incoming = _first_by(incoming, schema.key, [incoming.sequence.desc()])
+        incoming = first_by(incoming, schema.key, [incoming.sequence.desc()])
         others = [column for column in schema.columns.names if column not in keys]
         current = self._current_of(schema, incoming).rename({f"old_{c}": c for c in others})
         joined = incoming.left_join(current.mutate(known=True), keys)
@@ -128,7 +130,7 @@ class Warehouse:
 
     def _current_of(self, schema: TableSchema, keys: Table) -> Table:
         # ranking every version of the table would cost its whole history
-        return _in_force(self._tables[schema.name].semi_join(keys, list(schema.key)), schema)
+        return ranked_in_force(self._tables[schema.name].semi_join(keys, list(schema.key)), schema)
 
     def rows_of(self, name: str, keys: pa.Table) -> pa.Table:
         """Return the versions in force of the rows that *keys* (the table's key columns) name.
@@ -289,7 +291,14 @@ class Warehouse:
         Returns:
             An Ibis table, one row per key.
         """
-        return self.read_once.get(("in force", name), lambda: _in_force(self._tables[name], TABLES[name]))
+        schema, versions = TABLES[name], self._tables[name]
+        if not (self.embedded and self.read_once.keeps):
+            return ranked_in_force(versions, schema)
+        # what is written later is none of this answer
+        known = versions.filter(versions.sequence <= self.read_once.get(("newest",), self.last_sequence))
+        # few versions are overtaken: to leave those out costs less than to rank all, or to keep a copy of the others
+        left_out = self.read_once.get(("overtaken", name), lambda: every_overtaken(known, schema))
+        return known.anti_join(left_out, "sequence").select(*schema.columns.names)
 
     def as_of(self, name: str, moment: datetime) -> Table:
         """Return each row as it was known at *moment* (UTC); the columns of the table's schema only.
@@ -303,7 +312,23 @@ class Warehouse:
         """
         versions = self._tables[name]
         known = versions.filter(versions.recorded_at <= ibis.literal(moment).cast("timestamp('UTC', 6)"))
-        return _in_force(known, TABLES[name])
+        return ranked_in_force(known, TABLES[name])
+
+    def about(self, name: str, keys: Table) -> Table:
+        """Return the rows in force about some contacts, by looking at the versions of their rows alone.
+
+        Args:
+            name: Of a table of contacts, or of rows with a ``contact_key``.
+            keys: Column ``contact_key``.
+
+        Returns:
+            One row per key: all rows about them, and those that were about them once.
+        """
+        return ranked_in_force(versions_about(self._tables[name], keys, TABLES[name]), TABLES[name])
+
+    def among(self, name: str, rows: Table, columns: Sequence[str]) -> Table:
+        """Return the rows in force that *rows* name by *columns*, a part of the table's key."""
+        return ranked_in_force(self._tables[name].semi_join(rows, list(columns)), TABLES[name])
 
     def history(self, name: str) -> Table:
         """Return every version, with ``recorded_at`` and ``sequence`` (later versions have larger ones)."""
@@ -330,17 +355,6 @@ def _stored(table: TableSchema) -> pa.Schema:
 
 def _keys(table: TableSchema) -> pa.Schema:
     return pa.schema([table.columns.field(name) for name in table.key])
-
-
-def _in_force(versions: Table, schema: TableSchema) -> Table:
-    newest = _first_by(versions, schema.key, [versions.recorded_at.desc(), versions.sequence.desc()])
-    return newest.select(*schema.columns.names)
-
-
-def _first_by(rows: Table, keys: Sequence[str], order: Sequence[Any]) -> Table:
-    place = ibis.row_number().over(group_by=[rows[key] for key in keys], order_by=order)
-    ranked = rows.mutate(place=place)
-    return ranked.filter(ranked.place == 0).drop("place")
 
 
 def open_warehouse(engine: str, directory: Path) -> Warehouse:

@@ -9,8 +9,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, available_timezones
 
-import pyarrow as pa
-
+from connectors.table_schema import COUNT, TEXT, TableSchema
+from segmenter.late_arrow import pa
 from segmenter.traits.local_time import zone_spelt
 
 if TYPE_CHECKING:
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 FIRST = datetime(1990, 1, 1, tzinfo=UTC)  # no mail of a campaign is older
 STEP = timedelta(days=7)  # no zone changes its offset twice within a week
-OFFSETS = pa.schema(
-    [("spelt", pa.string()), ("since", pa.int64()), ("until", pa.int64()), ("ahead", pa.int64())],
-)
+OFFSETS = TableSchema("offsets", (), (("spelt", TEXT), ("since", COUNT), ("until", COUNT), ("ahead", COUNT)))
 EVER = 2**40  # epoch seconds
 
 
@@ -39,8 +37,9 @@ def offsets(contacts: Table, default: str, until: datetime) -> pa.Table:
     """
     table = zones(contacts).to_pyarrow()
     rows = offset_rows(table["time_zone"].to_pylist(), default, until)
-    columns = [pa.array(column, kind.type) for column, kind in zip(zip(*rows, strict=True), OFFSETS, strict=True)]
-    return pa.table(columns, schema=OFFSETS)
+    kinds = OFFSETS.columns.types
+    columns = [pa.array(column, kind) for column, kind in zip(zip(*rows, strict=True), kinds, strict=True)]
+    return pa.table(columns, schema=OFFSETS.columns)
 
 
 def zones(contacts: Table) -> Table:

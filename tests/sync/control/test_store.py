@@ -18,7 +18,8 @@ from sqlalchemy import create_engine, create_mock_engine
 from connectors.errors import FixSettingsError
 from connectors.records import MEMBER, Change, Outcome
 from segmenter.identity import IdentityChanges
-from sync.control.schema import NEWEST_STEP, metadata
+from sync.control.rows import NEWEST_STEP
+from sync.control.schema import metadata
 from sync.control.store import Control, open_control
 
 START = datetime(2026, 11, 24, 9, tzinfo=UTC)

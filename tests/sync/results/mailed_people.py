@@ -11,7 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from connectors.records import CAMPAIGNS, DELIVERIES, ENGAGEMENTS, TableSchema
+from connectors.records import CAMPAIGNS, DELIVERIES, ENGAGEMENTS
+from connectors.table_schema import TableSchema
 from sync.assign.job import assign
 from sync.clock import now
 from sync.pull.job import pull

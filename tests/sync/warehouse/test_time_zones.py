@@ -69,7 +69,7 @@ def favourite(zone: str | None, *opened: str) -> float | None:
     tables = inputs(contacts=[contact("a", created_at=None, properties=json.dumps(properties))], engagements=rows)
     listed = {"": "America/New_York", **({zone: iana(zone) or "America/New_York"} if zone else {})}
     columns = list(zip(*[(text, *span) for text, name in listed.items() for span in spans(name, 2028)], strict=True))
-    table = pa.table([pa.array(column) for column in columns], schema=OFFSETS)
+    table = pa.table([pa.array(column) for column in columns], schema=OFFSETS.columns)
     people = traits(replace(tables, offsets=ibis.memtable(table)), catalogue(), END).to_pyarrow()
     hour: float | None = people["favourite_hour"][0].as_py()
     return hour
