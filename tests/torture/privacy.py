@@ -26,7 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -135,6 +135,18 @@ def differences(before: Any, after: Any, where: str = "") -> Iterator[str]:
         yield f"{where}: {before} -> {after}"
 
 
+def apart(stage: Stage, look: Callable[[], list[str]]) -> list[str]:
+    """Look in a fork: an engine that was opened here would leave threads, and this process must stay fit to be forked."""
+
+    def tell() -> int:
+        print("\n" + json.dumps(look()))
+        return 0
+
+    assert stage.fork(tell) == 0, stage.said
+    lines: list[str] = json.loads(stage.said.splitlines()[-1])
+    return lines
+
+
 def came_back(workspace: Path, texts: Collection[bytes]) -> list[str]:
     """Return what the workspace knows of erased people: links, and contacts in any version."""
     with sqlite3.connect(workspace / ".personasync" / "control.db") as control:
@@ -193,7 +205,12 @@ def live(options: argparse.Namespace) -> int:
         stage = Stage(Path(folder), Control(Path(page)) if page else None, people=options.people + options.others)
         stage.build({"new": [["setup", "--yes"], *LOOP]})
         with stage.at("new"):
-            found = live_and_erase(stage, options, dice)
+            try:
+                found = live_and_erase(stage, options, dice)
+            except AssertionError:
+                if options.keep is not None:
+                    shutil.copytree(stage.workspace, options.keep)
+                raise
     print(json.dumps({**found, "seconds": round(time.monotonic() - began, 1)}))
     return int(any(found[name] for name in ("traces", "totals_changed", "returned")))
 
@@ -204,7 +221,8 @@ def live_and_erase(stage: Stage, options: argparse.Namespace, dice: random.Rando
     two_loops(stage)
     before = totals(stage)
     addresses, texts = identities(workspace, options.people, dice)
-    assert len(traces(workspace, texts, stage.folder / "copy")) > options.people, "nobody is there who could be erased"
+    there = apart(stage, lambda: traces(workspace, texts, stage.folder / "copy")[:1000])
+    assert len(there) > options.people, "nobody is there who could be erased"
     erasing = Erasing(stage, dice)
     erasing.erase(addresses)
     changed = list(differences(before, totals(stage)))
@@ -215,8 +233,8 @@ def live_and_erase(stage: Stage, options: argparse.Namespace, dice: random.Rando
             dice.choice(sorted(texts)) + b" asked us to forget them\n"
         )
     changed += [] if changed else list(differences(before, totals(stage)))
-    left = traces(workspace, texts, stage.folder / "copy")
-    back = came_back(workspace, texts)
+    left = apart(stage, lambda: traces(workspace, texts, stage.folder / "copy")[:1000])
+    back = apart(stage, lambda: came_back(workspace, texts))
     for name, lines in (("trace", left), ("total", changed), ("returned", back)):
         for line in lines[:5]:
             print(f"  {name}: {line}", file=sys.stderr)
@@ -250,6 +268,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--no-kills", action="store_true", help="kill no command: needs no compiler")
     parser.add_argument("--plant", action="store_true", help="leave a trace, which must be found")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="where to copy the workspace if it breaks off")
     options = parser.parse_args()
     if options.no_kills or "PERSONASYNC_TORTURE" in os.environ:
         return live(options)
