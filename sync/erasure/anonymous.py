@@ -33,7 +33,7 @@ from segmenter.lift.outcomes import COVARIATE_DAYS
 from sync.control.erasures import STAND_IN
 from sync.erasure.traces import Trace, Traces, record_pairs
 from sync.session import Session
-from sync.warehouse.erase import Rewrite, versions_about, versions_of_keys
+from sync.warehouse.erase import Rewrite, versions_naming, versions_of_keys
 
 COUNTED = (DELIVERIES.name, ENGAGEMENTS.name, ORDERS.name, SURVEY_ANSWERS.name)
 """Tables whose rows name a contact key."""
@@ -75,9 +75,11 @@ def rewriting(session: Session, traces: Traces) -> Rewriting:
         traces: Who is erased.
     """
     warehouse, done = session.warehouse, Rewriting()
-    rows: dict[str, list[Row]] = {name: versions_about(warehouse, name, "contact_key", traces.keys) for name in COUNTED}
+    rows: dict[str, list[Row]] = {
+        name: versions_naming(warehouse, name, "contact_key", traces.keys) for name in COUNTED
+    }
     for name in (ASSIGNMENTS.name, ARMS.name, VALUES.name):
-        rows[name] = versions_about(warehouse, name, "person_id", traces.persons)
+        rows[name] = versions_naming(warehouse, name, "person_id", traces.persons)
     for schema in (CONTACTS, MEMBERSHIPS):
         rows[schema.name] = versions_of_keys(warehouse, schema.name, traces.pairs, CONTACTS.key)
     orders = {(row["connection"], row["order_id"]) for row in rows[ORDERS.name]}
@@ -97,7 +99,7 @@ def rewriting(session: Session, traces: Traces) -> Rewriting:
 
 def keys_that_rows_name(session: Session, keys: Collection[str]) -> frozenset[str]:
     """Return those of some contact keys that rows name: of people who are no contact, but a customer of a shop, say."""
-    rows = (row for name in COUNTED for row in versions_about(session.warehouse, name, "contact_key", keys))
+    rows = (row for name in COUNTED for row in versions_naming(session.warehouse, name, "contact_key", keys))
     return frozenset(row["contact_key"] for row in rows) if keys else frozenset()
 
 

@@ -31,7 +31,7 @@ from sync.assign.person_rows import SessionRows
 from sync.erasure.traces import Traces, traces
 from sync.export.write import OURS
 from sync.session import Session
-from sync.warehouse.erase import versions_about, versions_of_keys
+from sync.warehouse.erase import versions_naming, versions_of_keys
 
 ADDRESS = email_key("")
 BY_KEY = (DELIVERIES.name, ENGAGEMENTS.name, ORDERS.name, SURVEY_ANSWERS.name)
@@ -117,8 +117,8 @@ SHOWN = ("segment", "persona", "confidence", "source", "reasons", "runner_up", "
 def _rows(session: Session, mine: Traces) -> dict[str, list[dict[str, Any]]]:
     """Every version of every row about the person, oldest first, by table."""
     warehouse = session.warehouse
-    rows = {name: versions_about(warehouse, name, "contact_key", mine.keys) for name in BY_KEY}
-    rows |= {name: versions_about(warehouse, name, "person_id", mine.persons) for name in BY_PERSON}
+    rows = {name: versions_naming(warehouse, name, "contact_key", mine.keys) for name in BY_KEY}
+    rows |= {name: versions_naming(warehouse, name, "person_id", mine.persons) for name in BY_PERSON}
     for schema in (CONTACTS, MEMBERSHIPS):
         rows[schema.name] = versions_of_keys(warehouse, schema.name, mine.pairs, CONTACTS.key)
     orders = {(row["connection"], row["order_id"]) for row in rows[ORDERS.name]}

@@ -39,7 +39,7 @@ class Rewrite:
     come: Sequence[Mapping[str, Any]] = ()
 
 
-def versions_about(warehouse: Warehouse, name: str, column: str, values: Collection[str]) -> list[dict[str, Any]]:
+def versions_naming(warehouse: Warehouse, name: str, column: str, values: Collection[str]) -> list[dict[str, Any]]:
     """Return every version of a table whose *column* has one of *values*, oldest first.
 
     Returns:
@@ -55,7 +55,7 @@ def versions_about(warehouse: Warehouse, name: str, column: str, values: Collect
 def versions_of_keys(
     warehouse: Warehouse, name: str, pairs: Collection[tuple[str, str]], of: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Return every version whose two columns *of* have one of *pairs*, as `versions_about`."""
+    """Return every version whose two columns *of* have one of *pairs*, as `versions_naming`."""
     table, listed = warehouse.history(name), sorted(pairs)
     columns = {column: pa.array([pair[place] for pair in listed], pa.string()) for place, column in enumerate(of)}
     rows = table.semi_join(warehouse.memtable(pa.table(columns)), list(of)).order_by(["recorded_at", "sequence"])

@@ -136,7 +136,7 @@ def differences(before: Any, after: Any, where: str = "") -> Iterator[str]:
 
 
 def apart(stage: Stage, look: Callable[[], list[str]]) -> list[str]:
-    """Look in a fork: an engine that was opened here would leave threads, and this process must stay fit to be forked."""
+    """Look in a fork: an engine that is opened here leaves threads, and this process must stay fit to be forked."""
 
     def tell() -> int:
         print("\n" + json.dumps(look()))
