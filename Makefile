@@ -15,7 +15,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup sbom audit demo quick quick-tests test long-tests check evidence format-check lint types contracts dependencies dead-code coverage docs docs-check \
-	wheel-test browser-test proofs consent-worlds torture torture-part torture-webhooks torture-webhooks-part simulation simulation-part days days-part bench-sync bench-loop bench-steps bench-segment bench-startup bench-webhooks foreign lock clean
+	wheel-test browser-test proofs consent-worlds torture torture-part torture-webhooks torture-webhooks-part simulation simulation-part days days-part privacy bench-sync bench-loop bench-steps bench-segment bench-startup bench-webhooks foreign lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -114,6 +114,9 @@ simulation-part: $(SETUP)  ## ten thousand of these steps
 
 days: $(SETUP)  ## 60 days of people and commands, each command a process of its own, some left out and some killed
 	$(BIN)/python -m tests.torture.days --days 60
+
+privacy: $(SETUP)  ## a hundred people are erased while commands run and are killed: no byte of them stays, no total changes
+	$(BIN)/python -m tests.torture.privacy
 
 days-part: $(SETUP)  ## three of these days, and 400 deliveries while server and worker are killed
 	$(BIN)/pytest -m torture

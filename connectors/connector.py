@@ -40,6 +40,16 @@ def nobody(states: Collection[str]) -> pa.Array:
     return pa.array([], pa.string())
 
 
+def no_one_hidden(ids: Iterable[str]) -> frozenset[str]:
+    """Hide no contact.
+
+    Returns:
+        The empty set.
+    """
+    del ids
+    return frozenset()
+
+
 def refuse_foreign_fields(changes: Iterable[Change], owned: Iterable[str]) -> None:
     """Refuse to write a field that is not ours.
 
@@ -114,6 +124,8 @@ class Connection:
         budgets: Folder of the request budgets that all processes of an account share; None keeps them to this one.
         service: Whether this process answers webhooks: a share of each budget is then kept free for it.
         subscriptions: Whether the statuses of communication subscriptions are read.
+        hidden: Says which of some contacts (platform ids, text) belong to people who were erased here: they don't count
+            as known or as missing where contacts are counted.
         types: Of the mapped properties those that are no text: property -> number, date or boolean.
     """
 
@@ -129,6 +141,7 @@ class Connection:
     kinds: Mapping[str, str] = field(default_factory=dict)
     types: Mapping[str, str] = field(default_factory=dict)
     subscriptions: bool = False
+    hidden: Callable[[Iterable[str]], frozenset[str]] = no_one_hidden
 
 
 class Connector(Protocol):

@@ -6,10 +6,13 @@ are compared in one form; only text is compared letter by letter.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 MIDNIGHT = "T00:00:00"
 SECONDS = 1000  # epoch milliseconds of one
@@ -58,3 +61,11 @@ def _date(text: str) -> str:
         return date.fromisoformat(text).isoformat()
     except (ValueError, OverflowError, OSError):
         return text
+
+
+def without_hidden(ids: pa.Array, hidden: Callable[[Iterable[str]], frozenset[str]]) -> pa.Array:
+    """Return platform ids (text or numbers) without the hidden ones; see `connectors.connector.Connection`."""
+    away = hidden(map(str, ids.to_pylist()))
+    if not away:
+        return ids
+    return ids.filter(pc.invert(pc.is_in(ids.cast(pa.string()), value_set=pa.array(sorted(away), pa.string()))))

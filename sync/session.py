@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,6 +16,7 @@ from connectors.connector import Connector, find_connector
 from connectors.errors import FixSettingsError, TryLaterError
 from connectors.processes import is_alive
 from connectors.secret import hide
+from sync.consent.erased_people import hidden_contacts
 from sync.control.damage import control_lost, stores_unlike
 from sync.control.person_ids import new_person_id
 from sync.control.reading import ReadableControl, ReadControl, open_read_control
@@ -169,7 +171,11 @@ class Session:
         """
         if name not in self.opened:
             connection = self.workspace.connection(name, self.manifest, self.environment)
-            connection = replace(connection, groups=(*connection.groups, *self.undefined_groups(name)))
+            connection = replace(
+                connection,
+                groups=(*connection.groups, *self.undefined_groups(name)),
+                hidden=partial(hidden_contacts, self.control, self.workspace.state_dir, name),
+            )
             self.opened[name] = find_connector(self.workspace.connections[name].connector)(connection)
         return self.opened[name]
 
@@ -334,6 +340,8 @@ def open_session(
             finally:
                 for connector in session.opened.values():
                     connector.close()
+                if session.warehouse is not warehouse:  # an erasure wrote the file anew
+                    session.warehouse.close()
     finally:
         control.close()
 

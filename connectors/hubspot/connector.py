@@ -93,9 +93,7 @@ class HubSpot:
         self._found = self._search(CONTACTS_SEARCH, "lastmodifieddate", wanted)
         self._deals = self._search(DEALS_SEARCH, "hs_lastmodifieddate", deals.READ)
         self._everything = AllContacts(self._api, self._found, limits=self._limits, path=path)
-        self._contacts = ContactStream(
-            self._api, self.name, self._found, self._everything, page=self._limits["page"], kinds=connection.kinds
-        )
+        self._contacts = ContactStream(self._api, connection, self._found, self._everything, page=self._limits["page"])
         batch, workers = self._limits["batch"], self._limits["connections"]
         self._look = ContactReadBack(self._api, self._lists, kinds=connection.kinds, batch=batch, workers=workers)
         self._fetch = ContactsById(

@@ -7,13 +7,13 @@ don't explain it, everything is. A merge shows on the record that took the other
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.connector import Known
+from connectors.connector import Connection, Known
 from connectors.fetched import erased_contact
 from connectors.hubspot import contacts
 from connectors.hubspot.api import HubSpotApi
@@ -22,6 +22,7 @@ from connectors.hubspot.scan import AllContacts, Seen, ids_of, read_by_ids
 from connectors.hubspot.search import HubSpotRecord, Search, list_pages
 from connectors.hubspot.times import hubspot_moment, milliseconds
 from connectors.records import CONTACTS, Cursor, Page
+from connectors.values import without_hidden
 
 OVERLAP = timedelta(minutes=5)  # the search index lags behind writes: so far back the next window begins
 GATHER = 2_000  # rows that are handed on together: the warehouse has a price a page
@@ -33,21 +34,26 @@ class ContactStream:
     Args:
         everything: Makes the reader of all contacts.
         page: Rows a page of the list.
-        kinds: Types of the properties that we own.
+        connection: Its name, the types of the properties that we own, and which contacts count for nobody.
     """
 
     def __init__(
         self,
         api: HubSpotApi,
-        name: str,
+        connection: Connection,
         search: Search,
         everything: AllContacts,
         *,
         page: int,
-        kinds: Mapping[str, str],
     ) -> None:
-        self._api, self._name, self._search, self._everything, self._page = api, name, search, everything, page
-        self._kinds = kinds
+        self._api, self._name, self._search, self._everything, self._page = (
+            api,
+            connection.name,
+            search,
+            everything,
+            page,
+        )
+        self._kinds, self._hidden = connection.kinds, connection.hidden
         self._rows: list[HubSpotRecord] = []
         self._merged: list[str] = []
 
@@ -87,7 +93,8 @@ class ContactStream:
         seen = _without(self._everything.seen.ids(), away)
         yield from self._flush()
         yield from self._erased(_without(_without(known.cast(pa.int64()), seen), away))
-        surplus = int(newest["total"]) - len(_without(self._everything.seen.ids(), away))
+        shown = without_hidden(self._everything.seen.ids(), self._hidden)
+        surplus = int(newest["total"]) - len(_without(shown, away))
         accepted = surplus == before
         # somebody may have come or gone between the count and the pages: the next reading decides what it means
         yield self._end(begun, surplus if accepted else 0, 0 if accepted else surplus)
@@ -99,7 +106,7 @@ class ContactStream:
         for rows, total in self._search.changed(since, newest):
             seen.note(rows)
             yield from self._gather(rows, total)
-        expected = _union(known.cast(pa.int64()), seen.ids())
+        expected = _union(known.cast(pa.int64()), without_hidden(seen.ids(), self._hidden))
         expected = _without(expected, _without(_numbers(self._merged), seen.ids()))
         surplus = int(newest["total"]) - len(expected) - gap
         if surplus:

@@ -75,7 +75,7 @@ class Mailchimp:
         self._members = Members(self._api, audience, size=self._limits["page"], workers=connections)
         wanted = [*connection.mapped, *connection.owned]
         self.reads = tuple(dict.fromkeys([*KEPT_ALWAYS, *wanted]))
-        self._stream = MemberStream(self._api, name, self._members, wanted=wanted, kinds=connection.kinds)
+        self._stream = MemberStream(self._api, connection, self._members, wanted=wanted)
         size = self._limits["page"]
         self._tags = Tags(self._api, audience, prefix=manifest["group_prefix"], size=size, workers=connections)
         holders = self._members.showing(HELD)

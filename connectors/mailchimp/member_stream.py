@@ -6,18 +6,19 @@ members, which every answer brings along, is compared with what we know, and all
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.connector import Known
+from connectors.connector import Connection, Known
 from connectors.fetched import erased_contact
 from connectors.mailchimp.api import MailchimpApi
 from connectors.mailchimp.members import OVERLAP, MemberDocument, Members, member_rows, platform_id
 from connectors.mailchimp.times import mailchimp_moment
 from connectors.records import CONTACTS, Cursor, Page
+from connectors.values import without_hidden
 
 SHOWN = ("active", "archived")  # states of members that Mailchimp lists
 
@@ -27,13 +28,12 @@ class MemberStream:
 
     Args:
         wanted: Merge tags whose values are kept.
-        kinds: Types of those that we own.
+        connection: Its name, the types of the merge fields that we own, and which members count for nobody.
     """
 
-    def __init__(
-        self, api: MailchimpApi, name: str, members: Members, *, wanted: Sequence[str], kinds: Mapping[str, str]
-    ) -> None:
-        self._api, self._name, self._members, self._wanted, self._kinds = api, name, members, tuple(wanted), kinds
+    def __init__(self, api: MailchimpApi, connection: Connection, members: Members, *, wanted: Sequence[str]) -> None:
+        self._api, self._name, self._members, self._wanted = api, connection.name, members, tuple(wanted)
+        self._kinds, self._hidden = connection.kinds, connection.hidden
 
     def read(self, cursor: Cursor, known: Known) -> Iterator[Page]:
         """Yield pages; the cursor is as that of HubSpot's contacts: ``since``, ``gap``, ``surplus``."""
@@ -46,7 +46,7 @@ class MemberStream:
         gap, seen = int(cursor.get("gap", 0)), known(SHOWN)
         before = len(seen)
         for page in self._members.changed(since, newest, total):
-            seen = _union(seen, page)
+            seen = _union(seen, without_hidden(_ids(page), self._hidden))
             yield self._page(page, total)
         surplus = total - len(seen) - gap
         # Who joined while we asked explains a difference once; one that stands at the next reading is a loss, also
@@ -74,7 +74,7 @@ class MemberStream:
             yield self._page(newest, total)
         seen = pc.unique(pa.concat_arrays(ids))
         missing = known.filter(pc.invert(pc.is_in(known, value_set=seen))).to_pylist()
-        surplus = total - len(seen)
+        surplus = total - len(without_hidden(seen, self._hidden))
         # where the count does not add up, absence is no proof: each is asked for
         here = [member for key in missing if (member := self._members.one(key)) is not None] if surplus else []
         gone = set(missing) - {platform_id(document) for document in here}
@@ -98,5 +98,5 @@ def _ids(page: Sequence[MemberDocument]) -> pa.Array:
     return pa.array([platform_id(member_document) for member_document in page], pa.string())
 
 
-def _union(known: pa.Array, page: Sequence[MemberDocument]) -> pa.Array:
-    return pc.unique(pa.concat_arrays([known, _ids(page)]))
+def _union(known: pa.Array, page: pa.Array) -> pa.Array:
+    return pc.unique(pa.concat_arrays([known, page]))

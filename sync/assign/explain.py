@@ -25,7 +25,6 @@ from sync.assign.sources import definitions_of
 from sync.control.reading import ReadableControl
 from sync.control.rows import Pin
 from sync.session import Looked
-from sync.workspace.settings import Workspace
 
 Standings = Mapping[ConsentPurpose, PurposeStanding]
 NOT_READ = (
@@ -43,7 +42,7 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True)
-class _Person:
+class ExplainedPerson:
     """Who is asked about.
 
     Attributes:
@@ -81,7 +80,7 @@ def explain(stores: Looked, rows: PersonRows, email: str) -> Explanation:
     decided_at: datetime = person.assignment["as_of"]
     as_of = max(datetime.fromisoformat(newest.counts["as_of"]), decided_at) if newest else decided_at
     facts = person.assignment, as_of, rows.traits(person.person_id, as_of)
-    return _explained(stores, person, rows.contacts(person.keys), *facts, standings)
+    return explained(stores, person, rows.contacts(person.keys), *facts, standings)
 
 
 def classify(stores: Looked, rows: PersonRows, email: str, *, as_of: datetime) -> Explanation:
@@ -107,21 +106,21 @@ def classify(stores: Looked, rows: PersonRows, email: str, *, as_of: datetime) -
     before = person.assignment["segment"] if person.assignment else None
     full = closed_for_one(definitions, before, free_places(definitions, stores.control))
     decided = decide_one(traits, definitions, previous=person.assignment, as_of=as_of, full=full)
-    return _explained(stores, person, rows.contacts(person.keys), decided, as_of, traits, standings)
+    return explained(stores, person, rows.contacts(person.keys), decided, as_of, traits, standings)
 
 
 def _unprofiled(
-    stores: Looked, person: _Person, contacts: Sequence[Mapping[str, Any]], standings: Standings
+    stores: Looked, person: ExplainedPerson, contacts: Sequence[Mapping[str, Any]], standings: Standings
 ) -> Explanation:
     """Of somebody who may not be profiled only the contacts are told, and what their data may be used for."""
     from sync.active_people import not_profiled  # noqa: PLC0415 - it loads the libraries of tables
 
     now = stores.control.pins.now()
     nothing = {**not_profiled(person.person_id, now), "reasons": f"not profiled: {standings['profiling'].reason}"}
-    return _explained(stores, person, contacts, nothing, now, {}, standings)
+    return explained(stores, person, contacts, nothing, now, {}, standings)
 
 
-def _found(stores: Looked, rows: PersonRows, email: str) -> _Person:
+def _found(stores: Looked, rows: PersonRows, email: str) -> ExplainedPerson:
     address = normalise_email(email)
     key = email_key(address) if address else ""
     person_id = stores.control.links.of_keys([key]).get(key)
@@ -131,23 +130,40 @@ def _found(stores: Looked, rows: PersonRows, email: str) -> _Person:
             fix="Run `personasync pull`, or check the address for a typo.",
         )
     keys = list(stores.control.links.of_persons([person_id]))
-    return _Person(str(address), person_id, keys, rows.assignment(person_id))
+    return ExplainedPerson(str(address), person_id, keys, rows.assignment(person_id))
 
 
-def _explained(
+def explained(
     stores: Looked,
-    person: _Person,
+    person: ExplainedPerson,
     contacts: Sequence[Mapping[str, Any]],
     assignment: Mapping[str, Any],
     as_of: datetime,
     traits: Mapping[str, Any],
     standings: Standings,
+    *,
+    past: bool = False,
 ) -> Explanation:
-    definitions, hand = definitions_of(stores.workspace), _by_hand(stores, person, traits)
-    full = _full(stores.control, definitions, assignment, traits) if traits else []
+    """Explain an assignment by the traits and the definitions that it was made from.
+
+    Args:
+        stores: The definitions, and the control store.
+        person: Who it is about.
+        contacts: Of the person.
+        assignment: Columns of `ASSIGNMENTS`.
+        as_of: The moment that the traits are about, UTC.
+        traits: Empty where they are not known.
+        standings: What each purpose allows; empty where that is not known.
+        past: Whether today's pins, exclusions and caps say nothing.
+    """
+    definitions, personas = definitions_of(stores.workspace), stores.workspace.personas
+    persona = personas[assignment["persona"]].name if assignment["persona"] in personas else "no persona"
+    hand, full = (ByHand(None, None), []) if past else _of_today(stores, person, definitions, assignment, traits)
     tried = _tried(traits, definitions) if traits else []
     missing, flip = _changes(traits, definitions) if traits else (None, None)
+    changes = changing(missing, flip, source=assignment["source"], own=assignment["segment"]) if traits else []
     ends = _ends(assignment, definitions, as_of)
+    not_read = [NOT_READ] if not standings or standings["profiling"].allowed else [""]
     return Explanation(
         {
             "email": person.address,
@@ -160,29 +176,35 @@ def _explained(
             "purposes": {purpose: asdict(standing) for purpose, standing in standings.items()},
             "full": full,
             "chances": _chances(traits, definitions) if traits else {},
-            "would_change": {
-                "rules": asdict(missing) if missing else None,
-                "model": asdict(flip) if flip else None,
-            },
+            "would_change": {"rules": missing and asdict(missing), "model": flip and asdict(flip)},
             "contacts": contacts,
             "tried": [_told(step, held, clauses) for step, held, clauses in tried],
             "traits": {name: value for name, value in traits.items() if name != "person_id"},
         },
         [
-            *about(person.address, assignment, _persona_name(stores.workspace, assignment), ends),
+            *about(person.address, assignment, persona, ends),
             *by_hand(hand.pin, assignment, hand.excluded),
             *full_lines(full),
-            *(
-                [
-                    *changing(missing, flip, source=assignment["source"], own=assignment["segment"]),
-                    *["", f"Contacts: {_known_as(contacts)}"],
-                    *tried_lines(tried),
-                ]
-                if traits
-                else [NOT_READ if standings["profiling"].allowed else ""]
-            ),
+            *([*changes, "", _known_as(contacts), *tried_lines(tried)] if traits else not_read),
             *purpose_lines(standings),
         ],
+    )
+
+
+def _of_today(
+    stores: Looked,
+    person: ExplainedPerson,
+    definitions: Definitions,
+    assignment: Mapping[str, Any],
+    traits: Mapping[str, Any],
+) -> tuple[ByHand, list[dict[str, Any]]]:
+    full = _full(stores.control, definitions, assignment, traits) if traits else []
+    return _by_hand(stores, person, traits), full
+
+
+def _known_as(contacts: Sequence[Mapping[str, Any]]) -> str:
+    return "Contacts: " + "; ".join(
+        f"{c['connection']} {c['platform_id']} ({c['state']}, {c['consent']})" for c in contacts
     )
 
 
@@ -200,17 +222,8 @@ def _ends(assignment: Mapping[str, Any], definitions: Definitions, as_of: dateti
     return assignment["expires_at"] or (as_of + definitions.holding.expiry if lasts else None)
 
 
-def _persona_name(workspace: Workspace, assignment: Mapping[str, Any]) -> str:
-    persona = workspace.personas.get(assignment["persona"])
-    return persona.name if persona else "no persona"
-
-
-def _known_as(contacts: Sequence[Mapping[str, Any]]) -> str:
-    return "; ".join(f"{c['connection']} {c['platform_id']} ({c['state']}, {c['consent']})" for c in contacts)
-
-
 @dataclass(frozen=True, slots=True)
-class _ByHand:
+class ByHand:
     """What somebody decided about a person by hand.
 
     Attributes:
@@ -222,14 +235,15 @@ class _ByHand:
 
     @property
     def document(self) -> dict[str, Any] | None:
+        """The pin as plain values; None where there is none."""
         return asdict(self.pin) if self.pin else None
 
 
-def _by_hand(stores: Looked, person: _Person, traits: Mapping[str, Any]) -> _ByHand:
+def _by_hand(stores: Looked, person: ExplainedPerson, traits: Mapping[str, Any]) -> ByHand:
     control, workspace = stores.control, stores.workspace
     named = named_persons(workspace, control)
     excluded = exclusion_reason(workspace, named, person.person_id, traits)
-    return _ByHand(pin_of(control, person.person_id, control.pins.now()), excluded)
+    return ByHand(pin_of(control, person.person_id, control.pins.now()), excluded)
 
 
 def _full(

@@ -137,4 +137,4 @@ def purpose_lines(standings: Mapping[ConsentPurpose, PurposeStanding]) -> list[s
         f"  {purpose}: {'yes' if standing.allowed else 'no'} ({standing.reason}; legal basis: {standing.basis})"
         for purpose, standing in standings.items()
     ]
-    return ["", "What the data may be used for:", *listed]
+    return ["", "What the data may be used for:", *listed] if listed else []

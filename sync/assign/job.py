@@ -22,6 +22,7 @@ from segmenter.rules import segments as by_segment
 from segmenter.traits.next_best_offer import NEXT
 from sync.active_people import withheld_active
 from sync.assign.caps import caps_document, decide_within_caps
+from sync.assign.evidence import EVIDENCE, keep_evidence
 from sync.assign.exclusions import excluded_persons
 from sync.assign.pins import definitions_in_force, touched_persons
 from sync.experiments.arms import arm_groups, randomize
@@ -107,6 +108,7 @@ def assign(
             if not people.count().to_pyarrow().as_py() and not session.withheld().profiling:
                 raise FixSettingsError(f"There are no contacts to assign as of {as_of:%Y-%m-%d %H:%M}.", fix=NOBODY)
             accepted = fitness.refuse_unfit(session, people, definitions, as_of, override)
+            run.counts[EVIDENCE] = keep_evidence(session)
             rows, caps = decide_within_caps(people, definitions, previous=before, as_of=as_of)
             fresh = changed(session.warehouse.memtable(rows), before)
             assigned = Assigned(as_of)
@@ -122,9 +124,8 @@ def assign(
             assigned.excluded = len(excluded)
             assigned.allocated = randomize(session, as_of, without=excluded)
             run.counts.update({**asdict(assigned), "as_of": as_of.isoformat()})
-            run.counts[fitness.RECORD] = fitness.record(
-                session, people, rows, definitions, as_of, run.run_id, accepted=accepted
-            )
+            record = fitness.record(session, people, rows, definitions, as_of, run.run_id, accepted=accepted)
+            run.counts[fitness.RECORD] = record
             publishing.publish_people(session, people, as_of, but=by_hand)
     return assigned
 

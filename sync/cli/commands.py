@@ -76,6 +76,7 @@ HELP_GROUPS: dict[str, tuple[Entry, ...]] = {
         Entry("restore", "backup", "Put a backup in place of the workspace's state."),
         Entry("rebuild", "backup", "Make a lost control store again from warehouse and plans."),
         Entry("inbox", "serve", "Show the webhook queue and failed contacts (dead letters)."),
+        Entry("forget", "forget", "Erase people from everything that this workspace holds."),
         Entry("audit", "audit", "Check whether segments predict a sensitive attribute."),
     ),
 }

@@ -94,6 +94,34 @@ def export_audience_command(
     _tell(console_of(as_json=as_json), exported, "hashed addresses")
 
 
+@group.command("person")
+def export_person_command(
+    email: Annotated[str, typer.Argument(metavar="EMAIL", help="Any email address of the person.")],
+    *,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="The file to write. Default: print it.", dir_okay=False)
+    ] = None,
+    letter: Annotated[bool, typer.Option("--letter", help="A letter in plain language instead of JSON.")] = False,
+    workspace: WorkspaceOption = HERE,
+    as_json: JsonOption = False,
+) -> None:
+    """Write everything that is held about one person: data, segments with reasons, consent, and what was written."""
+    from sync.export import person  # noqa: PLC0415
+
+    console = console_of(as_json=as_json)
+    with session_of(workspace) as session:
+        held = person.personal_data(session, email)
+        if out is not None:
+            session.control.erasures.note_file(out)  # first: a file that nobody knows of can't be erased
+            person.write_personal_data(held, out, letter=letter)
+    if out is not None:
+        console.result({"path": str(out), "letter": letter}, f"Wrote {out}.")
+    elif letter:
+        console.result({**held.document, "letter": list(held.letter)}, *held.letter)
+    else:
+        console.result(held.document, person.data_as_text(held))
+
+
 def _tell(console: Console, exported: Exported, what: str) -> None:
     document: dict[str, Any] = {
         "path": str(exported.path),

@@ -43,6 +43,7 @@ def preview_command(
         preview = job.preview(
             session, template, contact=None if everybody else contact, persona=chosen, only=connection
         )
+        session.control.erasures.note_file(out)
     out.write_text(preview.page(), "utf-8")
     rows = [
         (

@@ -61,6 +61,9 @@ def pulled(result: Pulled) -> Rendered:
     shown.extend(f"Warning: {reject}" for reject in result.rejects)
     shown.extend(f"Warning: {sentence}" for sentence in result.unread)
     shown.extend(f"Rows with errors: {path}" for path in result.reject_files)
+    if result.erased:
+        shown.append(f"{result.erased:,} people were erased here too: a platform erased them for good.")
+    shown.extend([f"Warning: {result.not_erased}"] if result.not_erased else [])
     return [*shown, *healed(result)]
 
 
@@ -307,6 +310,7 @@ def loop(done: Loop) -> Rendered:
         *applied(done.applied),
         *(f"Warning: {sentence}" for sentence in done.imported.unread),
         table("Step", "Seconds", "Requests", rows=rows),
+        *(f"Deleted by [retention]: {count:,} {name}." for name, count in done.deleted.items()),
         *done.written.summary,
         f"Report: {done.written.path}",
     ]

@@ -11,7 +11,17 @@ from connectors.errors import FixSettingsError
 from sync.cli import render as words
 from sync.cli.console import table
 from sync.cli.names import completing, runs
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, person_rows_of, read_stores_of
+from sync.cli.options import (
+    HERE,
+    JsonOption,
+    WorkspaceOption,
+    app,
+    console_of,
+    person_rows_of,
+    read_stores_of,
+    session_of,
+    stores_of,
+)
 
 
 @app.command("status")
@@ -55,6 +65,7 @@ def history_command(
         if run is None and rejects is not None:
             raise FixSettingsError("--rejects needs a run.", fix="See `personasync history`.")
         if run is not None and rejects is not None:
+            _note_file(workspace, rejects)
             console.say(f"{job.rejects(session, run, rejects):,} rejected changes saved to {rejects}")
         shown = job.past(session, limit=limit, service=service) if run is None else [job.past_run(session, run)]
     document = {
@@ -82,17 +93,36 @@ def history_command(
     console.result(document, table("Run", "Started (UTC)", "Command", "State", "What", rows=rows))
 
 
+def _note_file(workspace: Path, path: Path) -> None:
+    """Note a file with personal data before it is written: an erasure could not clean one that nobody knows of."""
+    with stores_of(workspace) as stores:
+        stores.control.erasures.note_file(path)
+
+
 @app.command("explain")
 def explain_command(
     email: Annotated[str, typer.Argument(metavar="EMAIL")],
     *,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            "--on", metavar="DATE", help="Rebuild the decision that was in force on this day (or at this time, UTC)."
+        ),
+    ] = None,
     workspace: WorkspaceOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
     """Explain why a contact has its persona. Shows every segment tried, and the values that decided."""
+    console = console_of(as_json=as_json)
+    if on is not None:
+        from sync.assign import explain_past  # noqa: PLC0415
+
+        with session_of(workspace, reading=True) as session:
+            explanation = explain_past.explain_on(session, email, explain_past.end_of_day(on))
+        console.result(explanation.document, *explanation.sentences)
+        return
     from sync.assign import explain as job  # noqa: PLC0415
 
-    console = console_of(as_json=as_json)
     with person_rows_of(workspace) as (stores, rows):
         explanation = job.explain(stores, rows, email)
     console.result(explanation.document, *explanation.sentences)

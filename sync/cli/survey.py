@@ -275,6 +275,8 @@ def survey_score_command(
             scores = surveys.score_file(known, file, SurveyColumns(respondent), limits, sheet=sheet)
         else:
             scores = surveys.score_workspace(session, known, limits)
+        if out:
+            session.control.erasures.note_file(out)
     if out:
         surveys.write_scores(scores, out)
     console.result(_score_document(known.version, scores), *_score_lines(scores, out))

@@ -6,7 +6,20 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import Column, Connection, Engine, Select, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 
 from segmenter.identity import IdentityChanges
 from sync.control import schema
@@ -58,6 +71,20 @@ class Links:
                 batches.append(pa.record_batch([pa.array(column, pa.string()) for column in columns], schema=LINKS))
         return pa.Table.from_batches(batches, schema=LINKS)
 
+    def as_of(self, number: int) -> pa.Table:
+        """Return all links as they stood after a writing: columns as of `load`.
+
+        Args:
+            number: Of the writing, as `newest` returned it then.
+
+        Returns:
+            One row per contact. Links that were replaced before past ones were kept are as they are now.
+        """
+        link, past = schema.link.c, schema.link_past.c
+        now = select(link.contact_key, link.person_id).where(link.number <= number)
+        then = select(past.contact_key, past.person_id).where(past.number <= number, past.until_number > number)
+        return pa.concat_tables([self._arrow(now), self._arrow(then)])
+
     def mapping(self) -> dict[str, str]:
         """Return all links as contact_key -> person_id."""
         query = select(schema.link.c.contact_key, schema.link.c.person_id)
@@ -80,6 +107,20 @@ class Links:
         """
         return self._some(schema.link.c.person_id, persons)
 
+    def past_owners(self, keys: Iterable[str]) -> dict[str, str]:
+        """Return who had some contact keys before they were replaced or dropped: contact_key -> the last such person.
+
+        Returns:
+            Keys that were always the same person's are left out.
+        """
+        past, wanted, owners = schema.link_past.c, sorted(set(keys)), {}
+        with self.engine.connect() as connection:
+            for start in range(0, len(wanted), AT_ONCE):
+                part = past.contact_key.in_(wanted[start : start + AT_ONCE])
+                query = select(past.contact_key, past.person_id).where(part).order_by(past.until_number)
+                owners.update({key: person for key, person in connection.execute(query)})  # noqa: C416 - as below
+        return owners
+
     def _some(self, column: Column[str], values: Iterable[str]) -> dict[str, str]:
         wanted, links = sorted(set(values)), {}
         with self.engine.connect() as connection:
@@ -92,7 +133,9 @@ class Links:
     def persons(self) -> int:
         """Return how many persons there are."""
         with self.engine.connect() as connection:
-            return int(connection.execute(select(func.count(schema.link.c.person_id.distinct()))).scalar_one())
+            real = schema.link.c.contact_key.notlike("erased:%")  # the others keep totals as they were
+            people = select(func.count(schema.link.c.person_id.distinct())).where(real)
+            return int(connection.execute(people).scalar_one())
 
     def merged(self) -> dict[str, str]:
         """Return person_id that is no more -> person_id in its place now.
@@ -121,6 +164,7 @@ class Links:
                 {"contact_key": key, "person_id": person, "run_id": run_id, "number": number}
                 for key, person in changes.links.items()
             ]
+            self._keep_past(connection, list(changes.links), number)
             for table, key, rows in ((schema.link, "contact_key", links), (schema.merged_person, "person_id", merged)):
                 self._replace(connection, table, key, rows)
             if merged:  # whoever pointed to a person that is no more points on
@@ -130,18 +174,29 @@ class Links:
         """Forget whose some contact keys are."""
         listed = sorted(set(keys))
         with self.engine.begin() as connection:
-            gone = 0
+            number, gone = self._next_number(connection), 0
+            self._keep_past(connection, listed, number)
             for start in range(0, len(listed), AT_ONCE):
                 part = schema.link.c.contact_key.in_(listed[start : start + AT_ONCE])
                 gone += connection.execute(delete(schema.link).where(part)).rowcount
-            if gone:
-                self._next_number(connection, dropped=gone)
+            writing = schema.link_writing
+            connection.execute(update(writing).where(writing.c.number == number).values(dropped=gone))
 
     @staticmethod
     def _next_number(connection: Connection, dropped: int = 0) -> int:
         written = connection.execute(insert(schema.link_writing).values(dropped=dropped))
         (number,) = written.inserted_primary_key or (0,)
         return int(number)
+
+    @staticmethod
+    def _keep_past(connection: Connection, keys: list[str], number: int) -> None:
+        """Keep links that are replaced or dropped now: who was who then belongs to the evidence of a decision."""
+        link, past = schema.link.c, schema.link_past
+        for start in range(0, len(keys), AT_ONCE):
+            part = link.contact_key.in_(keys[start : start + AT_ONCE])
+            old = select(link.contact_key, literal(number), link.number, link.person_id).where(part)
+            names = ["contact_key", "until_number", "number", "person_id"]
+            connection.execute(insert(past).from_select(names, old))
 
     @staticmethod
     def _point_on(connection: Connection, merged: Mapping[str, str]) -> None:

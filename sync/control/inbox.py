@@ -288,6 +288,14 @@ class Inbox:
             connection.execute(ended.values(state="gone", settled_at=moment, settled_by="erased", detail={}))
             connection.execute(delete(CONTACT).where(CONTACT.c.contact.in_(free)))
 
+    def erase_settled(self, contacts: Collection[str]) -> None:
+        """Delete the settled events of contacts whose people were erased."""
+        if not contacts:
+            return
+        with writing(self.engine) as connection:
+            mine = and_(EVENT.c.contact.in_(sorted(contacts)), EVENT.c.state != "waiting")
+            connection.execute(delete(EVENT).where(mine))
+
     # -- looking -------------------------------------------------------------------------------------------
     def backlog(self) -> Backlog:
         """Return how many contacts wait, how many are dead letters, and since when the oldest waits.

@@ -8,7 +8,20 @@ from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from connectors.records import MEMBER, Change, Outcome
 from sync.control import schema
@@ -115,6 +128,21 @@ class Ledger:
         with self.engine.begin() as connection:
             connection.execute(update(table).where(or_(*parts)).values(email=None))
 
+    def forget(self, before: datetime) -> int:
+        """Delete settled changes that were sent before a moment (UTC), but not the newest of each value.
+
+        The newest says what is ours on the platforms, and whether it must be asked for again.
+
+        Returns:
+            How many were deleted.
+        """
+        table, later = schema.ledger, schema.ledger.alias()
+        same = [later.c[name] == table.c[name] for name in KEY[1:]]
+        newer = select(later.c.entry).where(*same, later.c.entry > table.c.entry).exists()
+        old = delete(table).where(table.c.intended_at < before, table.c.state.notin_(["", "unknown"]), newer)
+        with self.engine.begin() as connection:
+            return connection.execute(old).rowcount
+
     def unsettled(self) -> dict[str, list[Change]]:
         """Return changes without an outcome, or with outcome unknown, by run: a crash or a lost answer.
 
@@ -181,6 +209,18 @@ class Ledger:
                     noted = Noted(row.run_id, Outcome(_change(row), row.state, row.reason, row.code))
                     entries[row.platform_id, row.kind, row.name] = noted
         return entries
+
+    def about(self, records: Collection[tuple[str, str]]) -> list[tuple[Outcome, datetime]]:
+        """Return every change of some records, oldest first, with when it was sent (UTC); state "" is unsettled.
+
+        Args:
+            records: Connection and platform id.
+        """
+        table, wanted = schema.ledger, set(records)
+        query = select(table).where(table.c.platform_id.in_(sorted({key for _, key in wanted}))).order_by(table.c.entry)
+        with self.engine.connect() as connection:
+            rows = [row for row in connection.execute(query) if (row.connection, row.platform_id) in wanted]
+        return [(Outcome(_change(row), row.state, row.reason, row.code), row.intended_at) for row in rows]
 
     def counts(self, run_id: str) -> dict[tuple[str, str, str], int]:
         """Return how many changes of a run there are by (connection, state, code); state "" is unsettled.

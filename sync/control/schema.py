@@ -68,6 +68,15 @@ link_writing = Table(
     Column("dropped", Integer, nullable=False),  # how many links it took away without a trace
 )
 
+link_past = Table(
+    "link_past",
+    metadata,
+    Column("contact_key", String(400), primary_key=True),
+    Column("until_number", Integer, primary_key=True),  # of the writing that replaced or dropped it
+    Column("number", Integer, nullable=False),  # of the writing that made it
+    Column("person_id", String(60), nullable=False, index=True),
+)
+
 merged_person = Table(
     "merged_person",
     metadata,
@@ -235,4 +244,30 @@ probed = Table(
     Column("state", String(20), nullable=False),  # held | broken
     Column("probed_at", Utc, nullable=False),
     Column("run_id", String(40), nullable=False),
+)
+
+erased = Table(
+    "erased",
+    metadata,
+    Column("digest", String(64), primary_key=True),  # of a contact key, with the workspace's key
+    Column("erasure", String(40), nullable=False, index=True),  # the same for all keys of a person
+    Column("erased_at", Utc, nullable=False),  # an older subscription is no new consent
+    Column("shown", String(20), nullable=False),  # the consent that the record showed last; "": none since
+    Column("lifted_at", Utc),  # when consent came anew
+)
+
+erasure_job = Table(
+    "erasure_job",
+    metadata,
+    Column("job", String(40), primary_key=True),
+    Column("begun_at", Utc, nullable=False),
+    Column("work", JSON, nullable=False),  # who is erased; emptied before the store is compacted
+    Column("counts", JSON, nullable=False),
+)
+
+written_file = Table(
+    "written_file",
+    metadata,
+    Column("path", String(1000), primary_key=True),  # absolute: an export or a preview, with personal data
+    Column("written_at", Utc, nullable=False),
 )

@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from connectors.errors import FixSettingsError, not_writable
 from connectors.secret import SecretUrl, remember, url_without_secrets
 from sync.control.damage import control_damaged, control_trouble
+from sync.control.erasures import Erasures
 from sync.control.future import FutureTimes
 from sync.control.identities import Links
 from sync.control.inbox import Inbox
@@ -55,6 +56,7 @@ class Control:
     pins: Pins
     probed: ProbeStates
     stamp: Stamp
+    erasures: Erasures
     close: Callable[[], None]
 
     def knows_contacts(self) -> bool:
@@ -120,6 +122,7 @@ def _concerns(engine: Engine, now: Callable[[], datetime], close: Callable[[], N
         pins=Pins(engine, now),
         probed=ProbeStates(engine, now),
         stamp=Stamp(engine, now),
+        erasures=Erasures(engine, now),
         close=close,
     )
 
@@ -174,7 +177,7 @@ def _writable(file: Path) -> None:
 
 def _prepare_sqlite(connection: DBAPIConnection, record: object) -> None:
     del record
-    for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA {setting}")
         cursor.close()

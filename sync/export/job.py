@@ -111,6 +111,7 @@ def export_people(session: Session, path: Path, *, segment: str | None = None, t
             rows.append([addresses[who], *shown, *tags])
     exported.columns = _columns(session, names, importer)
     exported.rows, exported.left_out = len(rows), dict(left_out)
+    session.control.erasures.note_file(path)  # first: a file that nobody knows of can't be cleaned
     write_rows(path, exported.columns, sorted(rows, key=lambda row: str(row[0])))
     return exported
 
@@ -258,6 +259,7 @@ def export_audience(session: Session, path: Path, *, segment: str) -> Exported:
         if fed
         else "Only people whose consent is subscribed, and who did not object, are in an audience for advertising."
     )
+    session.control.erasures.note_file(path)  # first: a file that nobody knows of can't be cleaned
     write_rows(path, exported.columns, rows)
     return exported
 
@@ -288,6 +290,7 @@ def export_plan(session: Session, path: Path, *, plan: Path | None = None, targe
         return _plan_for(session, path, saved.changes, importer_of(session, target), target)
     columns = ("connection", "email", "platform_id", "kind", "name", "before", "after")
     rows = [[getattr(change, name) for name in columns] for change in saved.changes]
+    session.control.erasures.note_file(path)  # first: a file that nobody knows of can't be cleaned
     write_rows(path, columns, rows)
     return Exported(path, len(rows), columns)
 
@@ -325,6 +328,7 @@ def _plan_for(session: Session, path: Path, changes: Sequence[Change], importer:
         [address, *(values.get(name) for name in wanted), *([", ".join(tags.get(address, ()))] if tags else [])]
         for address, values in sorted(fields.items())
     ]
+    session.control.erasures.note_file(path)  # first: a file that nobody knows of can't be cleaned
     write_rows(path, columns, rows)
     exported = Exported(path, len(rows), columns)
     if unset:

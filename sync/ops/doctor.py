@@ -9,6 +9,8 @@ from datetime import timedelta
 from connectors.errors import FixSettingsError, PersonasyncError
 from connectors.records import MEMBERSHIPS, Finding
 from sync.assign.sources import definitions_of
+from sync.consent.erased_people import hasher
+from sync.erasure.retention import retention_days, short_retentions
 from sync.experiments.definitions import edited_experiments
 from sync.fields import privacy_checks as creepiness
 from sync.fields.platform_persona import co_owned_fields, field_options, resolved, unmatched_personas
@@ -184,6 +186,7 @@ def _workspace(session: Session) -> list[Finding]:
     findings += _facts(session)
     findings += _people(session)
     findings += _data(session)
+    findings += _kept(session)
     unsettled = session.control.ledger.unsettled()
     if unsettled:
         waiting = sum(len(changes) for changes in unsettled.values())
@@ -207,6 +210,23 @@ def _people(session: Session) -> list[Finding]:
     return [
         Finding("people", "fail", message, "Run `personasync pull`; if that doesn't help, `personasync pull --full`.")
     ]
+
+
+def _kept(session: Session) -> list[Finding]:
+    """How long rows are kept, and erasures that are not complete."""
+    days = retention_days(session)
+    shown = ", ".join(f"{name} {count} days" for name, count in days.items())
+    findings = [Finding("retention", "ok", f"Deleted by `run` when older: {shown}.")] if days else []
+    findings += [Finding("retention", "fail", sentence, fix) for sentence, fix in short_retentions(session)]
+    if session.control.erasures.open_jobs():
+        message = "An erasure was interrupted: some people are erased in part."
+        findings.append(Finding("erasure", "fail", message, "Run `personasync forget`: it completes."))
+    if session.control.erasures.count():
+        try:
+            hasher(session.workspace.state_dir, make=False)
+        except FixSettingsError as error:
+            findings.append(Finding("erasure", "fail", error.what, error.fix))
+    return findings
 
 
 def _facts(session: Session) -> list[Finding]:

@@ -12,6 +12,7 @@ from connectors.errors import FixSettingsError
 from connectors.records import SetupStep
 from sync.apply.job import Applied, apply
 from sync.assign.job import Assigned, assign
+from sync.erasure.retention import apply_retention, refuse_short_retention
 from sync.ops.setup import create_missing, missing_steps
 from sync.plan.job import Planned, plan
 from sync.pull.job import Pulled, pull
@@ -36,6 +37,7 @@ class Loop:
     seconds: dict[str, float] = field(default_factory=dict)
     requests: dict[str, int] = field(default_factory=dict)
     writes: int = 0
+    deleted: dict[str, int] = field(default_factory=dict)
 
 
 def quiet(text: str) -> None:
@@ -52,7 +54,7 @@ def run_loop(
     before_results: Callable[[], None] = lambda: None,
     set_up: bool = False,
 ) -> Loop:
-    """Pull, assign, set up, plan, apply, import results, report.
+    """Pull, assign, set up, plan, apply, import results, report, and delete what `[retention]` says.
 
     Args:
         session: The open workspace.
@@ -70,6 +72,7 @@ def run_loop(
         FixSettingsError: A field or group is missing, and *set_up* is not set.
         GuardrailError: A guardrail refused the data or the plan; everything before it is done and kept.
     """
+    refuse_short_retention(session)
     meter, writes = _Meter(session, tell), _writes(session)
     step = meter.step
     pulled = step("pull", lambda: pull(session, override=override, progress=progress))
@@ -84,9 +87,10 @@ def run_loop(
     before_results()
     imported = step("results", lambda: results(session, progress=progress))
     written = step("report", lambda: write_report(session))
-    new_writes = _writes(session) - writes
+    deleted = step("retention", lambda: apply_retention(session))
+    new_writes, sent = _writes(session) - writes, meter.requests
     return Loop(
-        pulled, assigned, len(steps), planned, applied, imported, written, meter.seconds, meter.requests, new_writes
+        pulled, assigned, len(steps), planned, applied, imported, written, meter.seconds, sent, new_writes, deleted
     )
 
 

@@ -6,7 +6,6 @@ edited, cut or mixed up is refused instead of applied.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
@@ -16,8 +15,7 @@ from typing import Any
 
 from connectors.errors import FixSettingsError, reason_of
 from connectors.records import Change
-
-FORMAT = 1
+from sync.workspace.plan_lines import FORMAT, digest_of_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ def write_plan(
         "basis": dict(basis),
         "summary": dict(summary),
         "changes": len(lines),
-        "digest": _digest(lines),
+        "digest": digest_of_lines(lines),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".part")
@@ -86,7 +84,7 @@ def read_plan(path: Path) -> SavedPlan:
         if (
             header["personasync_plan"] != FORMAT
             or len(lines) != header["changes"]
-            or _digest(lines) != header["digest"]
+            or digest_of_lines(lines) != header["digest"]
         ):
             raise FixSettingsError(f"{path} was edited or truncated after it was saved.", fix=NEW_PLAN)
         changes = tuple(_changes(lines))
@@ -102,10 +100,3 @@ NEW_PLAN = "Create a new one with `personasync plan`."
 def _changes(lines: Sequence[str]) -> Iterator[Change]:
     for line in lines:
         yield Change(*json.loads(line))
-
-
-def _digest(lines: Sequence[str]) -> str:
-    digest = hashlib.sha256()
-    for line in lines:
-        digest.update(line.encode() + b"\n")
-    return digest.hexdigest()

@@ -7,7 +7,7 @@ killed repeats work and never loses any. Writing a page twice changes nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -20,8 +20,11 @@ from connectors.errors import ContractError, PersonasyncError
 from connectors.records import CONTACTS, MEMBERSHIPS, Cursor
 from sync.breach import refuse_broken_assumptions
 from sync.consent import opt_outs
+from sync.consent.erased_people import ErasedPeople
 from sync.consent.objections import note_shown, shown_as_rows
 from sync.consent.purposes import not_understood
+from sync.erasure.erased_there import follow_erasures
+from sync.erasure.job import complete
 from sync.fields.platform_persona import co_owned_fields
 from sync.online.handoff import import_service_results
 from sync.pull.identities import follow_identities, heal, is_replaced
@@ -49,6 +52,8 @@ class Pulled:
         reread: Whether everything was read again because the warehouse is not the one that was read into.
         unread: What could not be read of results, in sentences: a token without the scope, events of unknown types.
         clock: What a clock that was ahead had left, and was set right; "": nothing.
+        erased: People whom a platform erased for good, and who are erased here as well now.
+        not_erased: Why people whom the platforms erased were not erased here; "": all were.
     """
 
     rows: dict[str, int] = field(default_factory=dict)
@@ -61,6 +66,8 @@ class Pulled:
     reread: bool = False
     unread: list[str] = field(default_factory=list)
     clock: str = ""
+    erased: int = 0
+    not_erased: str = ""
 
 
 def pull(
@@ -91,7 +98,26 @@ def pull(
     connectors = session.connectors(only)
     broken = {connector.name: session.control.probed.broken(connector.name) for connector in connectors}
     refuse_broken_assumptions("pull", broken, override)
-    with recorded(session, "pull") as run, session.warehouse.bounded(MEMORY):
+    with recorded(session, "pull") as run:
+        complete(session, run)  # an erasure that was killed; first: until then its people are here in part
+        began = session.now()
+        _pull(session, connectors, pulled, run, full=full, progress=progress)
+        _erase(session, began, pulled, run)
+        run.counts.update(asdict(pulled))
+        run.state = "rejects" if pulled.rejects else "done"
+    return pulled
+
+
+def _pull(
+    session: Session,
+    connectors: Sequence[Connector],
+    pulled: Pulled,
+    run: RecordedRun,
+    *,
+    full: bool,
+    progress: Progress,
+) -> None:
+    with session.warehouse.bounded(MEMORY):
         _catch_up(session, pulled, run, full=full)
         for connector in connectors:
             refuse_unknown_properties(session, connector)
@@ -104,9 +130,13 @@ def pull(
         pulled.persons = session.control.links.persons()
         opt_outs.follow_opt_outs(session.warehouse, session.control, run.run_id, session.now())
         import_service_results(session)
-        run.counts.update(asdict(pulled))
-        run.state = "rejects" if pulled.rejects else "done"
-    return pulled
+
+
+def _erase(session: Session, began: datetime, pulled: Pulled, run: RecordedRun) -> None:
+    """Erase whom a platform erased for good; whoever else could tell of it has no other way to be heard here."""
+    gone = follow_erasures(session, began)
+    pulled.not_erased = gone.sentence if gone.too_many else ""
+    pulled.erased = complete(session, run).people
 
 
 def _keep_rejects(session: Session, connector: Connector, pulled: Pulled) -> None:
@@ -134,13 +164,15 @@ def read_stream(
     name, done, snapshot = f"{connector.name} {stream}", 0, []
     last: Cursor | None = None
     groups: list[str] = []
+    erased = ErasedPeople(session.control, session.workspace.state_dir)
     for page in connector.read(stream, cursor, partial(session.warehouse.known_ids, connector.name)):
         done += page.rows.num_rows
         groups += page.groups
+        rows = erased.without(page.table, page.rows)
         if page.table == MEMBERSHIPS.name:
-            snapshot.append(page.rows)
+            snapshot.append(rows)
         else:
-            rows = _with_opt_outs(session, page.rows, began) if page.table == CONTACTS.name else page.rows
+            rows = _with_opt_outs(session, rows, began) if page.table == CONTACTS.name else rows
             kept = session.warehouse.append(page.table, rows, recorded_at=session.now())
             pulled.versions[page.table] = pulled.versions.get(page.table, 0) + kept
             if page.cursor is not None:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from ibis import Table
 
     from sync.control.identities import Links
+    from sync.warehouse.past import PastRows
     from sync.warehouse.store import Warehouse
 
 ROWS = (CONTACTS, ORDERS, ORDER_LINES, DELIVERIES, ENGAGEMENTS, SURVEY_ANSWERS, CAMPAIGNS)
@@ -175,7 +176,7 @@ class Measuring:
         return Mark(as_of, row["sequence"] or 0, int(row["n"]), number, made, whose), int(row["old"])
 
 
-def everything(warehouse: Warehouse, *, links: Table, zones: Table) -> Inputs:
+def everything(warehouse: Warehouse | PastRows, *, links: Table, zones: Table) -> Inputs:
     """Return all that traits are measured from, as it is in force now.
 
     Args:
@@ -196,7 +197,7 @@ def profiled_links(warehouse: Warehouse, links: pa.Table) -> pa.Table:
     return without_links(links, frozenset(withheld.unprofiled["person_id"].to_pylist())) if withheld else links
 
 
-def untracked_people(warehouse: Warehouse) -> pa.Table:
+def untracked_people(warehouse: Warehouse | PastRows) -> pa.Table:
     """Return the people who may not be tracked: column ``person_id``."""
     withheld = warehouse.withheld()
     persons = sorted(set(withheld.untracked["person_id"].to_pylist())) if withheld else []

@@ -18,6 +18,7 @@ from connectors.fetched import Fetched
 from connectors.records import CONTACTS, email_key, normalise_email, platform_key
 from segmenter.identity import ContactKeys, contact_keys, resolve
 from segmenter.traits.people import OUTLIVES
+from sync.consent.erased_people import ErasedPeople
 from sync.control.person_ids import new_person_id
 from sync.pull.identities import LOCK, LOCK_SECONDS
 from sync.webhooks.service import Service
@@ -37,12 +38,14 @@ class Gathered:
         groups: Contact key and group of each membership of ours.
         person_of: Person by contact key.
         merged: Person that is no more -> person that took its place just now.
+        erased: Contact keys that were left out, since their people were erased.
     """
 
     rows: dict[str, ContactRow] = field(default_factory=dict)
     groups: set[tuple[str, str]] = field(default_factory=set)
     person_of: dict[str, str] = field(default_factory=dict)
     merged: dict[str, str] = field(default_factory=dict)
+    erased: set[str] = field(default_factory=set)
 
     def of_person(self, person: str) -> list[ContactRow]:
         """Return a person's contacts."""
@@ -63,6 +66,7 @@ def gather_contacts(
     reader = _Reader(service)
     reader.read(set(ids), set(addresses))
     with service.control.leases.lock(LOCK, holder, seconds=LOCK_SECONDS):
+        leave_out_erased(service, reader.found)
         links = _links(service, reader)
         changes = resolve(reader.known(), links, new_person_id)
         if changes.links or changes.merged:
@@ -88,8 +92,7 @@ class _Reader:
         self._gone: dict[str, ContactRow] = {}  # published contacts that were gone, and had refused
 
     def known(self) -> list[ContactKeys]:
-        table = pa.Table.from_pylist(list(self.found.rows.values()), schema=CONTACTS.columns)
-        return list(contact_keys(table))
+        return list(contact_keys(_table(self.found.rows.values())))
 
     def read(self, ids: set[str], addresses: set[tuple[str, str]]) -> None:
         for _ in range(ROUNDS):
@@ -154,6 +157,25 @@ class _Reader:
         for person in self.service.control.people.published(persons).values():
             for row in person.base.get("contacts", ()):
                 yield as_contact(row)
+
+
+def leave_out_erased(service: Service, gathered: Gathered) -> None:
+    """Leave out who was erased, unless their consent came anew: before links are written, and again under leases.
+
+    Args:
+        service: The service.
+        gathered: Loses these contacts.
+    """
+    people = ErasedPeople(service.control, service.workspace.state_dir)
+    kept = people.without(CONTACTS.name, _table(gathered.rows.values())).to_pylist()
+    rows = {platform_key(row["connection"], row["platform_id"]): row for row in kept}
+    gathered.erased |= gathered.rows.keys() - rows.keys()
+    gathered.rows = rows
+    gathered.groups = {pair for pair in gathered.groups if pair[0] not in gathered.erased}
+
+
+def _table(rows: Iterable[ContactRow]) -> pa.Table:
+    return pa.Table.from_pylist(list(rows), schema=CONTACTS.columns)
 
 
 def as_contact(row: Mapping[str, Any]) -> ContactRow:

@@ -30,7 +30,7 @@ from sync.webhooks.decide import Decider, Decision
 from sync.webhooks.diff import changes_of
 from sync.webhooks.echoes import echoes
 from sync.webhooks.events import address_key
-from sync.webhooks.fetch import ADDRESS, ContactRow, Gathered, gather_contacts
+from sync.webhooks.fetch import ADDRESS, ContactRow, Gathered, gather_contacts, leave_out_erased
 from sync.webhooks.service import Service
 
 PERSON_SECONDS = 60.0  # the lease on a person while both platforms are written; the worker's pulse renews it
@@ -48,6 +48,7 @@ class Handled:
         set_aside: Contacts that a guardrail stopped, with the reason.
         sent: What became of changes.
         pushed: Contacts of `settled` for which something was written.
+        erased: Contacts whose people were erased: nothing of their events stays.
     """
 
     settled: list[Settled] = field(default_factory=list)
@@ -55,6 +56,7 @@ class Handled:
     set_aside: dict[str, str] = field(default_factory=dict)
     sent: Sent = field(default_factory=Sent)
     pushed: set[str] = field(default_factory=set)
+    erased: set[str] = field(default_factory=set)
 
 
 class Handler:
@@ -88,6 +90,8 @@ class Handler:
         names = {f"person {person}" for person in wanted}
         held = self._service.control.leases.take(names, self._owner, seconds=PERSON_SECONDS)
         try:
+            leave_out_erased(self._service, gathered)  # who was erased since they were read
+            handled.erased |= {claim.contact for claim in work if gathered.erased and not persons_of[claim.contact]}
             busy = {person for person in wanted if f"person {person}" not in held}
             for claimed in work:
                 if busy & persons_of[claimed.contact]:

@@ -173,6 +173,9 @@ class Worker:
     def _finish(self, claimed: Sequence[Claimed], handled: Handled) -> None:
         inbox, now = self._service.control.inbox, self._service.now()
         count = inbox.settle(self.name, handled.settled)
+        if handled.erased:
+            inbox.erase_settled(handled.erased)
+            self._service.control.erasures.empty_log()
         for reason in dict.fromkeys(handled.later.values()):
             mine = [claimed for claimed in claimed if handled.later.get(claimed.contact) == reason]
             self._postpone(mine, reason, seconds=LATER.total_seconds())

@@ -11,7 +11,7 @@ from segmenter.traits.builtin import LIFECYCLE_STAGES
 from segmenter.traits.trait_families import Family
 from sync.workspace.consent_parts import ConsentPart
 from sync.workspace.decisions import DecisionsPart
-from sync.workspace.schema_parts import Address, ConnectionName, FilePart, OpenPart, Share, Slug
+from sync.workspace.schema_parts import Address, ConnectionName, FilePart, OpenPart, RetentionPart, Share, Slug
 
 
 def _is_zone(name: str) -> str:
@@ -311,6 +311,7 @@ class MainFile(FilePart):
     decisions: DecisionsPart = DecisionsPart()
     personalize: PersonalizePart = PersonalizePart()
     privacy: PrivacyPart = PrivacyPart()
+    retention: RetentionPart = RetentionPart()
     serve: ServePart | None = None
     holdout: HoldoutPart = HoldoutPart()
     results: ResultsPart = ResultsPart()

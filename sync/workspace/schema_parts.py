@@ -47,3 +47,18 @@ def _is_address(address: str) -> str:
 
 
 Address = Annotated[str, AfterValidator(_is_address)]
+
+
+Days = Annotated[int, Field(ge=0, le=36_500)]
+
+
+class RetentionPart(FilePart):
+    """[retention]: after how many days `run` deletes rows, by table; 0 keeps them."""
+
+    engagements: Days = Field(default=0, description="Opens, clicks, visits and forms.")
+    deliveries: Days = Field(default=0, description="Mails that reached somebody.")
+    orders: Days = Field(default=0, description="Orders and their lines.")
+    survey_answers: Days = Field(default=0, description="Survey answers.")
+    old_versions: Days = Field(default=0, description="Versions of contacts and assignments that are not in force.")
+    ledger: Days = Field(default=0, description="Changes that were sent; the newest of each value stays.")
+    files: Days = Field(default=0, description="Plans and reports in .personasync.")

@@ -42,6 +42,7 @@ from sync.workspace.schema import (
     TraitPart,
     ValuePart,
 )
+from sync.workspace.schema_parts import RetentionPart
 from sync.workspace.secrets import resolve_secret
 from sync.workspace.to_definitions import (
     counted_in_main,
@@ -103,6 +104,7 @@ class Workspace:
     value: ValuePart
     personalize: PersonalizePart
     privacy: PrivacyPart
+    retention: RetentionPart
     classify: ClassifyPart
     catalogue: Catalogue
     segments: tuple[Segment, ...]
@@ -297,6 +299,7 @@ def _workspace(files: DefinitionFiles, defined: _Definitions) -> Workspace:
         value=main.value,
         personalize=main.personalize,
         privacy=main.privacy,
+        retention=main.retention,
         classify=main.classify,
         catalogue=defined.catalogue,
         segments=defined.segments,

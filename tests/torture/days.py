@@ -75,7 +75,6 @@ class People:
     def __init__(self, stage: Stage, dice: random.Random) -> None:
         self.stage, self.dice = stage, dice
         self.there: list[str] = []
-        self.erased: set[str] = set()  # addresses of records that were erased for good
         self.number = 0
         self.deeds = (
             self.change,
@@ -134,13 +133,7 @@ class People:
 
     def go(self, who: str) -> None:
         kind = self.dice.choice(("archive contact", "erase contact", "archive member", "erase member"))
-        platform = "crm" if kind.endswith("contact") else "email"
-        records = reader.records(self.stage.tables()).items()
-        addresses = {
-            a for key, record in records if key[0] == platform and who in record.addresses for a in record.addresses
-        }
-        if self.stage.deed(kind, who) and kind.startswith("erase"):
-            self.erased |= addresses
+        self.stage.deed(kind, who)
 
 
 class Days:
@@ -152,7 +145,7 @@ class Days:
         self.calls: dict[str, int] = {}  # of each command when it was last let alone
         self.gone: set[reader.Key] = set()  # who said no, also where the record that told it is no more
         # Of these, who said so to somebody who read it. A record that is erased before anybody reads it tells nobody.
-        self.heard: set[reader.Key] = set()
+        self.heard = reader.Heard()
         self.pulled: Mapping[reader.Key, reader.Record] = {}
         self.assigned = False
         self.told: dict[str, int] = {}
@@ -198,10 +191,10 @@ class Days:
         """Run a command once, and note what it did."""
         before, name = self.shown(), command[0]
         self.gone = reader.said_no(before, self.gone)
-        self.forget_erased(before)
+        self.heard.look(before)
         status = self.stage.command(list(command), at=at)
         if name in READS and status in WELL:
-            self.heard = reader.said_no(before, self.heard)
+            self.heard.hear(before)
         self.found.commands += 1
         self.found.kills += status == KILLED
         self.said.append(f"{' '.join(word for word in command[:2] if 'override' not in word)}: {status}")
@@ -214,15 +207,9 @@ class Days:
                 self.pulled, self.assigned = before, name == "run"
             self.assigned = self.assigned or name == "assign"
         if name in WRITES:
-            wrote = reader.written_to(before, self.shown(), self.heard)
+            wrote = reader.written_to(before, self.shown(), self.heard.keys)
             self.found.written_without_consent += [f"{name}: {line}" for line in wrote]
         return status
-
-    def forget_erased(self, shown: Mapping[reader.Key, reader.Record]) -> None:
-        """Who was erased everywhere left nothing, not even their no: who comes back with that address is new."""
-        there = {address for record in shown.values() for address in record.addresses}
-        self.heard = {key for key in self.heard if key[1] not in self.people.erased - there}
-        self.people.erased &= there
 
     def whole_loop(self, when: str) -> None:
         """Pull, assign, plan and apply while nobody works, and look what the platforms show."""

@@ -134,11 +134,45 @@ def lost(then: Mapping[Key, Record], now: Mapping[Key, Record], known: Ours, *, 
     return losses
 
 
+SUBSCRIBES = "email"  # where a yes is said; the other platform knows refusals only
+
+
 def said_no(shown: Mapping[Key, Record], remembered: Collection[Key]) -> set[Key]:
     """Return connection and address of everybody who said no there, and was not seen there with a yes since."""
     now = {(key[0], address): record.out for key, record in shown.items() for address in sorted(record.addresses)}
     kept = {key for key in remembered if now.get(key, True)}
     return kept | {key for key, out in now.items() if out}
+
+
+@dataclass
+class Heard:
+    """Whose no was heard, and what became of it: it counts until consent comes anew.
+
+    A no of a record that is gone, also of one that was erased, holds until the address is subscribed anew: seen with a
+    subscription after it had been seen with none since the no.
+
+    Attributes:
+        keys: Connection and address of who said no to somebody who heard it.
+        without: Of these, who was seen without a subscription at the last look.
+        anew: Of these, who subscribed after that, while the record that says no is still there.
+    """
+
+    keys: set[Key] = field(default_factory=set)
+    without: set[Key] = field(default_factory=set)
+    anew: set[Key] = field(default_factory=set)
+
+    def look(self, shown: Mapping[Key, Record]) -> None:
+        """See what platforms show now."""
+        yes = {a for key, record in shown.items() if key[0] == SUBSCRIBES and not record.out for a in record.addresses}
+        there = {(key[0], address) for key, record in shown.items() for address in record.addresses}
+        self.anew = {key for key in self.keys if key[1] in yes and (key in self.anew or key in self.without)}
+        self.keys -= {key for key in self.anew if key not in there}
+        self.without = {key for key in self.keys if key[1] not in yes}
+
+    def hear(self, shown: Mapping[Key, Record]) -> None:
+        """Note who says no now."""
+        self.keys = said_no(shown, self.keys)
+        self.look(shown)
 
 
 def written_to(before: Mapping[Key, Record], after: Mapping[Key, Record], gone: Collection[Key]) -> list[str]:

@@ -17,12 +17,14 @@ from tests.sync.cli.canaries import leaks_below, leaks_in
 SECRETS = "secrets"  # the folder of what `file:` points to
 ANSWERS, MAIL = "answers.csv", "mail.html"
 ADDRESS = "jun.imber.1@people.test"
+OTHER_ADDRESS = "kofi.dorn.89@people.test"
 ARGUMENTS = {  # "(busy)": a folder that is not empty, "(port)": a taken one; "(out)", "(page)": files to write
     "audit": [ANSWERS],
     "undo": ["last"],
     "overlap": ["regulars"],
     "explain": [ADDRESS],
     "classify": [ADDRESS],
+    "forget": [OTHER_ADDRESS, "--yes"],
     "members": ["regulars"],
     "pin": [ADDRESS, "regulars", "--until", "2099-01-31", "--reason", "asked for it"],
     "unpin": [ADDRESS],
@@ -32,6 +34,7 @@ ARGUMENTS = {  # "(busy)": a folder that is not empty, "(port)": a taken one; "(
     "experiment show": ["test"],
     "experiment end": ["test"],
     "survey import": [ANSWERS],
+    "export person": [ADDRESS, "--out", "(out)"],
     "export people": ["--out", "(out)"],
     "export segment": ["buyers", "--out", "(out)"],
     "export plan": ["--out", "(out)"],
