@@ -178,6 +178,7 @@ class Erasures:
                 (schema.outbox, "person_id", persons),
                 (schema.seen_contact, "contact_key", contacts),
                 (schema.opt_out, "contact_key", keys),
+                (schema.objection, "contact_key", keys),
                 (schema.pin, "email", _addresses(keys)),
                 (schema.inbox_event, "contact", contacts),
                 (schema.inbox_contact, "contact", contacts),

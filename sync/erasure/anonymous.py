@@ -21,21 +21,31 @@ from connectors.records import (
     CONTACTS,
     DELIVERIES,
     ENGAGEMENTS,
+    LAST_OPENS,
     MEMBERSHIPS,
     ORDER_LINES,
     ORDERS,
+    SUBSCRIPTIONS,
     SURVEY_ANSWERS,
     TABLES,
     VALUES,
 )
 from segmenter.lift.exposures import ORDER_WINDOW_DAYS
 from segmenter.lift.outcomes import COVARIATE_DAYS
+from segmenter.traits.tracking import TRACKED_KINDS
 from sync.control.erasures import STAND_IN
 from sync.erasure.traces import Trace, Traces, record_pairs
 from sync.session import Session
 from sync.warehouse.erase import Rewrite, versions_naming, versions_of_keys
 
-COUNTED = (DELIVERIES.name, ENGAGEMENTS.name, ORDERS.name, SURVEY_ANSWERS.name)
+COUNTED = (
+    DELIVERIES.name,
+    ENGAGEMENTS.name,
+    ORDERS.name,
+    SURVEY_ANSWERS.name,
+    SUBSCRIPTIONS.name,
+    LAST_OPENS.name,
+)
 """Tables whose rows name a contact key."""
 KEPT_OF_ASSIGNMENT = ("segment", "persona", "source", "version", "as_of", "since", "moved_at")
 JUST = timedelta(microseconds=1)
@@ -91,7 +101,15 @@ def rewriting(session: Session, traces: Traces) -> Rewriting:
     days = {ORDER_WINDOW_DAYS, session.workspace.results.order_days}
     machine = timedelta(seconds=session.workspace.results.machine_open_seconds)
     mine = _by_person(traces, rows)
+    withheld = warehouse.withheld()
+    unprofiled = set(withheld.unprofiled["person_id"].to_pylist()) if withheld else set()
+    untracked = set(withheld.untracked["person_id"].to_pylist()) if withheld else set()
     for trace in traces.people:
+        if unprofiled.intersection(trace.persons):  # no total counts them, and none must begin to
+            continue
+        if untracked.intersection(trace.persons):
+            acts = mine[trace.persons[0]][ENGAGEMENTS.name]
+            mine[trace.persons[0]][ENGAGEMENTS.name] = [row for row in acts if row["kind"] not in TRACKED_KINDS]
         _keep(_Person(trace, mine[trace.persons[0]], campaigns, ends, days, machine), done)
     _strip_records(session, traces.records, done)
     return done

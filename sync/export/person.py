@@ -18,9 +18,11 @@ from connectors.records import (
     CONTACTS,
     DELIVERIES,
     ENGAGEMENTS,
+    LAST_OPENS,
     MEMBERSHIPS,
     ORDER_LINES,
     ORDERS,
+    SUBSCRIPTIONS,
     SURVEY_ANSWERS,
     VALUES,
     email_key,
@@ -34,7 +36,14 @@ from sync.session import Session
 from sync.warehouse.erase import versions_naming, versions_of_keys
 
 ADDRESS = email_key("")
-BY_KEY = (DELIVERIES.name, ENGAGEMENTS.name, ORDERS.name, SURVEY_ANSWERS.name)
+BY_KEY = (
+    DELIVERIES.name,
+    ENGAGEMENTS.name,
+    ORDERS.name,
+    SURVEY_ANSWERS.name,
+    SUBSCRIPTIONS.name,
+    LAST_OPENS.name,
+)
 BY_PERSON = (ASSIGNMENTS.name, ARMS.name, VALUES.name)
 HOW_DECIDED = {
     "pinned": "An employee put you into this group by hand.",
@@ -105,6 +114,7 @@ def personal_data(session: Session, email: str) -> PersonalData:
         "would_change": explanation.document["would_change"],
         "automated_decisions": AUTOMATED.format(order=order),
         "consent": _consent(rows[CONTACTS.name]),
+        "purposes": explanation.document["purposes"],
         "written": _written(session, mine),
         "pins": _pins(session, mine),
     }
@@ -234,6 +244,9 @@ def _letter(
         "Your consent",
         *(f"- {_day(each['since'])}, {each['source']}: {CONSENTS[each['consent']]}." for each in document["consent"]),
         "",
+        "What your data may be used for",
+        *(_purpose(purpose, standing) for purpose, standing in document["purposes"].items()),
+        "",
         "What we wrote about you, and where",
         *(_line(each) for each in document["written"]),
         *(["- Nothing."] if not document["written"] else []),
@@ -294,6 +307,12 @@ def _history(assignments: Sequence[Mapping[str, Any]], names: Mapping[str, str])
 def _line(written: Mapping[str, Any]) -> str:
     what = f"{written['what']} = {written['after']!r}" if written["after"] is not None else f"{written['what']} removed"
     return f"- {_day(written['at'])}, {written['connection']}: {what} ({written['outcome'] or 'not confirmed'})"
+
+
+def _purpose(purpose: str, standing: Mapping[str, Any]) -> str:
+    allowed = "yes" if standing["allowed"] else "no"
+    since = f", since {standing['day']}" if standing["day"] else ""
+    return f"- {purpose}: {allowed} ({standing['reason']}; legal basis: {standing['basis']}{since})."
 
 
 def _day(moment: datetime | None) -> str:

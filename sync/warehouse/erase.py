@@ -48,7 +48,7 @@ def versions_naming(warehouse: Warehouse, name: str, column: str, values: Collec
     Returns:
         Rows with ``recorded_at`` and ``sequence``.
     """
-    table = warehouse.history(name)
+    table = warehouse.everything(name)
     wanted = warehouse.memtable(pa.table({column: pa.array(sorted(values), pa.string())}))
     rows = table.semi_join(wanted, column).order_by(["recorded_at", "sequence"])
     versions: list[dict[str, Any]] = rows.to_pyarrow().to_pylist()
@@ -59,7 +59,7 @@ def versions_of_keys(
     warehouse: Warehouse, name: str, pairs: Collection[tuple[str, str]], of: Sequence[str]
 ) -> list[dict[str, Any]]:
     """Return every version whose two columns *of* have one of *pairs*, as `versions_naming`."""
-    table, listed = warehouse.history(name), sorted(pairs)
+    table, listed = warehouse.everything(name), sorted(pairs)
     columns = {column: pa.array([pair[place] for pair in listed], pa.string()) for place, column in enumerate(of)}
     rows = table.semi_join(warehouse.memtable(pa.table(columns)), list(of)).order_by(["recorded_at", "sequence"])
     versions: list[dict[str, Any]] = rows.to_pyarrow().to_pylist()
@@ -201,20 +201,20 @@ def _quoted(path: Path) -> str:
 
 def old_sequences(warehouse: Warehouse, name: str, column: str, before: datetime) -> set[int]:
     """Return the ``sequence`` of every version of a table whose *column* lies before a moment (UTC)."""
-    table = warehouse.history(name)
+    table = warehouse.everything(name)
     return _numbers(table.filter(table[column] < _moment(before)).select("sequence"))
 
 
 def old_versions(warehouse: Warehouse, name: str, before: datetime) -> set[int]:
     """Return the ``sequence`` of versions that were recorded before a moment (UTC) and are not in force."""
-    table = warehouse.history(name)
+    table = warehouse.everything(name)
     overtaken = every_overtaken(table, TABLES[name])
     return _numbers(table.filter(table.recorded_at < _moment(before)).semi_join(overtaken, "sequence"))
 
 
 def sequences_without(warehouse: Warehouse, name: str, other: str, gone: Collection[int]) -> set[int]:
     """Return the ``sequence`` of versions of a table that belong to no row of another one, once *gone* are deleted."""
-    table, kept = warehouse.history(name), warehouse.history(other)
+    table, kept = warehouse.everything(name), warehouse.everything(other)
     away = warehouse.memtable(pa.table({"sequence": pa.array(sorted(gone), pa.int64())}))
     return _numbers(table.anti_join(kept.anti_join(away, "sequence"), list(TABLES[other].key)))
 

@@ -83,7 +83,7 @@ def test_of_an_empty_store_there_is_nothing_to_say(url: str) -> None:
     control = open_control(url, now=lambda: NOW)
     read = open_read_control(url, now=lambda: NOW)
 
-    assert isinstance(read, ReadControl)
+    assert isinstance(read, Control)  # a store without a run may be in the place of one that was lost
     assert said(read) == said(control)
     read.close()
     control.close()
@@ -96,6 +96,7 @@ def test_a_store_that_is_new_is_made_and_one_of_a_newer_version_refused(url: str
     with engine.begin() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     engine.dispose()
+    Path(f"{url.removeprefix('sqlite:///')}.seal").unlink()
 
     assert isinstance(made, Control)
     with pytest.raises(FixSettingsError, match="newer version"):
@@ -107,5 +108,5 @@ def test_a_file_that_is_no_store_is_named(url: str) -> None:
     path.parent.mkdir()
     path.write_text("no database", "utf-8")
 
-    with pytest.raises(FixSettingsError, match="can't be opened"):
+    with pytest.raises(FixSettingsError, match="is damaged: file is not a database"):
         open_read_control(url, now=lambda: NOW)
