@@ -15,7 +15,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup sbom audit demo quick quick-tests test long-tests check evidence format-check lint types contracts dependencies dead-code coverage docs docs-check \
-	wheel-test browser-test proofs consent-worlds torture torture-part torture-webhooks torture-webhooks-part simulation simulation-part days days-part privacy bench-sync bench-loop bench-steps bench-segment bench-startup bench-webhooks foreign lock clean
+	wheel-test browser-test proofs proofs-part consent-worlds torture torture-part torture-webhooks torture-webhooks-part simulation simulation-part days days-part privacy bench-sync bench-loop bench-steps bench-segment bench-startup bench-webhooks foreign lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -103,6 +103,9 @@ proofs: $(SETUP)  ## simulations and fits of many repetitions: what the statisti
 consent-worlds: $(SETUP)  ## WORLDS in which only data change that consent forbids to use: every output must be equal, byte for byte
 	$(BIN)/python -m tests.consent_worlds --worlds $(or $(WORLDS),10000) --workers $(WORKERS)
 
+proofs-part: $(SETUP)  ## the simulations and fits alone
+	$(BIN)/pytest -n $(WORKERS) -m proof
+
 torture: simulation days  ## a million steps of people at work, 60 days, every command killed before each write; takes long
 	$(BIN)/python -m tests.torture --workers $(WORKERS)
 
@@ -122,8 +125,8 @@ days-part: $(SETUP)  ## three of these days, and 400 deliveries while server and
 	$(BIN)/pytest -m torture
 	$(BIN)/python -m tests.torture.days --days 3 --people 12
 
-torture-part: $(SETUP)  ## every thirtieth of these points, and all planted bugs
-	$(BIN)/python -m tests.torture --workers $(WORKERS) --share 0.034 --faults 0.03
+torture-part: $(SETUP)  ## a hundredth of these points, and all planted bugs
+	$(BIN)/python -m tests.torture --workers $(WORKERS) --share 0.012 --faults 0.012
 
 torture-webhooks: $(SETUP)  ## 100,000 deliveries while servers and workers are killed; then the same on a PostgreSQL of its own
 	$(BIN)/python -m tests.webhook_torture

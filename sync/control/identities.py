@@ -171,14 +171,14 @@ class Links:
                 self._point_on(connection, changes.merged)
 
     def drop(self, keys: Iterable[str]) -> None:
-        """Forget whose some contact keys are."""
+        """Forget whose some contact keys are, and were: it is done for people whom their platform erased."""
         listed = sorted(set(keys))
         with self.engine.begin() as connection:
             number, gone = self._next_number(connection), 0
-            self._keep_past(connection, listed, number)
             for start in range(0, len(listed), AT_ONCE):
-                part = schema.link.c.contact_key.in_(listed[start : start + AT_ONCE])
-                gone += connection.execute(delete(schema.link).where(part)).rowcount
+                part = listed[start : start + AT_ONCE]
+                gone += connection.execute(delete(schema.link).where(schema.link.c.contact_key.in_(part))).rowcount
+                connection.execute(delete(schema.link_past).where(schema.link_past.c.contact_key.in_(part)))
             writing = schema.link_writing
             connection.execute(update(writing).where(writing.c.number == number).values(dropped=gone))
 
