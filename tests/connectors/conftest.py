@@ -45,12 +45,20 @@ def open_hubspot(sandbox: Sandbox) -> Iterator[Callable[..., HubSpot]]:
     """Open the connector, with settings or limits that differ from the usual ones."""
     opened: list[HubSpot] = []
 
-    def connect(*, limits: dict[str, int] | None = None, **settings: str) -> HubSpot:
+    def connect(*, limits: dict[str, int] | None = None, subscriptions: bool = False, **settings: str) -> HubSpot:
         manifest = spec("hubspot", limits)
         given = {"access_token": sandbox.access["hubspot_token"], "base_url": sandbox.hubspot_url, **settings}
         secret = Secret(given.pop("access_token"))
         connection = Connection(
-            "crm", given, manifest, secret, (), ("champions",), OWNED["hubspot"], kinds=kinds(manifest)
+            "crm",
+            given,
+            manifest,
+            secret,
+            (),
+            ("champions",),
+            OWNED["hubspot"],
+            kinds=kinds(manifest),
+            subscriptions=subscriptions,
         )
         opened.append(hubspot.connect(connection))
         return opened[-1]

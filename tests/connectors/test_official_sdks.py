@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
 from threading import Thread
 
+import pyarrow as pa
 import pytest
 
 from connectors.connector import Connector, Webhook
@@ -72,6 +73,8 @@ def walk(connector: Connector) -> set[str]:
     assert done(connector.push(changes(connector, rows, None))) == {"applied"}
     assert connector.read_back(changes(connector, rows, "a"))[rows[0][0], "group", "champions"] is None
     list(connector.read("memberships", {}))
+    if "subscriptions" in connector.streams:
+        list(connector.read("subscriptions", {}, lambda _states: pa.array(ids, pa.string())))
     return set(connector.traffic.requests)
 
 
@@ -82,7 +85,11 @@ def test_every_operation_of_hubspot_is_walked(
     known = {f"{var.method} {var.endpoint}" for var in vars(operations).values() if isinstance(var, Operation)}
 
     limits = {"export_from": 0, "export_look_seconds": 0}
-    assert walk(open_hubspot(api_version="v3", full_pull="export", limits=limits)) - {"GET export file"} == known
+    assert (
+        walk(open_hubspot(api_version="v3", full_pull="export", limits=limits, subscriptions=True))
+        - {"GET export file"}
+        == known
+    )
     assert version("hubspot-api-client") == "12.0.0"
     assert unknown_keys(key_ledger) == []
 
