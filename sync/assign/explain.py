@@ -156,25 +156,18 @@ def explained(
         standings: What each purpose allows; empty where that is not known.
         past: Whether today's pins, exclusions and caps say nothing.
     """
-    definitions, personas = definitions_of(stores.workspace), stores.workspace.personas
-    persona = personas[assignment["persona"]].name if assignment["persona"] in personas else "no persona"
+    definitions, persona = definitions_of(stores.workspace), _persona_name(stores, assignment)
     hand, full = (ByHand(None, None), []) if past else _of_today(stores, person, definitions, assignment, traits)
     tried = _tried(traits, definitions) if traits else []
     missing, flip = _changes(traits, definitions) if traits else (None, None)
     changes = changing(missing, flip, source=assignment["source"], own=assignment["segment"]) if traits else []
     ends = _ends(assignment, definitions, as_of)
-    not_read = [NOT_READ] if not standings or standings["profiling"].allowed else [""]
     return Explanation(
         {
-            "email": person.address,
-            "person_id": person.person_id,
-            **{name: assignment[name] for name in ASSIGNMENTS.names if name != "person_id"},
-            "confidence": probability_one(assignment),
+            **_shown(person, assignment),
             "holds_until": ends,
-            "pin": hand.document,
-            "excluded": hand.excluded,
+            **_of_hand(hand, full),
             "purposes": {purpose: asdict(standing) for purpose, standing in standings.items()},
-            "full": full,
             "chances": _chances(traits, definitions) if traits else {},
             "would_change": {"rules": missing and asdict(missing), "model": flip and asdict(flip)},
             "contacts": contacts,
@@ -185,10 +178,29 @@ def explained(
             *about(person.address, assignment, persona, ends),
             *by_hand(hand.pin, assignment, hand.excluded),
             *full_lines(full),
-            *([*changes, "", _known_as(contacts), *tried_lines(tried)] if traits else not_read),
+            *([*changes, "", _known_as(contacts), *tried_lines(tried)] if traits else _not_read(standings)),
             *purpose_lines(standings),
         ],
     )
+
+
+def _shown(person: ExplainedPerson, assignment: Mapping[str, Any]) -> dict[str, Any]:
+    columns = {name: assignment[name] for name in ASSIGNMENTS.names}
+    who = {"email": person.address, "person_id": person.person_id}
+    return {**who, **columns, **who, "confidence": probability_one(assignment)}
+
+
+def _of_hand(hand: ByHand, full: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"pin": hand.document, "excluded": hand.excluded, "full": full}
+
+
+def _persona_name(stores: Looked, assignment: Mapping[str, Any]) -> str:
+    persona = stores.workspace.personas.get(assignment["persona"])
+    return persona.name if persona else "no persona"
+
+
+def _not_read(standings: Standings) -> list[str]:
+    return [NOT_READ] if not standings or standings["profiling"].allowed else [""]
 
 
 def _of_today(
