@@ -47,7 +47,15 @@ class ProbeResult:
 
 
 def held_if(true: object, saw: str) -> ProbeResult:
-    """Return that an assumption held, or that it is broken; *saw* says what was seen where it is."""
+    """Return that an assumption held, or that it is broken; *saw* says what was seen where it is.
+
+    Args:
+        true: Whether it held; any value, taken as Python takes it in a condition.
+        saw: A sentence without a text of the account.
+
+    Returns:
+        Held, without a sentence; or broken, with *saw*.
+    """
     return ProbeResult("held") if true else ProbeResult("broken", saw)
 
 
@@ -82,7 +90,11 @@ class SeenAnswer:
     lane: str = ""
 
     def header(self, name: str) -> str | None:
-        """Return a header, however its name is spelled; None: there is none."""
+        """Return a header, however its name is spelled; None: there is none.
+
+        Returns:
+            The value as it came; the first one where the name comes in two spellings.
+        """
         return next((value for key, value in self.headers.items() if key.lower() == name.lower()), None)
 
     @property
@@ -125,7 +137,11 @@ Check = Callable[[Sequence[SeenAnswer], CheckTerms], ProbeResult]
 
 
 def good(answers: Sequence[SeenAnswer], *endpoints: str) -> list[SeenAnswer]:
-    """Return the answers of *endpoints* that are no refusals."""
+    """Return the answers of *endpoints* that are no refusals.
+
+    Returns:
+        In the order in which they came; empty where nobody asked, or all were refused.
+    """
     return [answer for answer in answers if answer.endpoint in endpoints and answer.status < REFUSED]
 
 
@@ -137,6 +153,10 @@ def run_probes(
     Args:
         probes: By number of the assumption.
         left_out: Those that would write.
+
+    Yields:
+        Number and result of each probe: "untestable" where a right is missing or the platform is away, "broken" where
+            the answer has another form.
 
     Raises:
         CredentialError: The token or key is refused.
@@ -169,7 +189,12 @@ class Redaction:
     known: frozenset[str] = field(default_factory=lambda: _known_names())
 
     def answer(self, seen: SeenAnswer) -> dict[str, Any]:
-        """Return what is kept of one answer."""
+        """Return what is kept of one answer.
+
+        Returns:
+            Plain values: method and endpoint, status, sorted names of headers, length in bytes, and the shape of the
+                body; None in place of a body that is no JSON, or a file of results.
+        """
         body = seen.body if not seen.public else None
         return {
             "request": f"{seen.method} {seen.endpoint}",
@@ -186,6 +211,10 @@ class Redaction:
             value: Decoded JSON.
             own: Whether the account chose the keys.
             depth: How deep it lies.
+
+        Returns:
+            Plain values: of a list its length and the first three shapes, of a text its length and hash, of others the
+                name of the type; "..." for what lies too deep.
         """
         if depth > DEEP:
             return "..."

@@ -88,7 +88,11 @@ class SecretUrl(Secret):
 
 
 def url_without_secrets(url: str) -> str:
-    """Return *url* with its user and password, and the values of its query, as ``***``; it need not be a valid one."""
+    """Return *url* with its user and password, and the values of its query, as ``***``; it need not be a valid one.
+
+    Returns:
+        The address to print; with an @ in its query, only its scheme stays.
+    """
     scheme = _SCHEME.match(url)
     start = scheme.end() if scheme else 0
     address, question, query = url[start:].partition("?")
@@ -103,7 +107,11 @@ def url_without_secrets(url: str) -> str:
 
 
 def userinfo_of(url: str) -> str:
-    """Return what stands before the last @ of an address with a host, "" where there is nothing."""
+    """Return what stands before the last @ of an address with a host, "" where there is nothing.
+
+    Returns:
+        User, or user:password, as written: nothing is decoded.
+    """
     scheme = _SCHEME.match(url)
     return url[scheme.end() :].rpartition("@")[0] if scheme and scheme.group(1) else ""
 
@@ -152,7 +160,11 @@ def remember(secret: Secret) -> None:
 
 
 def hide(text: str) -> str:
-    """Return *text* with every known secret, encoded or not, and every HTTP credential as ``***``."""
+    """Return *text* with every known secret, encoded or not, and every HTTP credential as ``***``.
+
+    Returns:
+        The text to print or store. Secrets of less than `SHORTEST` characters stay: they stand in any text by chance.
+    """
     shown = _CREDENTIALS.sub(rf"\1 {HIDDEN}", text)
     return _pattern.sub(HIDDEN, shown) if _pattern else shown
 

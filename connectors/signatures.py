@@ -144,6 +144,9 @@ def public_uri(public_url: str, raw_path: bytes, query: bytes = b"") -> str:
         public_url: Where the service is reached from outside; may have a path, which the proxy takes off.
         raw_path: The path as it came, still encoded.
         query: Without its question mark, order and encoding as they came.
+
+    Returns:
+        The address over which the platform made its signature: path and query byte by byte as they came.
     """
     path = raw_path.decode("latin-1")
     return f"{public_url.rstrip('/')}{path}" + (f"?{query.decode('latin-1')}" if query else "")

@@ -24,6 +24,10 @@ def one_form(value: Any, kind: str) -> str:
     Args:
         value: As it was written, or as a platform shows it.
         kind: Type of the field, as `connectors.records.FieldDefinition` names it.
+
+    Returns:
+        A number without exponent and needless zeros, a date (or midnight, UTC) as YYYY-MM-DD; what can't be read as its
+            kind stays as it is.
     """
     if value is None:
         return ""
@@ -36,7 +40,15 @@ def one_form(value: Any, kind: str) -> str:
 
 
 def values_kept(values: Mapping[str, Any], kinds: Mapping[str, str]) -> dict[str, Any]:
-    """Return *values* by name, those of fields whose kind is known in their one form."""
+    """Return *values* by name, those of fields whose kind is known in their one form.
+
+    Args:
+        values: As they were written, or as a platform shows them.
+        kinds: Types of fields by name; of a name that is missing or "", the value stays as it is.
+
+    Returns:
+        The same names, in the same order.
+    """
     return {name: one_form(value, kinds[name]) if kinds.get(name) else value for name, value in values.items()}
 
 
@@ -64,7 +76,15 @@ def _date(text: str) -> str:
 
 
 def without_hidden(ids: pa.Array, hidden: Callable[[Iterable[str]], frozenset[str]]) -> pa.Array:
-    """Return platform ids (text or numbers) without the hidden ones; see `connectors.connector.Connection`."""
+    """Return platform ids (text or numbers) without the hidden ones; see `connectors.connector.Connection`.
+
+    Args:
+        ids: Of contacts.
+        hidden: Says which of some ids, as text, belong to erased people.
+
+    Returns:
+        Of the same type and in the same order; *ids* itself where none is hidden.
+    """
     away = hidden(map(str, ids.to_pylist()))
     if not away:
         return ids

@@ -17,7 +17,11 @@ _HARMFUL = re.compile(f"[{_CONTROLS}{_MARKS}{_LINES}{_HALVES}{_TAGS}]")
 
 
 def visible(text: str) -> str:
-    r"""Return *text* with each such character spelled out, as Python and JSON spell it: ``\x1b``, ``\u202e``."""
+    r"""Return *text* with each such character spelled out, as Python and JSON spell it: ``\x1b``, ``\u202e``.
+
+    Returns:
+        Text without any such character; tabs and ends of lines stay.
+    """
     return text if text.isascii() and text.isprintable() else _HARMFUL.sub(_spelled, text)
 
 
@@ -29,7 +33,11 @@ def _spelled(match: re.Match[str]) -> str:
 
 
 def visible_json(text: str) -> str:
-    """Return a JSON document that means the same, with each such character as JSON's own escape."""
+    """Return a JSON document that means the same, with each such character as JSON's own escape.
+
+    Returns:
+        JSON still; what lies beyond U+FFFF is escaped as two surrogates, as JSON asks.
+    """
     return _HARMFUL.sub(_escaped, text)
 
 

@@ -79,6 +79,13 @@ def verdict(comparisons: Sequence[Comparison], primary: str) -> list[str]:
     """Return the answer of the first pair of variants in at most three sentences, and one for each other pair.
 
     The effect on everyone in the *primary* metric, whether personas differ, and what the guardrails say.
+
+    Args:
+        comparisons: Of one experiment; each pair of variants has one in the *primary* metric.
+        primary: Name of the metric that decides.
+
+    Returns:
+        Sentences in the order of the pairs; empty where nothing was compared.
     """
     pairs: dict[tuple[str, str], list[Comparison]] = {}
     for comparison in comparisons:
@@ -146,6 +153,9 @@ def offer_sentence(best: Best, metric: str = "clicked") -> str:
     Args:
         best: The persona's offers that were compared.
         metric: What counted as a response.
+
+    Returns:
+        Text of some sentences, with the interval (95%) in percentage points and the comparisons behind it.
     """
     offers = listed(cell.offer for cell in best.offers)
     if best.supported:
@@ -203,7 +213,15 @@ def apart_sentence(persona: str, groups: Sequence[Sequence[str]]) -> str:
 
 
 def listed(names: Iterable[str], *, word: str = "and") -> str:
-    """Return names in quotation marks, as a list in a sentence."""
+    """Return names in quotation marks, as a list in a sentence.
+
+    Args:
+        names: In their order.
+        word: What stands before the last one.
+
+    Returns:
+        “a”, “b” and “c”; "" for no names.
+    """
     quoted = [f"“{name}”" for name in names]
     return f" {word} ".join([", ".join(quoted[:-1]), quoted[-1]]) if len(quoted) > 1 else "".join(quoted)
 

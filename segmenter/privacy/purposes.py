@@ -203,6 +203,9 @@ def standings_of(
         rules: Of the workspace.
         answers: All answers of the person, of whatever source.
         objection: That the person objected; None: they did not.
+
+    Returns:
+        Standings by purpose, in the order of *rules*. An objection ends those of `OBJECTABLE` alone.
     """
     by_source: dict[ConsentSource, list[ConsentAnswer]] = {}
     for answer in answers:

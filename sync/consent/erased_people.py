@@ -52,6 +52,9 @@ def hasher(state_dir: Path, *, make: bool) -> Hasher:
         state_dir: The workspace's ``.personasync``.
         make: Whether a key is made where there is none yet: only while nobody was erased.
 
+    Returns:
+        A hasher whose hashes are equal to those that the workspace remembers.
+
     Raises:
         FixSettingsError: There is no key, or it can't be written.
     """
@@ -109,6 +112,10 @@ class ErasedPeople:
         Args:
             table: Its name.
             rows: In its schema, as a platform sent them.
+
+        Returns:
+            In the same schema; *rows* itself where there is nothing to leave out. A contact of somebody else loses the
+                addresses of erased people. `left_out` counts what went.
         """
         if self._hasher is None or not rows.num_rows:
             return rows
@@ -129,7 +136,15 @@ class ErasedPeople:
         return rows if all(keep) else rows.filter(pa.array(keep, pa.bool_()))
 
     def hidden(self, connection: str, platform_ids: Iterable[str]) -> frozenset[str]:
-        """Return those of some contacts of a connection that belong to erased people: it has them, we do not."""
+        """Return those of some contacts of a connection that belong to erased people: it has them, we do not.
+
+        Args:
+            connection: Its name.
+            platform_ids: Of contacts that the platform shows.
+
+        Returns:
+            Platform ids; empty where nobody was erased, and without people whose consent came anew.
+        """
         if self._hasher is None:
             return frozenset()
         return frozenset(key for key in platform_ids if self._open(platform_key(connection, key)) is not None)
@@ -231,6 +246,9 @@ def hidden_contacts(control: Control, state_dir: Path, connection: str, ids: Ite
         state_dir: The workspace's ``.personasync``.
         connection: Its name.
         ids: Of contacts that the platform shows.
+
+    Returns:
+        Platform ids; empty where nobody was erased.
     """
     if not control.erasures.count():
         return frozenset()

@@ -109,6 +109,9 @@ def standings_of_contacts(
         contacts: All contacts of the person, those that are gone too.
         noted: Objections of the person in the control store, the first one first.
         subscriptions: Of the person's addresses.
+
+    Returns:
+        Standings by purpose. Whatever the answers say, the strictest status may end mailing.
     """
     answers = consent_answers(rules, contacts, subscriptions)
     objection = _objection(rules, answers, noted)
@@ -181,6 +184,9 @@ def withheld_people(warehouse: Warehouse, control: Control, rules: ConsentRules)
         warehouse: Has the contacts as they were pulled.
         control: Has links and objections.
         rules: Of the workspace.
+
+    Returns:
+        Person ids by purpose; `NOBODY` where no source is named and nobody objected.
     """
     noted = control.objections.by_person()
     if not rules.sources and not noted:
@@ -202,7 +208,15 @@ def withheld_people(warehouse: Warehouse, control: Control, rules: ConsentRules)
 
 
 def rows_withheld(people: Withheld, control: Control) -> WithheldRows | None:
-    """Return whose rows the warehouse withholds; None: nobody's."""
+    """Return whose rows the warehouse withholds; None: nobody's.
+
+    Args:
+        people: Whose data may not be used; only profiling and tracking count here.
+        control: Has the links.
+
+    Returns:
+        Contact keys and person ids of these people, all keys that lead to them.
+    """
     if not people.profiling and not people.tracking:
         return None
     from sync.warehouse.withheld import WithheldRows  # noqa: PLC0415
@@ -256,6 +270,9 @@ def not_understood(warehouse: Warehouse, rules: ConsentRules, connection: str) -
         warehouse: Has the contacts as they were pulled.
         rules: Of the workspace.
         connection: Its name.
+
+    Returns:
+        Sentences, sorted by source and answer, each with one contact as an example; contacts that are gone don't count.
     """
     unknown: dict[tuple[str, str], list[str]] = {}
     mine = [s for s in rules.sources if s.connection == connection and s.kind == "property"]

@@ -56,7 +56,12 @@ def control_full() -> FixSettingsError:
 
 
 def control_trouble(error: BaseException) -> PersonasyncError | None:
-    """Return what a person is told of an error that SQLite raised; None of any other error."""
+    """Return what a person is told of an error that SQLite raised; None of any other error.
+
+    Returns:
+        A `TryLaterError` where another command writes, a `FixSettingsError` where the disk is full or the file is
+            damaged; to be raised by who asked.
+    """
     raised = getattr(error, "orig", None) or error  # of SQLAlchemy, which need not be loaded here
     if not isinstance(raised, sqlite3.Error):
         return None

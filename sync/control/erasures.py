@@ -72,13 +72,21 @@ class Erasures:
 
     # -- who must not come back ----------------------------------------------------------------------------
     def all(self) -> dict[str, Erased]:
-        """Return all that is remembered, by digest."""
+        """Return all that is remembered, by digest.
+
+        Returns:
+            Also people who gave their consent anew (`lifted_at`); empty: nobody was erased.
+        """
         with self.engine.connect() as connection:
             rows = connection.execute(select(ERASED))
             return {row.digest: Erased(*row) for row in rows}
 
     def of(self, digests: Collection[str]) -> list[Erased]:
-        """Return what is remembered of some digests; those of nobody who was erased are left out."""
+        """Return what is remembered of some digests; those of nobody who was erased are left out.
+
+        Returns:
+            In no order; also people who gave their consent anew.
+        """
         listed, records = sorted(set(digests)), list[Erased]()
         with self.engine.connect() as connection:
             for start in range(0, len(listed), AT_ONCE):
@@ -105,20 +113,35 @@ class Erasures:
 
     # -- erasures in progress ------------------------------------------------------------------------------
     def begin(self, job: str, work: Mapping[str, Any], records: Iterable[Erased]) -> None:
-        """Note whom an erasure is about, and remember their keys, at once: from now on nothing of them comes in."""
+        """Note whom an erasure is about, and remember their keys, at once: from now on nothing of them comes in.
+
+        Args:
+            job: A new name for the erasure.
+            work: See `ErasureJob`.
+            records: One for each contact key of the people; one that is known is overwritten.
+        """
         row = {"job": job, "begun_at": self.now(), "work": dict(work), "counts": {}}
         with writing(self.engine) as connection:
             connection.execute(insert(JOB).values(row))
             _remember(self.engine, connection, records)
 
     def open_jobs(self) -> list[ErasureJob]:
-        """Return the erasures that are not complete, oldest first."""
+        """Return the erasures that are not complete, oldest first.
+
+        Returns:
+            Erasures; one without work waits only for the files to be compacted.
+        """
         with self.engine.connect() as connection:
             rows = connection.execute(select(JOB).order_by(JOB.c.begun_at, JOB.c.job)).all()
         return [ErasureJob(row.job, row.begun_at, row.work, row.counts) for row in rows]
 
     def add_counts(self, job: str, counts: Mapping[str, int]) -> None:
-        """Add to what an erasure did."""
+        """Add to what an erasure did.
+
+        Args:
+            job: An erasure that is not complete.
+            counts: What was done since, by name; zeros are not noted.
+        """
         with writing(self.engine) as connection:
             known = dict(connection.execute(select(JOB.c.counts).where(JOB.c.job == job)).scalar_one())
             summed = {**known, **{name: known.get(name, 0) + count for name, count in counts.items() if count}}
@@ -146,7 +169,11 @@ class Erasures:
             connection.execute(known, row)
 
     def files(self) -> list[Path]:
-        """Return the files that commands wrote, also those that are gone by now."""
+        """Return the files that commands wrote, also those that are gone by now.
+
+        Returns:
+            Absolute paths, sorted, each once.
+        """
         with self.engine.connect() as connection:
             return [Path(path) for path in connection.execute(select(FILE.c.path).order_by(FILE.c.path)).scalars()]
 
@@ -192,7 +219,12 @@ class Erasures:
         return counts
 
     def add_stand_ins(self, links: Mapping[str, str], run_id: str) -> None:
-        """Link the keys of anonymous rows to anonymous people, so that totals stay what they were."""
+        """Link the keys of anonymous rows to anonymous people, so that totals stay what they were.
+
+        Args:
+            links: Anonymous person ids by contact key; a key that is linked stays as it is.
+            run_id: Of the run that erases.
+        """
         with writing(self.engine) as connection:
             new = insert(schema.link_writing).values(dropped=0)
             (number,) = connection.execute(new).inserted_primary_key or (0,)
@@ -208,7 +240,11 @@ class Erasures:
             return set(connection.execute(select(schema.cursor.c.connection).distinct()).scalars()) - {"*"}
 
     def empty_log(self) -> bool:
-        """Move what the embedded store's log holds into its file, and empty the log; False where others are at it."""
+        """Move what the embedded store's log holds into its file, and empty the log; False where others are at it.
+
+        Returns:
+            Whether the log is empty; True of other engines, which keep their logs themselves.
+        """
         if self.engine.dialect.name != "sqlite":
             return True
         with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -285,6 +321,10 @@ def scrubbed(value: Any, names: Collection[str]) -> Any:
     Args:
         value: Text, number, list or object, as JSON knows them.
         names: In lower case.
+
+    Returns:
+        Values of the same form: `GONE` stands in place of a name, and entries of objects whose key quotes one are left
+            out. *value* itself where nothing quotes them.
     """
     text = json.dumps(value, ensure_ascii=False).lower()
     if not any(name in text for name in names):

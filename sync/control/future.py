@@ -25,7 +25,11 @@ class FutureTimes:
         self.engine = engine
 
     def latest(self, now: datetime) -> datetime | None:
-        """Return the latest moment of a run or a cursor, if it lies in the future of *now* (UTC)."""
+        """Return the latest moment of a run or a cursor, if it lies in the future of *now* (UTC).
+
+        Returns:
+            UTC; None where nothing lies more than `SLACK` ahead.
+        """
         moments = [self._started(), *(moment for _, moment in self._cursors())]
         newest = max((moment for moment in moments if moment is not None), default=now)
         return newest if newest > now + SLACK else None

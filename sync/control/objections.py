@@ -52,6 +52,9 @@ class Objections:
             contact_keys: Of the person's contacts and addresses.
             source: Who or what had said so.
             noted_before: Keep what was noted at this moment (UTC) or later: who read the contacts did so before it.
+
+        Returns:
+            How many keys lost one; a person with two addresses may count twice.
         """
         listed, gone = sorted(set(contact_keys)), 0
         with writing(self.engine) as connection:
@@ -72,7 +75,11 @@ class Objections:
                 connection.execute(delete(OBJECTION).where(part))
 
     def by_person(self) -> Mapping[str, NotedObjection]:
-        """Return the first objection of everybody who objected, by the person that its key belongs to now."""
+        """Return the first objection of everybody who objected, by the person that its key belongs to now.
+
+        Returns:
+            Objections by person id; keys that belong to nobody (any more) are left out.
+        """
         query = (
             select(LINK.c.person_id, OBJECTION)
             .join(OBJECTION, OBJECTION.c.contact_key == LINK.c.contact_key)
@@ -82,7 +89,11 @@ class Objections:
             return {row.person_id: _noted(row) for row in connection.execute(query)}
 
     def of(self, contact_keys: Collection[str]) -> list[NotedObjection]:
-        """Return the objections of some keys, the first one first."""
+        """Return the objections of some keys, the first one first.
+
+        Returns:
+            One objection for each key that has one, by moment (UTC); empty: none of them objected.
+        """
         listed, noted = sorted(set(contact_keys)), []
         with self.engine.connect() as connection:
             for start in range(0, len(listed), AT_ONCE):
@@ -91,7 +102,11 @@ class Objections:
         return sorted(noted, key=lambda row: (row.noted_at, row.source, row.contact_key))
 
     def newest(self) -> tuple[datetime, int] | None:
-        """Return when the newest one was noted (UTC) and how many there are; None: nobody objected."""
+        """Return when the newest one was noted (UTC) and how many there are; None: nobody objected.
+
+        Returns:
+            Moment and number of keys, which tell together whether anything changed since.
+        """
         with self.engine.connect() as connection:
             row = connection.execute(select(func.max(OBJECTION.c.noted_at), func.count())).one()
         return (row[0], int(row[1])) if row[1] else None

@@ -112,7 +112,11 @@ def _place(known: os.stat_result) -> tuple[int, int, int]:
 
 
 def in_use(path: Path) -> bool:
-    """Tell whether another process has the control store at *path* open."""
+    """Tell whether another process has the control store at *path* open.
+
+    Returns:
+        False also where nobody can tell: without a lock file, or on a system without file locks.
+    """
     lock = path.with_name(path.name + ".lock")
     if fcntl is None or not lock.exists():
         return False

@@ -50,6 +50,9 @@ def erased_there(session: Session) -> ErasedThere:
 
     Args:
         session: The open workspace, after a pull.
+
+    Returns:
+        People of whom no contact is in use any more, and records of others; nothing is erased here.
     """
     contacts = session.warehouse.current(CONTACTS.name)
     deleted = contacts.filter(contacts.state == "deleted").select(*CONTACTS.key).to_pyarrow().to_pylist()

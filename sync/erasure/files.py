@@ -199,6 +199,9 @@ def _is_about(change: Sequence[object], traces: Traces, names: Collection[str]) 
 def addresses_in(path: Path) -> list[str]:
     """Return the addresses in a file: the first cell of each line that has an @; other lines are left out.
 
+    Returns:
+        Addresses as they are written, without spaces around them, each once, in the order of the file; never empty.
+
     Raises:
         FixSettingsError: The file can't be read, or names nobody.
     """

@@ -90,6 +90,9 @@ def meant_people(session: Session, emails: Sequence[str]) -> MeantPeople:
     Args:
         session: The open workspace.
         emails: In any case.
+
+    Returns:
+        Whom they mean; an address of nobody is in `unknown` by its place, from 1.
     """
     keys = [email_key(address) if (address := normalise_email(email)) else "" for email in emails]
     persons = session.control.links.of_keys(keys)
@@ -177,6 +180,9 @@ def complete(session: Session, run: RecordedRun) -> Forgotten:
     Args:
         session: The open workspace, which alone has the warehouse; its tables must be asked for anew afterwards.
         run: The run that does it.
+
+    Returns:
+        What all of them did together; nothing where none was begun.
     """
     done, control = Forgotten(), session.control
     jobs = control.erasures.open_jobs()
@@ -284,6 +290,9 @@ def on_platforms(session: Session, persons: Collection[str]) -> list[str]:
     Args:
         session: The open workspace.
         persons: Person ids.
+
+    Returns:
+        Sentences, one for each record of the people, by connection; connections that are not set up now have none.
     """
     keys = session.control.links.of_persons(persons)
     sentences = []
@@ -303,6 +312,10 @@ HOW = {
 
 def refuse_unknown(emails: Sequence[str], meant: MeantPeople) -> None:
     """Refuse where none of the addresses is known.
+
+    Args:
+        emails: As they were given.
+        meant: What `meant_people` found for them.
 
     Raises:
         FixSettingsError: With the fix.

@@ -33,7 +33,11 @@ def refuse_short_retention(session: Session) -> None:
 
 
 def short_retentions(session: Session) -> Iterator[tuple[str, str]]:
-    """Yield a sentence and a fix for each retention that is shorter than an experiment runs."""
+    """Yield a sentence and a fix for each retention that is shorter than an experiment runs.
+
+    Yields:
+        Two texts each. Only experiments count that have begun and not ended, of what they are judged by (`MEASURED`).
+    """
     now = session.now()
     for name, days in retention_days(session).items():
         for experiment in session.workspace.experiments.values() if name in MEASURED else ():

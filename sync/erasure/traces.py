@@ -113,6 +113,9 @@ def traces(
         reason: Why they are erased.
         records: See `Traces`.
         alone: Contact keys of people who are no contact: orders or answers name them only.
+
+    Returns:
+        Whom it is about, each with a new stand-in by chance; nothing is written.
     """
     into = session.control.links.merged()
     keys_of: dict[str, set[str]] = {person: set() for person in persons}

@@ -94,6 +94,9 @@ def personal_data(session: Session, email: str) -> PersonalData:
         session: The open workspace.
         email: Any address of the person, in any case.
 
+    Returns:
+        All versions of all rows about the person, oldest first, what was decided and written, and the letter.
+
     Raises:
         FixSettingsError: Nobody has that address, or nobody was assigned yet.
     """

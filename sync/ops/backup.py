@@ -76,6 +76,9 @@ def backup(workspace: Workspace, out: Path, now: datetime) -> Saved:
         out: A new file; its folder is made if it is missing.
         now: UTC; kept in the backup.
 
+    Returns:
+        What was written. Stores that are not files of the workspace are named, and not in it.
+
     Raises:
         FixSettingsError: *out* is there already, or can't be written.
         TryLaterError: The warehouse is written to so much that it can't be copied.
@@ -188,6 +191,9 @@ def restore_backup(file: Path, directory: Path, *, stamp: str) -> Restored:
         file: What `backup` wrote.
         directory: The workspace's folder; made if it is missing.
         stamp: Ends the name of the folder for the state that is there.
+
+    Returns:
+        What was restored, and where the state of before lies now.
 
     Raises:
         FixSettingsError: *file* is damaged, no backup, or of a newer version.

@@ -88,7 +88,12 @@ def not_opened(path: Path, error: Exception) -> PersonasyncError:
 
 
 def warehouse_trouble(error: BaseException) -> PersonasyncError | None:
-    """Return what a person is told of an error that the embedded engine raised; None of any other error."""
+    """Return what a person is told of an error that the embedded engine raised; None of any other error.
+
+    Returns:
+        A `TryLaterError` where another process holds the file, a `FixSettingsError` where the disk is full or the file
+            is damaged; to be raised by who asked.
+    """
     duckdb = sys.modules.get("duckdb")  # who has not loaded it has no error of it
     if duckdb is None or not isinstance(error, duckdb.Error):
         return None

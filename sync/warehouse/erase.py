@@ -45,6 +45,12 @@ class Rewrite:
 def versions_naming(warehouse: Warehouse, name: str, column: str, values: Collection[str]) -> list[dict[str, Any]]:
     """Return every version of a table whose *column* has one of *values*, oldest first.
 
+    Args:
+        warehouse: The open warehouse; rows that consent withholds are read as well.
+        name: Of the table.
+        column: Of texts.
+        values: What it may hold; of none, there are no versions.
+
     Returns:
         Rows with ``recorded_at`` and ``sequence``.
     """
@@ -58,7 +64,17 @@ def versions_naming(warehouse: Warehouse, name: str, column: str, values: Collec
 def versions_of_keys(
     warehouse: Warehouse, name: str, pairs: Collection[tuple[str, str]], of: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Return every version whose two columns *of* have one of *pairs*, as `versions_naming`."""
+    """Return every version whose two columns *of* have one of *pairs*, as `versions_naming`.
+
+    Args:
+        warehouse: The open warehouse; rows that consent withholds are read as well.
+        name: Of the table.
+        pairs: Values of the two columns, such as connection and platform id.
+        of: The names of two columns of texts.
+
+    Returns:
+        Rows with ``recorded_at`` and ``sequence``, oldest first.
+    """
     table, listed = warehouse.everything(name), sorted(pairs)
     columns = {column: pa.array([pair[place] for pair in listed], pa.string()) for place, column in enumerate(of)}
     rows = table.semi_join(warehouse.memtable(pa.table(columns)), list(of)).order_by(["recorded_at", "sequence"])
@@ -200,20 +216,49 @@ def _quoted(path: Path) -> str:
 
 
 def old_sequences(warehouse: Warehouse, name: str, column: str, before: datetime) -> set[int]:
-    """Return the ``sequence`` of every version of a table whose *column* lies before a moment (UTC)."""
+    """Return the ``sequence`` of every version of a table whose *column* lies before a moment (UTC).
+
+    Args:
+        warehouse: The open warehouse.
+        name: Of the table.
+        column: Of moments.
+        before: What lies at this moment stays.
+
+    Returns:
+        Sequences; versions without a moment are not among them.
+    """
     table = warehouse.everything(name)
     return _numbers(table.filter(table[column] < _moment(before)).select("sequence"))
 
 
 def old_versions(warehouse: Warehouse, name: str, before: datetime) -> set[int]:
-    """Return the ``sequence`` of versions that were recorded before a moment (UTC) and are not in force."""
+    """Return the ``sequence`` of versions that were recorded before a moment (UTC) and are not in force.
+
+    Args:
+        warehouse: The open warehouse.
+        name: Of the table.
+        before: What was recorded at this moment stays.
+
+    Returns:
+        Sequences of versions that a newer one of the same row replaced.
+    """
     table = warehouse.everything(name)
     overtaken = every_overtaken(table, TABLES[name])
     return _numbers(table.filter(table.recorded_at < _moment(before)).semi_join(overtaken, "sequence"))
 
 
 def sequences_without(warehouse: Warehouse, name: str, other: str, gone: Collection[int]) -> set[int]:
-    """Return the ``sequence`` of versions of a table that belong to no row of another one, once *gone* are deleted."""
+    """Return the ``sequence`` of versions of a table that belong to no row of another one, once *gone* are deleted.
+
+    Args:
+        warehouse: The open warehouse.
+        name: Of the table.
+        other: The table whose key its rows name.
+        gone: Sequences of the *other* table.
+
+    Returns:
+        Sequences of table *name*.
+    """
     table, kept = warehouse.everything(name), warehouse.everything(other)
     away = warehouse.memtable(pa.table({"sequence": pa.array(sorted(gone), pa.int64())}))
     return _numbers(table.anti_join(kept.anti_join(away, "sequence"), list(TABLES[other].key)))

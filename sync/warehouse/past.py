@@ -28,12 +28,20 @@ class PastRows:
     sequence: int
 
     def history(self, name: str) -> Table:
-        """Return every version that there was, as `Warehouse.history`."""
+        """Return every version that there was, as `Warehouse.history`.
+
+        Returns:
+            Versions with ``recorded_at`` and ``sequence``, without rows that consent withholds today.
+        """
         versions = self.warehouse.history(name)
         return versions.filter(versions.sequence <= self.sequence)
 
     def current(self, name: str) -> Table:
-        """Return the version that was in force of each row, as `Warehouse.current`."""
+        """Return the version that was in force of each row, as `Warehouse.current`.
+
+        Returns:
+            One row for each key, with the columns of the table's schema.
+        """
         versions, schema = self.history(name), TABLES[name]
         order = [versions.recorded_at.desc(), versions.sequence.desc()]
         place = ibis.row_number().over(group_by=[versions[key] for key in schema.key], order_by=order)

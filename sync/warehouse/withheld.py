@@ -48,7 +48,11 @@ class WithheldRows:
     untracked: pa.Table
 
     def digest(self) -> str:
-        """Return a short digest of whom it names."""
+        """Return a short digest of whom it names.
+
+        Returns:
+            Sixteen hexadecimal digits, made of the person ids alone, whatever their order.
+        """
         named = (sorted(set(part["person_id"].to_pylist())) for part in (self.unprofiled, self.untracked))
         return hashlib.sha256("\n\n".join("\n".join(part) for part in named).encode()).hexdigest()[:16]
 
