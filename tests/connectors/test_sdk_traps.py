@@ -135,4 +135,9 @@ def test_m2_m12_nothing_adds_members_or_reads_the_feed_that_ends_at_fifty() -> N
 def test_only_what_the_sdk_lacks_goes_around_it() -> None:
     without = [var.endpoint for var in vars(operations).values() if isinstance(var, Operation) and var.sdk is None]
 
-    assert without == ["lists/records/memberships/batch/read", "email events", "account"]
+    assert without == [
+        "communication-preferences/statuses/batch/read",
+        "lists/records/memberships/batch/read",
+        "email events",
+        "account",
+    ]
