@@ -373,10 +373,11 @@ def _refuse_lost(control: Control, warehouse: Warehouse, healing: Collection[str
         raise warehouse_lost()
     if ours != theirs or ours is None:
         agreed = theirs or ours or secrets.token_hex(8)
-        if ours != agreed:
-            control.stamp.set(agreed)
         if theirs is None:
             warehouse.stamp.set(agreed)
+            agreed = warehouse.stamp.get() or agreed  # another process may have been first
+        if ours != agreed:
+            control.stamp.set(agreed)
 
 
 @contextmanager

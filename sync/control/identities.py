@@ -21,11 +21,13 @@ from sqlalchemy import (
     update,
 )
 
+from connectors.records import email_key
 from segmenter.identity import IdentityChanges
 from sync.control import schema
 
 LINKS = pa.schema([("contact_key", pa.string()), ("person_id", pa.string())])
 AT_ONCE = 5000  # rows a statement
+ADDRESS = email_key("")  # what the keys of addresses begin with
 
 
 class Links:
@@ -171,14 +173,19 @@ class Links:
                 self._point_on(connection, changes.merged)
 
     def drop(self, keys: Iterable[str]) -> None:
-        """Forget whose some contact keys are, and were: it is done for people whom their platform erased."""
+        """Forget whose some contact keys are: it is done for people whom their platform erased.
+
+        By the ids of records the next erasure finds the person; addresses are kept nowhere.
+        """
         listed = sorted(set(keys))
         with self.engine.begin() as connection:
             number, gone = self._next_number(connection), 0
+            self._keep_past(connection, [key for key in listed if not key.startswith(ADDRESS)], number)
             for start in range(0, len(listed), AT_ONCE):
                 part = listed[start : start + AT_ONCE]
+                addresses = [key for key in part if key.startswith(ADDRESS)]
                 gone += connection.execute(delete(schema.link).where(schema.link.c.contact_key.in_(part))).rowcount
-                connection.execute(delete(schema.link_past).where(schema.link_past.c.contact_key.in_(part)))
+                connection.execute(delete(schema.link_past).where(schema.link_past.c.contact_key.in_(addresses)))
             writing = schema.link_writing
             connection.execute(update(writing).where(writing.c.number == number).values(dropped=gone))
 

@@ -43,8 +43,11 @@ class Seal:
         self._known: tuple[dict[str, int], os.stat_result] | None = None
         self._stays = False
         self._first = path not in OPEN_HERE
-        self._lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if fcntl is None:
+        try:
+            self._lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError:  # a folder that can't be written to: whoever opens the file says so
+            self._lock = -1
+        if fcntl is None or self._lock < 0:
             return
         fcntl.flock(self._lock, fcntl.LOCK_SH)
         try:
@@ -72,7 +75,7 @@ class Seal:
 
     def close(self) -> None:
         """Write the checksum, if nobody else has the file open. Call it when the file is closed."""
-        if fcntl is None:
+        if fcntl is None or self._lock < 0:
             return
         if self._first:
             OPEN_HERE.discard(self.path)

@@ -36,9 +36,14 @@ class WarehouseStamp:
         return None if kept is None else str(kept)
 
     def set(self, workspace_id: str) -> None:
-        """Keep the id in a warehouse that has none."""
+        """Keep the id in a warehouse that has none; where another process was first, its id stays."""
         row = pa.table({"id": pa.array([workspace_id]), "format": pa.array([FORMAT], pa.int64())})
-        self._engine.create_table(STAMP, row)
+        try:
+            self._engine.create_table(STAMP, row)
+        except Exception:
+            # each engine has an error of its own for a table that is there by now
+            if STAMP not in self._engine.list_tables():
+                raise
         self._there = True
 
     def _asked(self, what: str) -> Any:

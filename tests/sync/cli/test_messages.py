@@ -143,6 +143,8 @@ folder, new = sys.argv[1:]
 run(["status", "--workspace", folder])  # loads all that it needs: a Python of root's may be closed to others
 run(["init", f"{new}/first"])
 run(["init", f"{new}/first/personas.toml/x"])
+for path in Path(folder).rglob("*"):
+    path.chmod(0o755 if path.is_dir() else 0o644)
 Path(folder).chmod(0o555)
 if os.getuid() == 0:
     os.setuid(65534)
