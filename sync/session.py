@@ -278,7 +278,7 @@ def open_stores(directory: Path, *, now: Callable[[], datetime]) -> Iterator[Sto
     from sync.control.store import open_control  # noqa: PLC0415 - it loads SQLAlchemy
 
     workspace = load_workspace(directory)
-    control = open_control(workspace.state_url.reveal(), now=now, reading=True)
+    control = open_control(workspace.state_url.reveal(), now=now)
     try:
         refuse_lost_control(workspace, control)
         yield Stores(workspace, control)

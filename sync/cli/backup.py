@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from connectors.errors import FixSettingsError
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of, stores_of
 from sync.clock import clock_of
 
 
@@ -25,11 +25,12 @@ def backup_command(
 ) -> None:
     """Save settings, stores, plans and reports to one file. Other commands may run meanwhile. Secrets are left out."""
     from sync.ops.backup import backup  # noqa: PLC0415 - heavy imports only where needed
-    from sync.workspace.settings import load_workspace  # noqa: PLC0415
 
     now = clock_of(workspace)()
     target = out or Path(f"personasync-backup-{now:%Y%m%d-%H%M%S}.tar.gz")
-    saved = backup(load_workspace(workspace), target, now)
+    with stores_of(workspace) as stores:
+        saved = backup(stores.workspace, target, now)
+        stores.control.erasures.note_file(target)  # an erasure names it
     document = {"path": str(saved.path), "files": saved.files, "bytes": saved.bytes, "outside": list(saved.outside)}
     outside = [f"Not in it: the {name}, which is elsewhere. Back it up with its own tools." for name in saved.outside]
     sentence = f"Saved {saved.files:,} files in {saved.path} ({saved.bytes / 1e6:,.1f} MB). It holds personal data."
@@ -43,7 +44,7 @@ def restore_command(
     workspace: WorkspaceOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
-    """Put a backup in place of the workspace's state. What was there is moved aside; settings files stay."""
+    """Put a backup in place of the state, which is moved aside. Later refusals, erasures and settings files stay."""
     from sync.ops.backup import restore_backup  # noqa: PLC0415
 
     stamp = f"{clock_of(workspace)():%Y%m%d-%H%M%S}"
@@ -57,12 +58,32 @@ def restore_command(
     sentences = [f"Restored {done.files:,} files of {done.made_at:%Y-%m-%d %H:%M} UTC."]
     if done.set_aside:
         sentences.append(f"What was there before is in {done.set_aside}; delete it when all is well.")
+        sentences += _refusals(workspace, done.set_aside, document)
     if done.settings_kept:
         sentences.append(
             f"Warning: these settings files differ from the backup and stay: {', '.join(done.settings_kept)}."
         )
     sentences.append("Next: `personasync pull`, which reads what changed since.")
     console_of(as_json=as_json).result(document, *sentences)
+
+
+def _refusals(workspace: Path, set_aside: Path, document: dict[str, Any]) -> list[str]:
+    """What people refused since the backup, which counts again, in sentences."""
+    from sync.ops.restored import CONTROL, keep_refusals  # noqa: PLC0415
+
+    if not (set_aside / CONTROL).exists():
+        return []
+    with session_of(workspace) as session:
+        kept = keep_refusals(session, set_aside)
+    document["kept"] = asdict(kept)
+    if not kept.readable:
+        return [
+            "Warning: the control store of before can't be read. Who was erased or objected since must be so again."
+        ]
+    if not kept.erased:
+        return []
+    people = "1 person who was" if kept.erased == 1 else f"{kept.erased:,} people who were"
+    return [f"{people} erased since then {'is' if kept.erased == 1 else 'are'} erased again."]
 
 
 @app.command("rebuild")

@@ -129,6 +129,10 @@ def _lines(done: Forgotten) -> list[str]:
     lines += [f"Rows deleted from {path}." for path in done.cleaned]
     lines += [f"Deleted {path}; write it again if you need it." for path in done.deleted]
     lines += [f"Warning: {where} still names somebody who was erased. Edit it by hand." for where in done.left]
+    lines += [
+        f"Warning: {copy} is of before and may hold them. Delete it when you can; `restore` erases them again."
+        for copy in done.copies
+    ]
     return [*lines, *(f"Receipt: {path}" for path in done.receipts)]
 
 

@@ -245,7 +245,7 @@ def open_read_control(url: str, *, now: Callable[[], datetime]) -> ReadableContr
 
         if seal is not None:
             seal.close()
-        return open_control(url, now=now, reading=True)
+        return open_control(url, now=now)
 
     def close() -> None:
         opened.close()

@@ -32,7 +32,7 @@ class Seal:
 
     Args:
         path: The control store's file; it may not be there yet.
-        reading: Whether it is opened for a short look: a large file is not compared then, and its checksum stays.
+        reading: Whether nothing will be written: a large file is not compared then, and its checksum stays.
 
     Raises:
         FixSettingsError: The file is not what was written.
@@ -49,7 +49,12 @@ class Seal:
             self._lock = -1
         if fcntl is None or self._lock < 0:
             return
-        fcntl.flock(self._lock, fcntl.LOCK_SH)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_SH)
+        except OSError:  # a file system without locks keeps no checksum
+            os.close(self._lock)
+            self._lock = -1
+            return
         try:
             self._compare(reading=reading)
         except BaseException:

@@ -64,13 +64,12 @@ class Control:
         return self.links.persons() > 0
 
 
-def open_control(url: str, *, now: Callable[[], datetime], reading: bool = False) -> Control:
+def open_control(url: str, *, now: Callable[[], datetime]) -> Control:
     """Open the store at an SQLAlchemy URL, and bring its tables up to date under a lock.
 
     Args:
         url: Such as ``sqlite:///control.db`` or ``postgresql://...``; printed without its password.
         now: Clock, UTC.
-        reading: Whether it is opened for a short look: then a large file is not compared with its checksum.
 
     Returns:
         The open store; `Control.close` gives the connections back.
@@ -81,7 +80,7 @@ def open_control(url: str, *, now: Callable[[], datetime], reading: bool = False
     remember(SecretUrl(url))
     engine, shown = _engine(url), url_without_secrets(url)
     file = _file(engine)
-    seal = Seal(file, reading=reading) if file else None
+    seal = Seal(file) if file else None
 
     def close() -> None:
         engine.dispose()

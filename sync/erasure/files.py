@@ -11,6 +11,7 @@ import io
 import json
 import os
 import re
+import shutil
 import zipfile
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ STORES = re.compile(r"^(warehouse\.duckdb|control\.db|erasure\.key)")
 MADE_OF_MANY = ("models", "tools", "schemas")  # of our folder: they name nobody, and their digests stay
 BY_LINE = (".log", ".txt", ".jsonl")
 NOBODY = b"erased@erased.invalid"
+COPIES_OF_STORES = ("before-upgrade", "damaged-")  # folders of the state
+BACKUP, SET_ASIDE = ".tar.gz", ".personasync-before-restore-*"
 PROPOSALS = "proposals"  # of the workspace: who was in which proposed segment
 LARGEST = 512 * 1024 * 1024  # bytes of a file that is looked through
 SKIPPED = {".git", ".venv", "node_modules", "__pycache__"}
@@ -40,11 +43,13 @@ class CleanedFiles:
         cleaned: Ours, of which rows or lines were deleted.
         deleted: Ours, which named somebody and have no rows: they can be written again.
         left: Of others: path and line, in sentences.
+        copies: Backups, and states that a restore moved aside: they hold whom they held.
     """
 
     cleaned: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+    copies: list[str] = field(default_factory=list)
 
 
 def clean_files(folder: Path, state_dir: Path, written: Collection[Path], traces: Traces) -> CleanedFiles:
@@ -59,6 +64,7 @@ def clean_files(folder: Path, state_dir: Path, written: Collection[Path], traces
     done, names = CleanedFiles(), traces.names()
     if not names:
         return done
+    _drop_copies(folder, state_dir, written, done)
     finder = re.compile(b"|".join(re.escape(name.encode()) for name in sorted(names)))
     ours = {path.resolve() for path in written}
     for path in sorted({*_files(folder), *_files(state_dir), *(path for path in ours if path.is_file())}):
@@ -68,6 +74,15 @@ def clean_files(folder: Path, state_dir: Path, written: Collection[Path], traces
         elif _names_somebody(path, finder):
             _clean(path, names, finder, done) if mine and not _kept(path, state_dir) else _tell(path, finder, done)
     return done
+
+
+def _drop_copies(folder: Path, state_dir: Path, written: Collection[Path], done: CleanedFiles) -> None:
+    """Delete our copies of stores, which hold everybody and can't be searched; name those that somebody may need."""
+    for copy in sorted(path for start in COPIES_OF_STORES for path in state_dir.glob(f"{start}*")):
+        shutil.rmtree(copy, ignore_errors=True)
+        done.deleted.append(str(copy))
+    backups = [path for path in written if path.name.endswith(BACKUP) and path.is_file()]
+    done.copies += map(str, [*backups, *sorted(folder.glob(SET_ASIDE))])
 
 
 def _kept(path: Path, state_dir: Path) -> bool:

@@ -54,6 +54,7 @@ class Forgotten:
         cleaned: Files of ours from which rows were deleted.
         deleted: Files of ours that were deleted.
         left: Files of others that name somebody, in sentences.
+        copies: Backups, and states that a restore moved aside, which may hold them still.
         receipts: Files that say what was done.
     """
 
@@ -64,6 +65,7 @@ class Forgotten:
     cleaned: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+    copies: list[str] = field(default_factory=list)
     receipts: list[str] = field(default_factory=list)
 
 
@@ -227,6 +229,7 @@ def _sum_up(done: Forgotten, meant: Traces, counts: dict[str, int], files: Clean
     done.cleaned += files.cleaned
     done.deleted += files.deleted
     done.left += files.left
+    done.copies += files.copies
 
 
 @contextmanager

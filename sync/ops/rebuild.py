@@ -23,8 +23,10 @@ from sync.traits.aggregates import KeptAggregates
 LINKS_AT_ONCE = 10_000
 PLANS = "plans"  # folder of the state
 MISSING = (
-    "Not rebuilt: webhook events that nobody processed, pins, versions of personas, the list of earlier runs, and "
-    "how experiments were defined at their start (from now on the files count as they are)."
+    "Not rebuilt: objections that were noted by hand, who was erased, webhook events that nobody processed, pins, "
+    "versions of personas, the list of earlier runs, and how experiments were defined at their start (from now on the "
+    "files count as they are). Note the objections again, and erase those people again after the next pull, which "
+    "brings them back."
 )
 
 

@@ -7,6 +7,7 @@ import random
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -14,11 +15,22 @@ import pytest
 
 from connectors.errors import FixSettingsError
 from sync.clock import now
+from sync.control import seal
+from sync.control.reading import ReadableControl, open_read_control
 from sync.control.store import Control, open_control
+from tests.sync.consent.test_by_purpose import PURPOSES, Shop
 
 
-def opened(folder: Path, *, reading: bool = False) -> Control:
-    return open_control(f"sqlite:///{folder / 'control.db'}", now=now, reading=reading)
+def opened(folder: Path) -> Control:
+    return open_control(address(folder), now=now)
+
+
+def looked_at(folder: Path) -> ReadableControl:
+    return open_read_control(address(folder), now=now)
+
+
+def address(folder: Path) -> str:
+    return f"sqlite:///{folder / 'control.db'}"
 
 
 def write_some(folder: Path) -> bytes:
@@ -29,8 +41,8 @@ def write_some(folder: Path) -> bytes:
     return (folder / "control.db").read_bytes()
 
 
-@pytest.mark.parametrize("reading", [False, True])
-def test_each_flipped_byte_is_noticed(tmp_path: Path, *, reading: bool) -> None:
+@pytest.mark.parametrize("opening", [opened, looked_at])
+def test_each_flipped_byte_is_noticed(tmp_path: Path, opening: Callable[[Path], ReadableControl]) -> None:
     whole, chance = write_some(tmp_path), random.Random(20261130)  # noqa: S311 - places to harm
     seal = (tmp_path / "control.db.seal").read_bytes()
     for _ in range(40):
@@ -39,7 +51,7 @@ def test_each_flipped_byte_is_noticed(tmp_path: Path, *, reading: bool) -> None:
         (tmp_path / "control.db").write_bytes(broken)
         (tmp_path / "control.db.seal").write_bytes(seal)
         with pytest.raises(FixSettingsError, match=r"control\.db is damaged.*personasync rebuild"):
-            opened(tmp_path, reading=reading)
+            opening(tmp_path)
     (tmp_path / "control.db").write_bytes(whole)
     (tmp_path / "control.db.seal").write_bytes(seal)
     opened(tmp_path).close()
@@ -73,7 +85,7 @@ def test_a_killed_command_leaves_no_damage(tmp_path: Path) -> None:
 
 def test_who_closes_while_another_has_it_open_writes_no_checksum(tmp_path: Path) -> None:
     write_some(tmp_path)
-    first, second = opened(tmp_path), opened(tmp_path, reading=True)
+    first, second = opened(tmp_path), opened(tmp_path)
     second.runs.begin("status")
     second.close()
     assert not (tmp_path / "control.db.seal").exists()
@@ -95,3 +107,15 @@ def test_an_older_store_is_kept_before_its_tables_change(tmp_path: Path) -> None
     with closing(sqlite3.connect(tmp_path / "before-upgrade" / "control-0007.db")) as older:
         assert older.execute("SELECT version_num FROM alembic_version").fetchall() == [("0007",)]
         assert older.execute("SELECT count(*) FROM run").fetchone() == (50,)
+
+
+def test_a_large_store_is_whole_after_a_command_without_the_warehouse_wrote_to_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever only looks compares no large file and leaves its checksum; `object` writes, and must renew it."""
+    shop = Shop(tmp_path / "shop", capsys, PURPOSES)
+    assert shop("pull")[0] == 4  # an answer that nobody understands
+    monkeypatch.setattr(seal, "QUICK_BYTES", 1)
+
+    assert [shop(*command)[0] for command in (["status"], ["object", "cid@people.test"], ["history"])] == [0, 0, 0]
+    assert shop("assign")[0] == 0
