@@ -73,7 +73,7 @@ HELP_GROUPS: dict[str, tuple[Entry, ...]] = {
     "Operate": (
         Entry("serve", "serve", "Run the webhook service."),
         Entry("backup", "backup", "Save settings, stores, plans and reports to one file."),
-        Entry("restore", "backup", "Put a backup in place of the workspace's state."),
+        Entry("restore", "backup", "Put a backup in place of the state, which is moved aside."),
         Entry("rebuild", "backup", "Make a lost control store again from warehouse and plans."),
         Entry("inbox", "serve", "Show the webhook queue and failed contacts (dead letters)."),
         Entry("forget", "forget", "Erase people from everything that this workspace holds."),

@@ -59,6 +59,7 @@ metric = "clicked"
 salt = "privacy"
 """
 Figures = dict[str, Any]
+MOST = 200  # traces that are told: a pipe holds 64 KiB until it is read
 
 
 def identities(workspace: Path, count: int, dice: random.Random) -> tuple[list[str], frozenset[bytes]]:
@@ -221,7 +222,7 @@ def live_and_erase(stage: Stage, options: argparse.Namespace, dice: random.Rando
     two_loops(stage)
     before = totals(stage)
     addresses, texts = identities(workspace, options.people, dice)
-    there = apart(stage, lambda: traces(workspace, texts, stage.folder / "copy")[:1000])
+    there = apart(stage, lambda: traces(workspace, texts, stage.folder / "copy")[:MOST])
     assert len(there) > options.people, "nobody is there who could be erased"
     erasing = Erasing(stage, dice)
     erasing.erase(addresses)
@@ -233,7 +234,7 @@ def live_and_erase(stage: Stage, options: argparse.Namespace, dice: random.Rando
             dice.choice(sorted(texts)) + b" asked us to forget them\n"
         )
     changed += [] if changed else list(differences(before, totals(stage)))
-    left = apart(stage, lambda: traces(workspace, texts, stage.folder / "copy")[:1000])
+    left = apart(stage, lambda: traces(workspace, texts, stage.folder / "copy")[:MOST])
     back = apart(stage, lambda: came_back(workspace, texts))
     for name, lines in (("trace", left), ("total", changed), ("returned", back)):
         for line in lines[:5]:
