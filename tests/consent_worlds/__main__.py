@@ -1,6 +1,6 @@
 """Compare worlds: ``python -m tests.consent_worlds --worlds 10000`` prints one line of JSON; exit 1 on a difference.
 
-Most of what a world costs is that queries are written and planned, whatever stands in the tables. So worlds live side by
+Most of what a world costs is that queries are written and planned, whatever the tables hold. So worlds live side by
 side in one workspace, 100 by default: what is forbidden changes in all of them at once, and no output may change. That
 asks more than each world alone, since what one world's people did must not show in another's rows either. Where a
 workspace differs, its worlds are compared one by one, and those that differ alone are named.

@@ -64,7 +64,7 @@ MOST = 200  # traces that are told: a pipe holds 64 KiB until it is read
 
 def identities(workspace: Path, count: int, dice: random.Random) -> tuple[list[str], frozenset[bytes]]:
     """Return addresses of some people, one each, and every text by which anybody could find them, in lower case."""
-    with sqlite3.connect(workspace / ".personasync" / "control.db") as control:
+    with contextlib.closing(sqlite3.connect(workspace / ".personasync" / "control.db")) as control:
         links = control.execute(
             "SELECT contact_key, person_id FROM link WHERE contact_key NOT LIKE 'erased:%'"
         ).fetchall()
@@ -88,7 +88,7 @@ def traces(workspace: Path, texts: Collection[bytes], folder: Path) -> list[str]
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     state = workspace / ".personasync"
-    with sqlite3.connect(state / "control.db") as control:
+    with contextlib.closing(sqlite3.connect(state / "control.db")) as control:
         control.execute(f"VACUUM INTO '{folder / 'control.db'}'")
     with duckdb.connect() as copy:
         copy.execute("PRAGMA force_compression = 'uncompressed'")
@@ -150,7 +150,7 @@ def apart(stage: Stage, look: Callable[[], list[str]]) -> list[str]:
 
 def came_back(workspace: Path, texts: Collection[bytes]) -> list[str]:
     """Return what the workspace knows of erased people: links, and contacts in any version."""
-    with sqlite3.connect(workspace / ".personasync" / "control.db") as control:
+    with contextlib.closing(sqlite3.connect(workspace / ".personasync" / "control.db")) as control:
         known = [key for (key,) in control.execute("SELECT contact_key FROM link")]
     with duckdb.connect(str(workspace / ".personasync" / "warehouse.duckdb"), read_only=True) as warehouse:
         for email, platform_id in warehouse.execute("SELECT email, platform_id FROM contacts").fetchall():
