@@ -24,6 +24,7 @@ def workspace(tmp_path: Path) -> Path:
     with sqlite3.connect(state / "control.db") as control:
         control.execute("CREATE TABLE link (contact_key TEXT, person_id TEXT)")
         control.execute("INSERT INTO link VALUES ('mailto:bea@people.test', 'p-2')")
+    control.close()
     with duckdb.connect(str(state / "warehouse.duckdb")) as warehouse:
         warehouse.execute("CREATE TABLE contacts (email VARCHAR, platform_id VARCHAR)")
         warehouse.execute(f"INSERT INTO contacts SELECT 'p' || i || '@people.test', i::VARCHAR FROM range({MANY}) t(i)")  # noqa: S608 - a number of ours
@@ -74,7 +75,7 @@ def test_no_store_stays_open_in_a_process_that_forks(workspace: Path, tmp_path: 
     with pytest.raises(RuntimeError, match=r"control\.db is open"):
         refuse_open_stores(tmp_path)
     control.close()
-    identities(workspace, 1, random.Random(1))
+    identities(workspace, 1, random.Random(1))  # noqa: S311 - people, not secrets
     came_back(workspace, {WHO.encode()})
     found(workspace, tmp_path)
 
