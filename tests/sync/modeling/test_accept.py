@@ -23,6 +23,7 @@ from sync.session import open_session
 from sync.workspace.proposals import accepted as accepted_labels
 from sync.workspace.settings import load_workspace
 from sync.workspace.typing_tools import load_tool
+from tests.sync.assign.replay import in_force, replayed_sources
 
 pytestmark = pytest.mark.simulation  # fits again and again on people who are resampled
 
@@ -122,6 +123,16 @@ def test_everybody_is_classified_by_what_they_answered(folder: Path, told: Told)
     assert {row["version"] for row in asked_less} == {short["version"]}
     assert {row["segment"] for row in nothing} == {None}
     assert short["quality"]["segments_from"] == "proposal needs, recalculated in each fold"
+
+    with open_session(folder, now=now, environment={}) as session:
+        (by_tools, *_), recorded = session.control.runs.newest(1), in_force(session)
+    main.write_text(before + '\n[classify]\ntools = ["short"]\n', "utf-8")
+    told("assign")
+    with open_session(folder, now=now, environment={}) as session:
+        assert in_force(session) != recorded
+        sources = replayed_sources(session, by_tools.run_id, recorded)
+        assert sources["survey"] == len([row for row in rows.values() if row["source"] == "survey"])
+    main.write_text(before + "\n" + (folder / "survey-short/traits.toml").read_text("utf-8"), "utf-8")
 
     refused = told("fit", "--target", "discovered", "--labels", "needs", "--trait", "age", status=3)
     assert refused["training"]["found_again"]

@@ -32,6 +32,7 @@ from sync.traits.compute import measured
 from sync.workspace.models import model_in_use
 from sync.workspace.proposals import ProposalFile, ProposalPart, ProposedPart, save
 from sync.workspace.settings import load_workspace
+from tests.sync.assign.replay import in_force, replayed_sources
 from tests.sync.conftest import PEOPLE, Platforms
 
 LEAST = OF_A_SEGMENT
@@ -128,6 +129,14 @@ def test_a_model_that_beats_chance_is_in_use_and_decides_whom_no_rule_matches(fi
     assert explanation.document["holds_until"] > filled.now()
     again = classify(filled, asked, person.removeprefix("mailto:"), as_of=filled.now())
     assert again.document["segment"] == explanation.document["segment"]
+
+    by_model, decided = filled.control.runs.newest(1)[0].run_id, in_force(filled)
+    rules.write_text(rules.read_text("utf-8").replace('order = ["model"]', 'order = ["rules"]'), "utf-8")
+    filled.workspace = load_workspace(filled.workspace.directory)
+    made.path.unlink()
+    assign(filled, as_of=filled.now())
+    assert in_force(filled) != decided
+    assert replayed_sources(filled, by_model, decided)["model"] == len(sure)  # by the model of then, which is gone
 
 
 @pytest.mark.long
