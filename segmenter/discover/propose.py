@@ -136,7 +136,7 @@ def _propose(items: Items, asked: SearchOptions, rng: Generator) -> Proposal:
     items_tested = items.rows(drawn)
     test = null_test(items_tested, ks, shuffled, asked.test, rng)
     if not test.beaten:
-        return _nothing(test, _noise(test), edge=edge_of_noise(test))
+        return _nothing(test, why_noise(test), edge=edge_of_noise(test))
     everybody = np.arange(len(items.values))
     base, people = (items, everybody) if asked.method == "kmeans" else (items_tested, drawn)
     classes = by_number(items_tested, asked.most, starts=_class_starts(items, asked), rng=rng)
@@ -157,7 +157,8 @@ def _class_starts(items: Items, asked: SearchOptions) -> int:
     return max(1, asked.class_starts // 4) if items.kind == "metric" else asked.class_starts
 
 
-def _noise(test: NullTest) -> str:
+def why_noise(test: NullTest) -> str:
+    """Return the sentence for data that do not beat their shuffled copies."""
     if test.p <= LEVEL:
         return "No segments: the data are one group. Segments in shuffled copies of the data are just as tight."
     return (
