@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 from numpy.random import Generator
 from threadpoolctl import threadpool_limits
 
@@ -17,7 +16,7 @@ from segmenter.discover.candidates import Solution, solutions
 from segmenter.discover.choose_k import FRAGILE, TRUSTED, Light, light_of
 from segmenter.discover.latent_class import latent_classes
 from segmenter.discover.null_models import NullTest, null_test, shuffled
-from segmenter.discover.propose import SearchOptions, why_noise
+from segmenter.discover.propose import SearchOptions, sampled, why_noise
 from segmenter.stats.item_matrix import Items, Labels
 
 BIC_STARTS = 5  # of the classes that are only asked whether they beat one group
@@ -57,7 +56,7 @@ def judge(items: Items, k: int, asked: SearchOptions, rng: Generator) -> Judged:
         The segments whatever the light is; "red" where nobody should build on them.
     """
     with threadpool_limits(1):  # many small fits: threads would wait for each other
-        tested = items.rows(np.sort(rng.permutation(len(items.values))[: asked.tested(items)]))
+        tested = items.rows(sampled(len(items.values), asked.tested(items)))
         test = null_test(tested, (k,), shuffled, asked.test, rng)
         solution = solutions(items, (k,), "kmeans", asked.report, rng)[k]
         reason = _why_not(tested, solution, test, rng)
