@@ -24,14 +24,10 @@ class Ranking:
     Attributes:
         auc: Chance that somebody with the label scores higher than somebody without; .5 is chance.
         interval: 95% interval of it.
-        people: How many were ranked.
-        positives: How many of them have the label.
     """
 
     auc: float
     interval: Interval
-    people: int
-    positives: int
 
     @property
     def beats_chance(self) -> bool:
@@ -68,12 +64,12 @@ def ranking(score: Floats, positive: Flags) -> Ranking:
     """
     with_label, without = score[positive], score[~positive]
     if min(len(with_label), len(without)) < 2:  # noqa: PLR2004 - one value has no variance
-        return Ranking(0.5, Interval(0.0, 1.0), len(score), len(with_label))
+        return Ranking(0.5, Interval(0.0, 1.0))
     above = _placements(with_label, without)
     below = 1 - _placements(without, with_label)
     auc = float(above.mean())
     half = LEVEL * sqrt(float(above.var(ddof=1)) / len(above) + float(below.var(ddof=1)) / len(below))
-    return Ranking(auc, Interval(max(auc - half, 0.0), min(auc + half, 1.0)), len(score), len(with_label))
+    return Ranking(auc, Interval(max(auc - half, 0.0), min(auc + half, 1.0)))
 
 
 def _placements(values: Floats, others: Floats) -> Floats:

@@ -33,7 +33,7 @@ type = "number"
 PEOPLE = 700
 
 
-def write(path: Path, head: list[str], rows: list[list[object]]) -> Path:
+def write(path: Path, head: list[str], rows: list[list[str]]) -> Path:
     with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([head, *rows])
     return path
@@ -113,7 +113,7 @@ def test_a_response_model_is_used_for_what_it_is_good_enough_for(
     ],
 )
 def test_outcomes_that_can_teach_nothing_are_refused_with_their_place(
-    shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], rows: list[list[object]], message: str
+    shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], rows: list[list[str]], message: str
 ) -> None:
     file = write(tmp_path / "bad.csv", ["email", "outcome", "at"], rows)
 
