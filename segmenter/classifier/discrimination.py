@@ -96,10 +96,10 @@ def gain_curve(score: Floats, positive: Flags) -> tuple[GainPoint, ...]:
     many = np.bincount(place.reshape(-1), minlength=len(kinds))
     having = np.bincount(place.reshape(-1), weights=positive, minlength=len(kinds))
     people = np.concatenate([[0], many.cumsum()])
-    found = np.concatenate([[0.0], having.cumsum()])
+    holders = np.concatenate([[0.0], having.cumsum()])
     points = []
     for top in TOPS:
         wanted = top * len(score)
-        reached = float(np.interp(wanted, people, found))
+        reached = float(np.interp(wanted, people, holders))
         points.append(GainPoint(top, reached / float(positive.sum()), reached / wanted))
     return tuple(points)

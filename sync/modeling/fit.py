@@ -34,7 +34,7 @@ from segmenter.stats.item_matrix import rebuilt_items
 from segmenter.traits.definitions import Trait
 from sync.assign.sources import definitions_of
 from sync.modeling.inputs import USUAL
-from sync.modeling.outcomes import Outcomes, everybody_scored, read_outcomes
+from sync.modeling.outcomes import Outcomes, are_segments, everybody_scored, late_features, read_outcomes
 from sync.monitor.stability import item_traits
 from sync.session import Session, recorded
 from sync.traits.compute import measured
@@ -103,19 +103,14 @@ def fit(
         FixSettingsError: There are too few people, nothing to learn from, or the target tells nothing.
     """
     with recorded(session, "fit") as run:
+        _check_labels(target, labels)
         definitions = definitions_of(session.workspace, with_model=False)
         people = measured(session, as_of).to_pyarrow()
-        _check_labels(target, labels)
         outcomes = read_outcomes(session, labels, as_of) if labels and target == "outcome" else None
-        truth = (
-            dict(outcomes.truth)
-            if outcomes
-            else _truth(session, definitions, session.warehouse.memtable(people), target, as_of, labels)
-        )
+        truth = dict(outcomes.truth) if outcomes else _truth(session, definitions, people, target, as_of, labels)
         if not truth:
             raise FixSettingsError(f"No segment comes from {target}.", fix="Check [classify] in personasync.toml.")
         drawn = _drawn(people, truth, np.random.default_rng(seed))
-        again = None if labels is None or outcomes else _found_again(session, labels, drawn, seed)
         made = train(
             session,
             drawn,
@@ -124,16 +119,26 @@ def fit(
             as_of=as_of,
             but=_but(definitions, target),
             only=only,
-            labeller=again,
+            labeller=None if labels is None or outcomes else _found_again(session, labels, drawn, seed),
             seed=seed,
             dated=outcomes is not None and outcomes.dated,
         )
         run.counts.update(version=made.file.version, passed=made.file.gate.passed)
-        if outcomes is None:
-            return made
-        scores = everybody_scored(session, people, made.fitted) if made.file.gate.uses else None
-        late = _late(made.fitted.model.traits, session.workspace.catalogue.traits, dated=outcomes.dated)
-        return replace(made, outcomes=outcomes, scores=scores, late=tuple(sorted(late)))
+        return with_scores(session, made, outcomes, people) if outcomes else made
+
+
+def with_scores(session: Session, made: FittedModel, outcomes: Outcomes, people: pa.Table) -> FittedModel:
+    """Return a model of outcomes with what must be known of it, and everybody's scores where a use passes.
+
+    Args:
+        session: The open workspace.
+        made: The model.
+        outcomes: What it learned from.
+        people: Everybody's traits, a row a person.
+    """
+    late = late_features(made.fitted.model.traits, session.workspace.catalogue, dated=outcomes.dated)
+    scores = everybody_scored(session, people, made.fitted) if made.file.gate.uses else None
+    return replace(made, outcomes=outcomes, scores=scores, late=tuple(sorted(late)))
 
 
 def _check_labels(target: Target, labels: Path | None) -> None:
@@ -146,7 +151,7 @@ def _check_labels(target: Target, labels: Path | None) -> None:
 
 
 def _truth(
-    session: Session, definitions: Definitions, people: Any, target: Target, as_of: datetime, labels: Path | None
+    session: Session, definitions: Definitions, people: pa.Table, target: Target, as_of: datetime, labels: Path | None
 ) -> dict[str, str]:
     """Person id -> segment, of everybody whom the target tells of."""
     if labels is not None:
@@ -155,7 +160,7 @@ def _truth(
         raise FixSettingsError(
             f"personasync.toml, [classify] order has no {target!r}.", fix="Add it, or fit to another target."
         )
-    return _told_by(replace(definitions, order=(target,)), session, people, as_of)
+    return _told_by(replace(definitions, order=(target,)), session, session.warehouse.memtable(people), as_of)
 
 
 def _told_by(definitions: Definitions, session: Session, people: Any, as_of: datetime) -> dict[str, str]:
@@ -271,32 +276,23 @@ def train(
     traits, left_out = _learnable(session.workspace, people, but, only)
     features = features_among(people, traits)
     labels = np.array([truth[person] for person in people["person_id"].to_pylist()], dtype=str)
-    late = _late(features, session.workspace.catalogue.traits, dated=dated) if target == "outcome" else frozenset()
-    sample = Sample(features, design_matrix(people, features), labels, target == "outcome", late)
+    outcome = target == "outcome"
+    late = late_features(features, session.workspace.catalogue, dated=dated) if outcome else frozenset[str]()
+    sample = Sample(features, design_matrix(people, features), labels, outcome, late)
     settings = session.workspace.classify
-    limits = Thresholds(settings.min_confidence, settings.min_margin, settings.min_known)
     try:
         fitted = fit_models(
             sample,
             rng=np.random.default_rng(seed),
-            thresholds=limits,
+            thresholds=Thresholds(settings.min_confidence, settings.min_margin, settings.min_known),
             labeller=labeller,
             rules=_rules(session, people, as_of) if target != "rules" else None,
         )
     except DefinitionError as error:
-        raise FixSettingsError(
-            f"No model was fitted: {error}", fix="Wait for more data, or merge small groups."
-        ) from error
+        raise FixSettingsError(f"No model was fitted: {error}", fix="Wait for more data, or merge groups.") from error
     file = _file(session, fitted, sample, target, as_of=as_of, seed=seed, again=labeller is not None)
-    segments = {segment.name for segment in session.workspace.segments}
-    # an outcome need not be a segment
-    in_use = fitted.gate.passed and (target != "outcome" or segments >= set(fitted.model.labels))
+    in_use = fitted.gate.passed and (not outcome or are_segments(session.workspace, fitted.model.labels))
     return FittedModel(file, fitted, save_model(session.workspace.state_dir, file, in_use=in_use), in_use, left_out)
-
-
-def _late(features: Sequence[str], traits: Mapping[str, Trait], *, dated: bool) -> frozenset[str]:
-    """Features that may have been known only after an outcome: properties are those of the last pull."""
-    return frozenset(name for name in features if not dated or traits[name.partition("=")[0]].source == "contacts")
 
 
 def _learnable(

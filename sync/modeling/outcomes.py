@@ -18,7 +18,9 @@ from connectors.records import email_key, normalise_email
 from segmenter.classifier.linear import design_matrix, score_rows
 from segmenter.classifier.proper_scores import BANDS
 from segmenter.classifier.train import Fitted
+from segmenter.traits.builtin import Catalogue
 from sync.session import Session
+from sync.workspace.settings import Workspace
 
 NAMED = 3  # rows that a message names
 
@@ -117,6 +119,23 @@ def _dated(truth: Mapping[str, str], dates: Mapping[str, datetime | None]) -> bo
     outcomes, counts = np.unique(list(truth.values()), return_counts=True)
     usual = str(outcomes[counts.argmax()])
     return all(dates[person] is not None for person, outcome in truth.items() if outcome != usual)
+
+
+def late_features(features: Sequence[str], catalogue: Catalogue, *, dated: bool) -> frozenset[str]:
+    """Return the features that may have been known only after an outcome: properties are those of the last pull.
+
+    Args:
+        features: ``trait``, or ``trait=word``.
+        catalogue: Their traits.
+        dated: Whether outcomes are known to have come after the moment of the traits.
+    """
+    sources = {name: catalogue.traits[name.partition("=")[0]].source for name in features}
+    return frozenset(name for name, source in sources.items() if not dated or source == "contacts")
+
+
+def are_segments(workspace: Workspace, outcomes: Sequence[str]) -> bool:
+    """Return whether `assign` can use a model of these outcomes: each of them is a segment."""
+    return set(outcomes) <= {segment.name for segment in workspace.segments}
 
 
 def everybody_scored(session: Session, people: pa.Table, fitted: Fitted) -> tuple[Sequence[str], list[list[Any]]]:
