@@ -71,10 +71,11 @@ coverage: $(SETUP)  ## how much of the code the tests run
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-docs: $(SETUP)  ## write docs/reference.md, docs/platforms.md, docs/map.svg and the tables of CONTRIBUTING.md
+docs: $(SETUP)  ## write docs/reference.md, docs/platforms.md, docs/map.svg, docs/design.html and the tables of CONTRIBUTING.md
 	$(BIN)/python docs/generate_reference.py
 	$(BIN)/python docs/generate_map.py
 	$(BIN)/python docs/generate_platforms.py
+	$(BIN)/python docs/generate_design.py
 
 evidence: $(SETUP)  ## connectors/evidence.toml has every key; probes hold on the local platforms and on recorded answers
 	$(BIN)/pytest -q -n 0 $(addprefix tests/connectors/test_,evidence.py official_sdks.py probes.py recorded_probes.py)
@@ -83,6 +84,7 @@ docs-check: $(SETUP)
 	$(BIN)/python docs/generate_reference.py --check
 	$(BIN)/python docs/generate_map.py --check
 	$(BIN)/python docs/generate_platforms.py --check
+	$(BIN)/python docs/generate_design.py --check
 
 sbom: $(SETUP)  ## bill of materials of what is installed with personasync (CycloneDX), and the list of licences, in dist
 	$(BIN)/python .ci/supply_chain.py sbom dist/sbom.cdx.json
