@@ -96,8 +96,8 @@ audit: $(SETUP)  ## pins, licences and known vulnerabilities, without a network;
 wheel-test: $(SETUP)  ## build the wheel and run the demo from it, in an empty environment
 	$(BIN)/pytest -m wheel tests/test_wheel.py
 
-browser-test: $(SETUP)  ## the report and the preview in Chromium: three widths, keyboard, paper; needs /usr/bin/chromium
-	$(BIN)/pytest -m browser tests/sync/report/test_page.py tests/sync/preview/test_page.py
+browser-test: $(SETUP)  ## report, preview and posters in Chromium: three widths, keyboard, paper; needs /usr/bin/chromium
+	$(BIN)/pytest -m browser tests/sync/report/test_page.py tests/sync/preview/test_page.py tests/sync/posters
 
 proofs: $(SETUP)  ## simulations and fits of many repetitions: what the statistics promise; four times the usual examples
 	HYPOTHESIS_PROFILE=proof $(BIN)/pytest -n $(WORKERS) -m "proof or hypothesis"

@@ -26,6 +26,9 @@ from sync.session import Session
 
 PICTURES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".svg": "image/svg+xml"}
 HEADLINES = 3
+BEGINS = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
+"""What the content of a picture begins with."""
+SVG_HEAD = 1024  # bytes in which its root element stands
 LARGEST_PICTURE = 1_000_000  # bytes: the report is one file, which people send around
 
 
@@ -112,7 +115,9 @@ def headlines(profile: Profile) -> list[str]:
 
 
 def picture(directory: Path, name: str) -> str:
-    """Return a picture as an address that holds it; "" where there is none, or it lies elsewhere or is too large.
+    """Return a picture as an address that holds it; "" where there is none, or it can't be used.
+
+    It can't where it lies elsewhere, is too large, or its content is no picture of the kind that its name says.
 
     Args:
         directory: The workspace's folder; a picture outside of it is not read.
@@ -126,7 +131,13 @@ def picture(directory: Path, name: str) -> str:
     if not name or kind is None or not path.is_relative_to(directory.resolve()) or not path.is_file():
         return ""
     content = path.read_bytes()
-    return f"data:{kind};base64,{b64encode(content).decode()}" if len(content) <= LARGEST_PICTURE else ""
+    if len(content) > LARGEST_PICTURE or not _is_picture(kind, content):
+        return ""
+    return f"data:{kind};base64,{b64encode(content).decode()}"
+
+
+def _is_picture(kind: str, content: bytes) -> bool:
+    return content.startswith(BEGINS[kind]) if kind in BEGINS else b"<svg" in content[:SVG_HEAD]
 
 
 def _step(first_time: FirstTime) -> str:
