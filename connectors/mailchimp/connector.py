@@ -120,12 +120,15 @@ class Mailchimp:
             workers=connections,
             answers=answers,
         )
-        self._writer = push.FieldWriter(
+        self._writer = self._field_writer()
+
+    def _field_writer(self) -> push.FieldWriter:
+        return push.FieldWriter(
             self._api,
-            audience,
-            skip_merge_validation=manifest["skip_merge_validation"],
-            kinds=connection.kinds,
-            workers=connections,
+            self._audience,
+            skip_merge_validation=self._connection.manifest["skip_merge_validation"],
+            kinds=self._connection.kinds,
+            workers=self._limits["connections"],
             wait=nap,
         )
 

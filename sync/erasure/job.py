@@ -170,7 +170,9 @@ def begin(
         trace.persons[0]: uuid4().hex for trace in meant.people
     }  # not the stand-in: nothing leads from one to it
     remembered: list[Erased] = []
-    for trace in meant.people if hashes is not None else ():
+    for trace in meant.people:
+        if hashes is None:
+            break
         number = numbers[trace.persons[0]]
         remembered += [Erased(hashes.digest(key), number, at, trace.shown.get(key, "")[:20]) for key in trace.keys]
         if _objects(session, trace):

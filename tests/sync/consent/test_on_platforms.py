@@ -72,7 +72,8 @@ def test_nothing_is_written_about_who_objects_in_the_middle_of_an_apply(ready: S
     person = [change for change in changes if change.platform_id == of_fields[-1]]
     assert {change.kind for change in person if change.after is not None} >= {"field"}
     member = platforms.email.members(AUDIENCE)[of_fields[-1]]
-    before, objected = (dict(member["merge_fields"]), dict(member["tags"])), []
+    before = dict(member["merge_fields"]), dict(member["tags"])
+    objected: list[object] = []
 
     def object_once(what: str, _done: int, _all: int | None) -> None:
         if what.startswith("email") and not objected:
