@@ -26,9 +26,7 @@ def zone_spelt(contacts: Table) -> Table:
     return contacts.mutate(time_zone=spelt)
 
 
-def with_local_hour(
-    events: Table, at: str, people: Table, offsets: Table | None, *, weekday: bool = False
-) -> Table:
+def with_local_hour(events: Table, at: str, people: Table, offsets: Table | None, *, weekday: bool = False) -> Table:
     """Return *events* with ``hour``, 0 to 23: the hour of the moment *at* where the person is.
 
     By the microseconds of the epoch: an engine's own hour may be that of its session's time zone.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, get_args
 
 import typer
 
@@ -12,20 +11,8 @@ from connectors.errors import FixSettingsError
 from sync.cli import names
 from sync.cli.options import HERE, JsonOption, WorkspaceOption, console_of, session_of
 
-
-class ShapeChoice(StrEnum):
-    """Sizes of a poster."""
-
-    A4 = "a4"
-    SLIDE = "slide"
-
-
-class FormatChoice(StrEnum):
-    """Kinds of files of a poster."""
-
-    HTML = "html"
-    PDF = "pdf"
-    PNG = "png"
+Shape = Literal["a4", "slide"]
+Format = Literal["html", "pdf", "png"]
 
 
 def personas_poster_command(
@@ -41,10 +28,10 @@ def personas_poster_command(
     workspace: WorkspaceOption = HERE,
     everybody: Annotated[bool, typer.Option("--all", help="A poster of every persona.")] = False,
     shapes: Annotated[
-        list[ShapeChoice] | None, typer.Option("--shape", help="A4 page or 16:9 slide. Repeatable. Default: both.")
+        list[Shape] | None, typer.Option("--shape", help="A4 page or 16:9 slide. Repeatable. Default: both.")
     ] = None,
     formats: Annotated[
-        list[FormatChoice] | None,
+        list[Format] | None,
         typer.Option("--format", help="Repeatable. Default: all. PDF and PNG need Chromium or Chrome."),
     ] = None,
     out: Annotated[
@@ -62,8 +49,8 @@ def personas_poster_command(
         made = make_posters(
             session,
             name,
-            shapes=[shape.value for shape in shapes or ShapeChoice],
-            formats=[kind.value for kind in formats or FormatChoice],
+            shapes=shapes or get_args(Shape),
+            formats=formats or get_args(Format),
             folder=out or session.workspace.state_dir / "posters",
         )
     files = {slug: [str(path) for path in paths] for slug, paths in made.files.items()}
