@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,20 +11,8 @@ from connectors.errors import FixSettingsError
 from sync.cli import names
 from sync.cli.options import HERE, JsonOption, WorkspaceOption, console_of, session_of
 
-
-class ShapeChoice(StrEnum):
-    """Sizes of a poster."""
-
-    A4 = "a4"
-    SLIDE = "slide"
-
-
-class FormatChoice(StrEnum):
-    """Kinds of files of a poster."""
-
-    HTML = "html"
-    PDF = "pdf"
-    PNG = "png"
+Shape = Literal["a4", "slide", "both"]
+Format = Literal["html", "pdf", "png", "all"]
 
 
 def personas_poster_command(
@@ -40,20 +27,15 @@ def personas_poster_command(
     *,
     workspace: WorkspaceOption = HERE,
     everybody: Annotated[bool, typer.Option("--all", help="A poster of every persona.")] = False,
-    shapes: Annotated[
-        list[ShapeChoice] | None, typer.Option("--shape", help="A4 page or 16:9 slide. Repeatable. Default: both.")
-    ] = None,
-    formats: Annotated[
-        list[FormatChoice] | None,
-        typer.Option("--format", help="Repeatable. Default: all. PDF and PNG need Chromium or Chrome."),
-    ] = None,
+    shape: Annotated[Shape, typer.Option(help="A4 page, or 16:9 slide.")] = "both",
+    kind: Annotated[Format, typer.Option("--format", help="PDF and PNG need an installed Chromium or Chrome.")] = "all",
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Folder to write to. Default: .personasync/posters.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a one-page poster of a persona: to print, to hang up, or as a slide."""
-    from sync.posters.job import make_posters  # noqa: PLC0415 - heavy imports only where needed
+    from sync.posters.job import FORMATS, SIZES, make_posters  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
     if (name is None) != everybody:
@@ -62,8 +44,8 @@ def personas_poster_command(
         made = make_posters(
             session,
             name,
-            shapes=[shape.value for shape in shapes or ShapeChoice],
-            formats=[kind.value for kind in formats or FormatChoice],
+            shapes=tuple(SIZES) if shape == "both" else (shape,),
+            formats=FORMATS if kind == "all" else (kind,),
             folder=out or session.workspace.state_dir / "posters",
         )
     files = {slug: [str(path) for path in paths] for slug, paths in made.files.items()}

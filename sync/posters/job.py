@@ -33,6 +33,7 @@ from sync.value.ranking import SegmentValues
 
 Shape = Literal["a4", "slide"]
 Format = Literal["html", "pdf", "png"]
+FORMATS: tuple[Format, ...] = ("html", "pdf", "png")
 SIZES: Mapping[Shape, tuple[int, int]] = {"a4": (794, 1123), "slide": (1280, 720)}
 """CSS pixels, 96 an inch: A4 is 210 by 297 mm, the slide 16 to 9."""
 

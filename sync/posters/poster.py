@@ -88,18 +88,10 @@ def apart_plot(profile: Profile, hue: int) -> Plot | None:
     rows = []
     for family, facts in families.items():
         for fact in [f for f in facts if f.index and f.index_low is not None and f.index_high is not None][:most]:
-            ends = [_doublings(part) for part in (fact.index, fact.index_low, fact.index_high)]
-            times = (fact.index or AVERAGE) / AVERAGE
-            rows.append(
-                Measured(
-                    f"{family.capitalize()} · {subject(fact).removesuffix(': median')}",
-                    *ends,
-                    f"×{times:.1f}",
-                    "",
-                    hue,
-                    everybody(fact),
-                )
-            )
+            value, low, high = (_doublings(part) for part in (fact.index, fact.index_low, fact.index_high))
+            label = f"{family.capitalize()} · {subject(fact).removesuffix(': median')}"
+            shown = f"×{(fact.index or AVERAGE) / AVERAGE:.1f}"
+            rows.append(Measured(label, value, low, high, shown, "", hue, everybody(fact)))
     caption = "Compared with everyone: 1 is average, 2 is twice as often or twice as much"
     return plot(caption, rows[:BARS], _times, around_zero=True, bars=True)
 
