@@ -23,7 +23,7 @@ BIC_STARTS = 5  # of the classes that are only asked whether they beat one group
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedNumber:
     """Segments of a wished number, and whether they are any.
 
     Attributes:
@@ -43,7 +43,7 @@ class Judged:
     solution: Solution
 
 
-def judge(items: Items, k: int, asked: SearchOptions, rng: Generator) -> Judged:
+def judge(items: Items, k: int, asked: SearchOptions, rng: Generator) -> JudgedNumber:
     """Find *k* segments as `propose` does, and say whether they are more than noise and stable.
 
     Args:
@@ -61,7 +61,7 @@ def judge(items: Items, k: int, asked: SearchOptions, rng: Generator) -> Judged:
         solution = solutions(items, (k,), "kmeans", asked.report, rng)[k]
         reason = _why_not(tested, solution, test, rng)
     light = "red" if reason else light_of(solution, notes=())
-    return Judged(k, solution.labels, light, reason or _stands(solution, test), test, solution)
+    return JudgedNumber(k, solution.labels, light, reason or _stands(solution, test), test, solution)
 
 
 def _why_not(tested: Items, solution: Solution, test: NullTest, rng: Generator) -> str:
