@@ -62,7 +62,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class VersionChange:
     """What changed since the last kept version: a badge, and every change."""
 
     badge: str
@@ -122,7 +122,7 @@ def busiest(counts: Sequence[Sequence[int]]) -> str:
     return f"Most on {DAYS[days.index(max(days))]}, most at {hours.index(max(hours)):02d}:00"
 
 
-def messages(persona: str, advice: CampaignAdvice, bests: Sequence[Best]) -> tuple[list[Message], list[Message]]:
+def what_to_say(persona: str, advice: CampaignAdvice, bests: Sequence[Best]) -> tuple[list[Message], list[Message]]:
     """Return what to say to a persona and what not, each carried by randomized evidence about it or about everyone.
 
     Returns:
@@ -141,12 +141,12 @@ def _message(arm: str, evidence: str) -> Message:
     return Message(f"“{arm}”", evidence.partition(" (95% CI")[0].removeprefix(f"“{arm}” "), evidence)
 
 
-def change_of(now: Profile, before: Profile | None, version: int) -> Change:
+def change_of(now: Profile, before: Profile | None, version: int) -> VersionChange:
     """Return what changed since a kept version, as a badge and in sentences; chance alone is no change."""
     if before is None:
-        return Change("no earlier version")
+        return VersionChange("no earlier version")
     changes = [change for change in profile_changes(before, now) if change.verdict in {"real", "other"}]
     if not changes:
-        return Change(f"unchanged since version {version}")
+        return VersionChange(f"unchanged since version {version}")
     what = f"{len(changes)} change{'s' if len(changes) > 1 else ''}"
-    return Change(f"{what} since version {version}", [change.sentence for change in changes])
+    return VersionChange(f"{what} since version {version}", [change.sentence for change in changes])
