@@ -21,6 +21,8 @@ BARS = 9
 MOST = 3.0
 """Bars end at eight times, or an eighth of, the average: beyond it the number says it."""
 AVERAGE = 100
+MAPPED = ("property ", "answer ")
+"""How the meanings of traits begin that a workspace maps."""
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 HOURS = 24
 SHADES = 5
@@ -78,7 +80,15 @@ def facts_of(profile: Profile) -> list[Fact]:
 
 
 def _fact(fact: DistinctiveTrait) -> Fact:
-    return Fact(fact.family, figure(fact, fact.here), subject(fact), figure(fact, fact.everywhere), everybody(fact))
+    return Fact(fact.family, figure(fact, fact.here), _label(fact), figure(fact, fact.everywhere), everybody(fact))
+
+
+def _label(fact: DistinctiveTrait) -> str:
+    """What the figure is of; of a trait that the workspace maps its name: its meaning names property and connection."""
+    if not fact.meaning.startswith(MAPPED):
+        return subject(fact)
+    name = fact.trait.replace("_", " ")
+    return f"{name}: {fact.value}" if fact.kind == "share" else f"{name}: median"
 
 
 def apart_plot(profile: Profile, hue: int) -> Plot | None:
@@ -89,7 +99,7 @@ def apart_plot(profile: Profile, hue: int) -> Plot | None:
     for family, facts in families.items():
         for fact in [f for f in facts if f.index and f.index_low is not None and f.index_high is not None][:most]:
             value, low, high = (_doublings(part) for part in (fact.index, fact.index_low, fact.index_high))
-            label = f"{family.capitalize()} · {subject(fact).removesuffix(': median')}"
+            label = f"{family.capitalize()} · {_label(fact).removesuffix(': median')}"
             shown = f"×{(fact.index or AVERAGE) / AVERAGE:.1f}"
             rows.append(Measured(label, value, low, high, shown, "", hue, everybody(fact)))
     caption = "Compared with everyone: 1 is average, 2 is twice as often or twice as much"
