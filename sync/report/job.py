@@ -83,10 +83,8 @@ def _made(session: Session, before: KeyFigures | None) -> _Made:
     hues = _hues(session)
     newest_pair = parts.usable_comparison(taught.lifts)
     figures = key_figures(session, ranked, newest_pair, measured)
-    kept = replace(
-        _key_figures(session, shares, ranked, taught),
-        tiles={figure.key: figure.value for figure in figures if figure.value is not None},
-    )
+    tiled = {figure.key: figure.value for figure in figures if figure.value is not None}
+    kept = replace(_key_figures(session, shares, ranked, taught), tiles=tiled, complaints=_complaints(measured))
     names, rows = parts.offer_rows(taught.offers.bests)
     health = freshness(session.workspace.connections, session.control.cursors)
     lifts = parts.shown_lifts(taught.lifts, hues)
@@ -121,6 +119,16 @@ def _made(session: Session, before: KeyFigures | None) -> _Made:
         sync=_sync_sentences(session),
     )
     return _Made(report, page, measured, kept)
+
+
+def _complaints(measured: Sequence[CampaignResult]) -> dict[str, tuple[int, int]]:
+    """Spam complaints and deliveries of the newest campaign that was delivered, by persona."""
+    newest = next((result for result in measured if any(row.delivered for row in result.rows)), None)
+    sums: dict[str, tuple[int, int]] = {}
+    for row in newest.rows if newest else ():
+        complained, delivered = sums.get(row.persona, (0, 0))
+        sums[row.persona] = complained + row.complained, delivered + row.delivered
+    return sums
 
 
 def _hues(session: Session) -> dict[str, int]:

@@ -30,6 +30,7 @@ ARGUMENTS = {  # "(busy)": a folder that is not empty, "(port)": a taken one; "(
     "unpin": [ADDRESS],
     "object": [ADDRESS],
     "preview": [MAIL, "--out", "(page)"],
+    "personas poster": ["--all", "--format", "html"],
     "experiment create": ["test", "--arm", "a", "--arm", "b"],
     "experiment show": ["test"],
     "experiment end": ["test"],
