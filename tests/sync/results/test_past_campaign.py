@@ -66,7 +66,7 @@ def test_what_is_printed_has_checks_lift_money_power_and_the_best_arm(
     for part in (
         "Sample ratio: p = 0.99, as planned.",
         "no significant imbalance",
-        "+7.64 (",
+        "+7.65 (",
         "amount per person: ",
         "pp over 10.61%",
         "No significant difference between groups in 4 tests of 1 covariates (Holm).",
