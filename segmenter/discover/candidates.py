@@ -67,7 +67,7 @@ def solutions(
     for k in ks:
         if method == "lca" and classes is not None:
             labels = _of_rows(rows, classes[k].labels)
-            again = class_labels(*_answers(items, rows), rows.bootstrap(2 * effort.pairs, rng), k, starts=3, rng=rng)
+            again = class_labels(*_answers(items, rows), rows.bootstrap(effort.samples, rng), k, starts=3, rng=rng)
         else:
             labels, _, _ = best_labels(rows, k, starts=STARTS, rng=rng)
             again = bootstrap_labels(rows, k, effort, rng)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from segmenter.classifier.linear import LOG
 from segmenter.discover.em_bootstrap import class_labels, one_hot_answers
 from segmenter.stats.item_matrix import Items, Matrix, coded
 from segmenter.stats.kmeans import EXACT, kmeans
@@ -34,7 +35,7 @@ def found_again(items: Items, k: int, rng: Generator) -> Callable[[Places], Sequ
 
     def label(inside: Places) -> list[str]:
         known = coded(items.rows(inside))
-        logged = [feature.startswith("log1p(") for feature in known.features]
+        logged = [feature.startswith(LOG) for feature in known.features]
         everybody = np.where(logged, np.log1p(np.maximum(items.values, 0)), items.values)
         everybody = (np.where(np.isnan(everybody), known.fill, everybody) - known.shift) / _spread(known.scale)
         own = everybody[inside]

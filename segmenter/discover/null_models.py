@@ -15,7 +15,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.random import Generator
 
-from segmenter.discover.stability import Effort, agreements, best_labels, bootstrap_labels, standard_error
+from segmenter.discover.stability import Effort, agreements, best_labels, bootstrap_labels, error_of_pairs
 from segmenter.stats.item_matrix import Items, Matrix, coded
 from segmenter.stats.kmeans import Rows
 
@@ -124,6 +124,6 @@ def _measured(items: Items, ks: Sequence[int], effort: Effort, rng: Generator) -
     tight = [best_labels(rows, k, starts=effort.starts, rng=rng)[2] for k in ks]
     return (
         np.array([pairs.mean() for pairs in drawn]),
-        np.array([standard_error(pairs) for pairs in drawn]),
+        np.array([error_of_pairs(pairs) for pairs in drawn]),
         np.array(tight),
     )

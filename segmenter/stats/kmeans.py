@@ -2,9 +2,10 @@
 
 A bootstrap sample is the same rows with other weights, so one matrix product serves all samples and all starts.
 
+All starts run until they hardly move, and the best go on to their end: which optimum a start leads to is seen early.
 Among many rows the starts run on some of them, drawn by lot, and the best go on among all (Bradley & Fayyad 1998):
-which optimum a start leads to is seen from few rows, where exactly it lies only from all. Centres, inertia and labels
-are always those of a run that ended among all rows.
+which optimum that is shows in few rows, where exactly it lies only in all. Centres, inertia and labels are always
+those of a run that ended among all rows.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ CELLS = 2_000_000  # numbers that one batch works on: some 16 MB an array
 NEAR_CELLS = 250_000  # of these as many at once as stay near the processor
 SEEN = 2_000  # rows on which starts are tried where there are more
 SAME = 3e-5  # of the inertia: runs that differ less have ended in the same place
-FINALISTS = 0.4  # share of the starts that go on among all rows
+FINALISTS, LEAST = 0.1, 2  # share of the starts that go on to their end, and how many at least
 STEPS = 100
-NEAR_ENOUGH = 1e-4  # of the spread; a bootstrap sample needs no more
+SEEN_EARLY = 5e-2  # of the spread: who moves less will end where it is, or near
+NEAR_ENOUGH = 3e-4  # of the spread; a bootstrap sample needs no more
 EXACT = 0.0
 
 
@@ -114,6 +116,34 @@ def kmeans(
     return Centres(centres[order], np.concatenate([part.inertia for _, part in parts])[order])
 
 
+def kmeans_from(values: Matrix, weights: Matrix, begun: Matrix, *, tolerance: float = NEAR_ENOUGH) -> Centres:
+    """Return the best of the runs of k-means that begin with given centres, for each sample.
+
+    Args:
+        values: (rows, features).
+        weights: (samples, rows), not negative.
+        begun: (starts, k, features), the same for every sample.
+        tolerance: A run ends when no centre moves farther than this share of the spread.
+
+    Returns:
+        Centres (samples, k, features) and inertia (samples,).
+    """
+    starts, k, _ = begun.shape
+    limit = (tolerance**2) * values.var(axis=0).sum()
+    kind = _precision(tolerance)
+    at_once = max(1, CELLS // max(1, k * starts * len(values)))
+    parts = []
+    for first in range(0, len(weights), at_once):
+        repeated = np.repeat(weights[first : first + at_once], starts, axis=0)
+        own = np.tile(begun.transpose(1, 0, 2), (1, len(repeated) // starts, 1))
+        parts.append(_best(_run(values, repeated, own, limit, kind), starts, 1))
+    return Centres(np.concatenate([p.centres for p in parts]), np.concatenate([p.inertia for p in parts]))
+
+
+def _precision(tolerance: float) -> type[np.floating[Any]]:
+    return np.float32 if tolerance >= NEAR_ENOUGH else np.float64  # seven digits, of which four are wanted
+
+
 def _batches(samples: int, at_once: int, *, apart: bool) -> list[Labels]:
     """The places of the samples of each batch; *apart*: neighbours, which are compared, share no drawn rows."""
     places = np.arange(samples)
@@ -124,15 +154,13 @@ def _batches(samples: int, at_once: int, *, apart: bool) -> list[Labels]:
 
 
 def _batch(values: Matrix, weights: Matrix, k: int, starts: int, rng: Generator, tolerance: float) -> Centres:
-    limit = (tolerance**2) * values.var(axis=0).sum()
-    kind = np.float32 if tolerance >= NEAR_ENOUGH else np.float64  # seven digits, of which four are wanted
-    if len(values) <= SEEN or starts == 1:
-        repeated = np.repeat(weights, starts, axis=0)
-        return _best(_run(values, repeated, _seeds(values, repeated, k, rng), limit, kind), starts, 1)
-    few = np.sort(rng.permutation(len(values))[:SEEN])
+    spread, kind = values.var(axis=0).sum(), _precision(tolerance)
+    limit, finalists = (tolerance**2) * spread, min(max(LEAST, round(FINALISTS * starts)), starts)
+    if starts == 1:
+        return _run(values, weights, _seeds(values, weights, k, rng), limit, kind)
+    few = slice(None) if len(values) <= SEEN else np.sort(rng.permutation(len(values))[:SEEN])
     repeated = np.repeat(weights[:, few], starts, axis=0)
-    tried = _run(values[few], repeated, _seeds(values[few], repeated, k, rng), limit, kind)
-    finalists = max(2, round(FINALISTS * starts))
+    tried = _run(values[few], repeated, _seeds(values[few], repeated, k, rng), SEEN_EARLY**2 * spread, np.float32)
     begun = _best(tried, starts, finalists).centres.transpose(1, 0, 2)
     return _best(_run(values, np.repeat(weights, finalists, axis=0), begun, limit, kind), finalists, 1)
 

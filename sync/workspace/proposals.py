@@ -42,7 +42,7 @@ class ProposalPart(FilePart):
     survey: str = ""
     file: str = ""
     respondent: str = ""
-    method: Literal["kmeans", "lca"]
+    method: Literal["kmeans", "mixture", "lca"]
     base: tuple[str, ...]
     people: int
     k: int | None = None
@@ -84,6 +84,8 @@ class Form(FilePart):
     fill: MatrixRow
     mean: MatrixRow
     temperature: Number
+    products: tuple[tuple[int, int], ...] = ()
+    curves: tuple[MatrixRow, ...] = ()
     segments: tuple[int, ...]
     answers: dict[str, dict[str, Number]] = Field(default_factory=dict)
     calibration_error: Number | None = None

@@ -1,0 +1,196 @@
+"""Search for segments of other shapes than round ones: Gaussian mixtures, chosen by evidence (BIC) and stability.
+
+k-means cuts what is long and shares out what is wide. A mixture with covariances tells such groups apart, where the
+data are numbers that vary freely: on answers of few steps a normal distribution is no model, and its evidence none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+
+from segmenter.discover.null_models import COPIES, same_ranks
+from segmenter.discover.stability import CountStability, Effort, agreements, stability
+from segmenter.minimum import of_a_segment
+from segmenter.stats.item_matrix import Items, Labels, Matrix, coded
+from segmenter.stats.kmeans import Rows
+from segmenter.stats.mixtures import (
+    SHAPES,
+    Mixture,
+    Shape,
+    best_mixture,
+    parameters_of,
+    refitted,
+    starts_of,
+)
+
+AGREE = 0.7
+"""Agreement (adjusted Rand index) of two methods below which they disagree."""
+SAME = 0.9  # agreement from which the simpler one, k-means, is kept
+STRONG = 10.0  # difference of the BIC that is strong evidence (Kass & Raftery 1995)
+STEPS, OFTEN = 20, 0.1  # different values that numbers which vary freely have at least; share of one value at most
+WIDE = 40  # features: beyond, covariances of their own have too many numbers
+A_PARAMETER = 3  # people for each number of a mixture at least
+TRIED = 3  # mixtures whose stability is looked at, the likeliest first
+
+Fits = Mapping[tuple[int, Shape], Mixture]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundMixture:
+    """A mixture that the data speak for.
+
+    Attributes:
+        mixture: Fitted to ``coded(items).values`` of everybody who answered everything; groups by falling size.
+        labels: (people,) likeliest group of everybody.
+        stability: Of refits to bootstrap samples.
+        evidence: Difference of the BIC to one group.
+        p: Share of copies with the same correlations, and of the data, in which so many groups are as evident.
+    """
+
+    mixture: Mixture
+    labels: Labels
+    stability: CountStability
+    evidence: float
+    p: float
+
+
+def vary_freely(items: Items) -> bool:
+    """Return whether *items* are numbers for which a normal distribution can be a model: no answers of few steps."""
+    if items.kind != "metric":
+        return False
+    for column in items.values.T:
+        values, counts = np.unique(column[~np.isnan(column)], return_counts=True)
+        if len(values) < STEPS or counts.max() > OFTEN * counts.sum():
+            return False
+    return True
+
+
+def mixture_fits(values: Matrix, most: int, shapes: Sequence[Shape], rng: Generator) -> dict[tuple[int, Shape], Mixture]:
+    """Fit mixtures of 1 to *most* groups; a shape whose BIC rose twice in a row is not asked for more groups.
+
+    Args:
+        values: (people, features), scaled.
+        most: Groups at most.
+        shapes: Of their covariances.
+        rng: Chance of the starts.
+
+    Returns:
+        By number of groups and shape; those that lost a group are left out.
+    """
+    fits: dict[tuple[int, Shape], Mixture] = {}
+    rising, best = dict.fromkeys(shapes, 0), dict.fromkeys(shapes, np.inf)
+    for k in range(1, most + 1):
+        starts = starts_of(values, k, rng) if k > 1 else [np.zeros(len(values), np.int64)]
+        for shape in shapes:
+            few = parameters_of(shape, k, values.shape[1]) * A_PARAMETER > len(values)
+            if rising[shape] > 1 or (few and k > 1):
+                continue
+            mixture = best_mixture(values, k, shape, starts)
+            if mixture is not None:
+                fits[k, shape] = mixture
+            better = mixture is not None and mixture.bic < best[shape]
+            rising[shape] = 0 if better else rising[shape] + 1
+            best[shape] = min(best[shape], mixture.bic) if mixture is not None else best[shape]
+    return fits
+
+
+def bic_by_number(fits: Fits) -> dict[int, float]:
+    """Return the least BIC of each number of groups."""
+    return {k: min(fit.bic for (other, _), fit in fits.items() if other == k) for k in sorted({k for k, _ in fits})}
+
+
+def shapes_for(items: Items) -> tuple[Shape, ...]:
+    """Return the shapes that may be fitted to *items*: all, where these are free and complete enough; else none."""
+    complete = ~np.isnan(items.values).any(axis=1)
+    if not vary_freely(items) or complete.mean() < 0.5 or len(items.names) > WIDE:  # noqa: PLR2004 - half
+        return ()
+    return SHAPES
+
+
+def find_mixture(items: Items, tested: Items, fits: Fits, effort: Effort, rng: Generator) -> FoundMixture | None:
+    """Return the likeliest mixture whose groups are stable and large enough; None where one group is as likely.
+
+    Args:
+        items: Everybody.
+        tested: Those of them to whom *fits* were fitted.
+        fits: As `mixture_fits` returns them.
+        effort: Pairs of bootstrap samples of *tested*.
+        rng: Draws them.
+    """
+    if not fits:
+        return None
+    alone = min(fit.bic for (k, _), fit in fits.items() if k == 1)
+    likely = sorted((fit for (k, _), fit in fits.items() if k > 1), key=lambda fit: fit.bic)
+    for fit in likely[:TRIED]:
+        if fit.bic > alone - STRONG:
+            return None
+        mixture, labels = _for_everybody(items, fit)
+        if np.bincount(labels, minlength=mixture.k).min() < of_a_segment(len(labels)):
+            continue
+        stable = _stability(scaled_like(items, tested), mixture, effort, rng)
+        if stable is not None:
+            return FoundMixture(mixture, labels, stable, alone - fit.bic, _p(tested, fit, alone - fit.bic, rng))
+    return None
+
+
+def scaled_like(items: Items, some: Items) -> Matrix:
+    """Return complete rows of *some* as ``coded(items)`` scales them, (people, features)."""
+    base = coded(items)
+    values = some.values[~np.isnan(some.values).any(axis=1)]
+    logs = [feature != name for feature, name in zip(base.features, items.names, strict=True)]
+    scaled: Matrix = (np.where(logs, np.log1p(np.maximum(values, 0.0)), values) - base.shift) / base.scale
+    return scaled
+
+
+def _for_everybody(items: Items, fit: Mixture) -> tuple[Mixture, Labels]:
+    """The mixture that EM reaches from *fit* among all, and the group of everybody, by falling size."""
+    values = coded(items).values
+    complete = values[~np.isnan(items.values).any(axis=1)]
+    mixture = refitted(complete, np.ones(len(complete)), fit) or fit
+    sizes = np.bincount(mixture.labels(values), minlength=mixture.k)
+    mixture = mixture.in_order(np.argsort(-sizes, kind="stable"))
+    return mixture, mixture.labels(values)
+
+
+def _stability(values: Matrix, mixture: Mixture, effort: Effort, rng: Generator) -> CountStability | None:
+    rows = Rows.of(values)
+    reference = mixture.labels(rows.values)
+    weights = rows.bootstrap(effort.samples, rng)
+    other = starts_of(rows.values, mixture.k, rng)[-1]
+    labels = list(_refits(rows.values, weights, mixture, other))
+    if len(labels) < max(2, effort.samples // 2):  # most refits lose a group
+        return None
+    return stability(rows, reference, np.array(labels), mixture.k)
+
+
+def _refits(values: Matrix, weights: Matrix, mixture: Mixture, other: Labels) -> Iterator[Labels]:
+    """Labels by the likelier of two refits to each sample: from the mixture, and from where a start leads anew."""
+    rival = best_mixture(values, mixture.k, mixture.shape, [other])
+    for sample in weights:
+        reached = [refitted(values, sample, start) for start in (mixture, rival) if start is not None]
+        fitted = [fit for fit in reached if fit is not None]
+        if fitted:
+            yield max(fitted, key=lambda fit: fit.log_likelihood).labels(values)
+
+
+def _p(tested: Items, fit: Mixture, evidence: float, rng: Generator) -> float:
+    """How rare the evidence is among copies without groups that have the same margins and correlations."""
+    complete = tested.rows(~np.isnan(tested.values).any(axis=1))
+    as_evident = 1
+    for _ in range(COPIES):
+        values = coded(same_ranks(complete, rng)).values
+        alone = [best_mixture(values, 1, shape, [np.zeros(len(values), np.int64)]) for shape in ("equal", "tied")]
+        many = best_mixture(values, fit.k, fit.shape, starts_of(values, fit.k, rng))
+        least = min(mixture.bic for mixture in alone if mixture is not None)
+        as_evident += many is not None and least - many.bic >= evidence
+    return as_evident / (COPIES + 1)
+
+
+def method_agreement(first: Labels, second: Labels) -> float:
+    """Return the adjusted Rand index of two labelings of the same people."""
+    k = int(max(first.max(), second.max())) + 1
+    return float(agreements(np.array([first, second]), np.ones(len(first)), k)[0])
