@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.random import Generator
@@ -17,6 +17,7 @@ from segmenter.discover.edges import edge_of_choice, edge_of_noise
 from segmenter.discover.latent_class import CLEAR, SURE, Classes, by_number, upper_bound
 from segmenter.discover.markers import Marker, centred_items, is_a_way_of_answering
 from segmenter.discover.null_models import LEVEL, NullTest, null_test, same_ranks, shuffled
+from segmenter.discover.segment_size import power_sentence
 from segmenter.discover.stability import Effort
 from segmenter.minimum import AN_ITEM, needs
 from segmenter.stats.item_matrix import Items, Labels
@@ -89,6 +90,7 @@ class Proposal:
         people: (people,) places in the base of those whom `labels` are of: latent classes look at `Asked.rows` at most.
         sure: How the nearest centre becomes a confidence; None for latent classes, which tell chances themselves.
         centred_p: p of the test on answers without each person's own level; None where it was not made.
+        power: Which segments can't be found in these data, a sentence.
     """
 
     light: Light
@@ -108,6 +110,7 @@ class Proposal:
     people: Labels
     sure: Sureness | None
     centred_p: float | None
+    power: str = ""
 
     @property
     def natural(self) -> bool | None:
@@ -127,7 +130,10 @@ def propose(items: Items, asked: SearchOptions, rng: Generator) -> Proposal:
         The segments found, or no segments and the reason; both with the figures of every number that was tried.
     """
     with threadpool_limits(1):  # many small fits: threads would wait for each other
-        return _propose(items, asked, rng)
+        proposal = _propose(items, asked, rng)
+    largest = max((segment.share for segment in proposal.segments), default=1.0)
+    power = power_sentence(len(items.values), largest, numbers=items.kind == "metric")
+    return replace(proposal, power=power)
 
 
 def _propose(items: Items, asked: SearchOptions, rng: Generator) -> Proposal:
@@ -136,7 +142,7 @@ def _propose(items: Items, asked: SearchOptions, rng: Generator) -> Proposal:
     items_tested = items.rows(drawn)
     test = null_test(items_tested, ks, shuffled, asked.test, rng)
     if not test.beaten:
-        return _nothing(test, _noise(test), edge=edge_of_noise(test))
+        return _nothing(test, why_noise(test), edge=edge_of_noise(test))
     everybody = np.arange(len(items.values))
     base, people = (items, everybody) if asked.method == "kmeans" else (items_tested, drawn)
     classes = by_number(items_tested, asked.most, starts=_class_starts(items, asked), rng=rng)
@@ -157,7 +163,8 @@ def _class_starts(items: Items, asked: SearchOptions) -> int:
     return max(1, asked.class_starts // 4) if items.kind == "metric" else asked.class_starts
 
 
-def _noise(test: NullTest) -> str:
+def why_noise(test: NullTest) -> str:
+    """Return the sentence for data that do not beat their shuffled copies."""
     if test.p <= LEVEL:
         return "No segments: the data are one group. Segments in shuffled copies of the data are just as tight."
     return (
@@ -223,6 +230,7 @@ def _proposed(
         *_style_notes(styled, again, k),
         *_class_notes(own),
         *_base_notes(items),
+        *choice.remarks_on(solution),
         *filter(None, (edge_of_noise(test), edge_of_choice(candidates, test, chosen))),
         *(("Segments that would get the same message were merged.",) if len(set(groups)) < k else ()),
     )
