@@ -100,11 +100,11 @@ def choose_k(solutions: Mapping[int, Solution], test: NullTest, bound: int) -> C
     return ChosenK(max(allowed, default=None), refused)
 
 
-def light_of(solution: Solution, *, notes: Sequence[str]) -> Light:
-    """Return the light of what is proposed: green where all of it is reproducible and nothing is to be noted."""
+def light_of(solution: Solution, *, notes: Sequence[str], natural: bool | None = True) -> Light:
+    """Return the light of what is proposed: green where all is reproducible, natural, and nothing is to be noted."""
     stable = solution.stability
     good = min(stable.agreement, stable.median) >= REPRODUCIBLE and min(stable.segments) >= VALID
-    return "green" if good and not notes else "amber"
+    return "green" if good and natural and not notes else "amber"
 
 
 def flagged(solution: Solution) -> tuple[int, ...]:

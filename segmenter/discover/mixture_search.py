@@ -7,14 +7,16 @@ data are numbers that vary freely: on answers of few steps a normal distribution
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.random import Generator
 
+from segmenter.discover.choose_k import FRAGILE, TRUSTED
+from segmenter.discover.membership import placed_again
 from segmenter.discover.null_models import COPIES, same_ranks
+from segmenter.discover.segment_size import smallest
 from segmenter.discover.stability import CountStability, Effort, agreements, stability
-from segmenter.minimum import of_a_segment
 from segmenter.stats.item_matrix import Items, Labels, Matrix, coded
 from segmenter.stats.kmeans import Rows
 from segmenter.stats.mixtures import (
@@ -27,9 +29,6 @@ from segmenter.stats.mixtures import (
     starts_of,
 )
 
-AGREE = 0.7
-"""Agreement (adjusted Rand index) of two methods below which they disagree."""
-SAME = 0.9  # agreement from which the simpler one, k-means, is kept
 STRONG = 10.0  # difference of the BIC that is strong evidence (Kass & Raftery 1995)
 STEPS, OFTEN = 20, 0.1  # different values that numbers which vary freely have at least; share of one value at most
 WIDE = 40  # features: beyond, covariances of their own have too many numbers
@@ -48,14 +47,12 @@ class FoundMixture:
         labels: (people,) likeliest group of everybody.
         stability: Of refits to bootstrap samples.
         evidence: Difference of the BIC to one group.
-        p: Share of copies with the same correlations, and of the data, in which so many groups are as evident.
     """
 
     mixture: Mixture
     labels: Labels
     stability: CountStability
     evidence: float
-    p: float
 
 
 def vary_freely(items: Items) -> bool:
@@ -69,7 +66,9 @@ def vary_freely(items: Items) -> bool:
     return True
 
 
-def mixture_fits(values: Matrix, most: int, shapes: Sequence[Shape], rng: Generator) -> dict[tuple[int, Shape], Mixture]:
+def mixture_fits(
+    values: Matrix, most: int, shapes: Sequence[Shape], rng: Generator
+) -> dict[tuple[int, Shape], Mixture]:
     """Fit mixtures of 1 to *most* groups; a shape whose BIC rose twice in a row is not asked for more groups.
 
     Args:
@@ -111,29 +110,34 @@ def shapes_for(items: Items) -> tuple[Shape, ...]:
     return SHAPES
 
 
+def evidence_for_groups(fits: Fits) -> tuple[Mixture, float]:
+    """Return the likeliest mixture of two groups or more, and by how much its BIC is below that of one group."""
+    alone = min(fit.bic for (k, _), fit in fits.items() if k == 1)
+    likeliest = min((fit for (k, _), fit in fits.items() if k > 1), key=lambda fit: fit.bic)
+    return likeliest, alone - likeliest.bic
+
+
 def find_mixture(items: Items, tested: Items, fits: Fits, effort: Effort, rng: Generator) -> FoundMixture | None:
-    """Return the likeliest mixture whose groups are stable and large enough; None where one group is as likely.
+    """Return the likeliest mixture whose groups are stable and large enough; None where there is none.
 
     Args:
         items: Everybody.
         tested: Those of them to whom *fits* were fitted.
         fits: As `mixture_fits` returns them.
-        effort: Pairs of bootstrap samples of *tested*.
+        effort: Bootstrap samples of *tested*.
         rng: Draws them.
     """
-    if not fits:
-        return None
     alone = min(fit.bic for (k, _), fit in fits.items() if k == 1)
     likely = sorted((fit for (k, _), fit in fits.items() if k > 1), key=lambda fit: fit.bic)
     for fit in likely[:TRIED]:
         if fit.bic > alone - STRONG:
             return None
         mixture, labels = _for_everybody(items, fit)
-        if np.bincount(labels, minlength=mixture.k).min() < of_a_segment(len(labels)):
+        if np.bincount(labels, minlength=mixture.k).min() < smallest(len(labels)):
             continue
         stable = _stability(scaled_like(items, tested), mixture, effort, rng)
-        if stable is not None:
-            return FoundMixture(mixture, labels, stable, alone - fit.bic, _p(tested, fit, alone - fit.bic, rng))
+        if stable is not None and min(stable.agreement, stable.median) >= FRAGILE and min(stable.segments) >= TRUSTED:
+            return FoundMixture(mixture, labels, stable, alone - fit.bic)
     return None
 
 
@@ -161,33 +165,38 @@ def _stability(values: Matrix, mixture: Mixture, effort: Effort, rng: Generator)
     reference = mixture.labels(rows.values)
     weights = rows.bootstrap(effort.samples, rng)
     other = starts_of(rows.values, mixture.k, rng)[-1]
-    labels = list(_refits(rows.values, weights, mixture, other))
-    if len(labels) < max(2, effort.samples // 2):  # most refits lose a group
+    refits = list(_refits(rows.values, weights, mixture, other))
+    if len(refits) < max(2, effort.samples // 2):  # most refits lose a group
         return None
-    return stability(rows, reference, np.array(labels), mixture.k)
+    labels, drawn = (np.array(part) for part in zip(*refits, strict=True))
+    again = placed_again(rows, reference, labels, drawn, mixture.k)
+    return replace(stability(rows, reference, labels, mixture.k), again=again)
 
 
-def _refits(values: Matrix, weights: Matrix, mixture: Mixture, other: Labels) -> Iterator[Labels]:
+def _refits(values: Matrix, weights: Matrix, mixture: Mixture, other: Labels) -> Iterator[tuple[Labels, Matrix]]:
     """Labels by the likelier of two refits to each sample: from the mixture, and from where a start leads anew."""
     rival = best_mixture(values, mixture.k, mixture.shape, [other])
     for sample in weights:
         reached = [refitted(values, sample, start) for start in (mixture, rival) if start is not None]
         fitted = [fit for fit in reached if fit is not None]
         if fitted:
-            yield max(fitted, key=lambda fit: fit.log_likelihood).labels(values)
+            yield max(fitted, key=lambda fit: fit.log_likelihood).labels(values), sample
 
 
-def _p(tested: Items, fit: Mixture, evidence: float, rng: Generator) -> float:
-    """How rare the evidence is among copies without groups that have the same margins and correlations."""
+def beats_correlations(tested: Items, found: FoundMixture, rng: Generator) -> bool:
+    """Return whether groups are more evident than in copies with the same margins and rank correlations, by far.
+
+    Each of `COPIES` copies is fitted the same way; the data's evidence must be above all by `STRONG`.
+    """
     complete = tested.rows(~np.isnan(tested.values).any(axis=1))
-    as_evident = 1
     for _ in range(COPIES):
         values = coded(same_ranks(complete, rng)).values
         alone = [best_mixture(values, 1, shape, [np.zeros(len(values), np.int64)]) for shape in ("equal", "tied")]
-        many = best_mixture(values, fit.k, fit.shape, starts_of(values, fit.k, rng))
+        many = best_mixture(values, found.mixture.k, found.mixture.shape, starts_of(values, found.mixture.k, rng))
         least = min(mixture.bic for mixture in alone if mixture is not None)
-        as_evident += many is not None and least - many.bic >= evidence
-    return as_evident / (COPIES + 1)
+        if many is not None and least - many.bic > found.evidence - STRONG:
+            return False
+    return True
 
 
 def method_agreement(first: Labels, second: Labels) -> float:

@@ -42,6 +42,7 @@ class CountStability:
         least: Its 1% quantile: chance alone seldom goes below.
         error: Standard error of `agreement`, by the pairs that were drawn.
         segment_error: That of the least of `segments`.
+        again: Share of each segment's people whom refits without them put there again; empty where it is not known.
     """
 
     agreement: float
@@ -50,6 +51,7 @@ class CountStability:
     least: float = 0.0
     error: float = 0.0
     segment_error: float = 0.0
+    again: tuple[float, ...] = ()
 
 
 def bootstrap_labels(rows: Rows, k: int, effort: Effort, rng: Generator) -> Labels:
@@ -64,8 +66,13 @@ def bootstrap_labels(rows: Rows, k: int, effort: Effort, rng: Generator) -> Labe
     Returns:
         Segment numbers, 0 to *k* - 1, which mean something within one sample only.
     """
+    return bootstrap_refits(rows, k, effort, rng)[0]
+
+
+def bootstrap_refits(rows: Rows, k: int, effort: Effort, rng: Generator) -> tuple[Labels, Matrix]:
+    """Return what `bootstrap_labels` does, and how often each row is in each sample, (samples, rows)."""
     weights = rows.bootstrap(effort.samples, rng)
-    return kmeans(rows.values, weights, k, starts=effort.starts, rng=rng).labels(rows.values)
+    return kmeans(rows.values, weights, k, starts=effort.starts, rng=rng).labels(rows.values), weights
 
 
 def agreements(labels: Labels, counts: Matrix, k: int) -> Matrix:

@@ -75,9 +75,7 @@ class Mixture:
 
     def in_order(self, order: Labels) -> Mixture:
         """Return the same with the groups in *order*, places of the present one."""
-        return replace(
-            self, shares=self.shares[order], means=self.means[order], covariances=self.covariances[order]
-        )
+        return replace(self, shares=self.shares[order], means=self.means[order], covariances=self.covariances[order])
 
 
 def parameters_of(shape: Shape, k: int, features: int) -> int:

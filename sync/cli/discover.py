@@ -58,7 +58,13 @@ def discover_command(
         ),
     ] = None,
     max_segments: Annotated[int, typer.Option(help="The largest number of segments to try.", min=LEAST, max=MOST)] = 6,
-    method: Annotated[str, typer.Option(help="kmeans, or lca (latent class analysis, for survey answers).")] = "kmeans",
+    method: Annotated[
+        str,
+        typer.Option(
+            help="auto (k-means, and for numbers Gaussian mixtures beside it), kmeans, or lca (latent class analysis, "
+            "for survey answers)."
+        ),
+    ] = "auto",
     name: Annotated[str, typer.Option(help="The proposal's name.")] = "proposal",
     seed: Annotated[int, typer.Option(help="Random seed; the same seed gives the same segments.")] = SEED,
     accept: Annotated[
@@ -93,12 +99,14 @@ def _check(file: Path | None, survey: str | None, traits: Any, name: str) -> Non
         raise FixSettingsError(f"{name!r} is not a valid name.", fix="Use lower-case letters, digits and _.")
 
 
-def _method(text: str) -> Literal["kmeans", "lca"]:
+def _method(text: str) -> Literal["auto", "kmeans", "lca"]:
+    if text == "auto":
+        return "auto"
     if text == "kmeans":
         return "kmeans"
     if text == "lca":
         return "lca"
-    raise FixSettingsError(f"Unknown method {text!r}.", fix="Use kmeans or lca.")
+    raise FixSettingsError(f"Unknown method {text!r}.", fix="Use auto, kmeans or lca.")
 
 
 def _base(
@@ -205,10 +213,18 @@ def _told(done: Discovered) -> list[Any]:
     shown: list[Any] = [f"{LIGHTS[proposal.light]}: {proposal.sentence}", *done.notes, proposal.power]
     if done.file.segments:
         rows = [
-            (p.name, p.size, f"{p.share:.0%}", f"{p.stability:.2f}", "; ".join(p.markers[:4]))
+            (
+                p.name,
+                p.size,
+                f"{p.share:.0%}",
+                f"{p.stability:.2f}",
+                *("" if share is None else f"{share:.0%}" for share in (p.placed_again, p.membership)),
+                "; ".join(p.markers[:4]),
+            )
             for p in done.file.segments
         ]
-        shown.append(table("Segment", "People", "Share", "Stability", "Markers", rows=rows))
+        columns_ = ("Segment", "People", "Share", "Stability", "Placed again", "Membership", "Markers")
+        shown.append(table(*columns_, rows=rows))
     columns = (
         "Number",
         "A",
@@ -245,6 +261,9 @@ def _document(done: Discovered) -> dict[str, Any]:
         "p": proposal.test.p,
         "p_against_correlations": None if proposal.second is None else proposal.second.p,
         "natural": proposal.natural,
+        "method": proposal.method,
+        "method_agreement": proposal.methods.agreement,
+        "membership_error": None if proposal.sure is None else proposal.sure.error,
         "centred_p": proposal.centred_p,
         "bound": proposal.bound,
         "bic": dict(proposal.bic),

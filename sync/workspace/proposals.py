@@ -53,7 +53,12 @@ class ProposalPart(FilePart):
 
 
 class ProposedPart(FilePart):
-    """[[segments]]: edit name, title, message and keep."""
+    """[[segments]]: edit name, title, message and keep.
+
+    Attributes:
+        placed_again: Share of its people whom segments found anew among others would place here again.
+        membership: Mean probability that its people belong to the group that the segment is made of.
+    """
 
     number: int = Field(ge=1)
     name: Slug
@@ -63,6 +68,8 @@ class ProposedPart(FilePart):
     size: int
     share: float
     stability: float
+    placed_again: float | None = None
+    membership: float | None = None
     markers: tuple[str, ...] = ()
 
 
@@ -73,7 +80,8 @@ class Form(FilePart):
         labels: Numbers from 1, before any segments were merged.
         segments: The number of the [[segments]] that each label is a part of.
         answers: By item of a survey: what each answer counts as.
-        calibration_error: Of its confidence, against segments found anew; None for latent classes.
+        calibration_error: Of its confidence, the membership probability, among simulated people; None for latent
+            classes.
     """
 
     kind: ModelKind
@@ -273,7 +281,7 @@ HEAD = (
 
 def _as_toml(file: ProposalFile) -> str:
     parts = [HEAD.format(name=file.proposal.name), _table("[proposal]", file.proposal.model_dump(exclude_none=True))]
-    parts += [_table("[[segments]]", segment.model_dump()) for segment in file.segments]
+    parts += [_table("[[segments]]", segment.model_dump(exclude_none=True)) for segment in file.segments]
     return "\n".join(parts)
 
 
