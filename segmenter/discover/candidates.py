@@ -11,8 +11,8 @@ from numpy.random import Generator
 
 from segmenter.discover.em_bootstrap import class_labels, one_hot_answers
 from segmenter.discover.latent_class import MISSING, Classes
-from segmenter.discover.membership import placed_again
 from segmenter.discover.markers import Marker, alike, markers, shares_above_mean
+from segmenter.discover.membership import placed_again
 from segmenter.discover.stability import CountStability, Effort, across, best_labels, bootstrap_refits, stability
 from segmenter.stats.item_matrix import Items, Labels, Matrix, coded
 from segmenter.stats.kmeans import Rows

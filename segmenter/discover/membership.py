@@ -3,9 +3,10 @@
 Segments found anew among other people may agree about nearly everybody while groups overlap, and the more people
 there are the better they agree. So the two are told apart. "Would be placed here again" is the share of refits
 without a person that agree (`placed_again`). The membership probability is calibrated by simulation: groups like the
-segments are fitted by EM (a Gaussian mixture of numbers, latent classes of answers), people are drawn from them, segments
-are found among these as they were among the real ones, and one temperature is set such that the confidence is the share
-of drawn people whose true group it is (temperature scaling, Guo et al. 2017). The error is that of other draws.
+segments are fitted by EM (a Gaussian mixture of numbers, latent classes of answers), people are drawn from them,
+segments are found among these as they were among the real ones, and one temperature is set such that the confidence is
+the share of drawn people whose true group it is (temperature scaling, Guo et al. 2017). The error is that of other
+draws.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which method's segments are proposed: those of k-means, or those of a Gaussian mixture where these are better founded.
+"""Which method's segments are proposed: those of k-means, or of a Gaussian mixture where these are better founded.
 
 k-means is kept where both agree: it is the simpler one. Where they do not, the mixture's segments are proposed if they
 are stable and more evident than in copies with the same margins and correlations. Whichever it is, methods that
@@ -84,10 +84,11 @@ def choose_method(
 def _disagree(mixture: Mixture, agreement: float | None, why: str) -> tuple[str, ...]:
     if agreement is None or agreement >= AGREE:
         return ()
-    return (
+    note = (
         f"Methods disagree: the likeliest mixture ({mixture.k} groups {SHAPED[mixture.shape]}) agrees with these "
-        f"segments by {agreement:.2f} only (adjusted Rand index, at least {AGREE}), {why}.",
+        f"segments by {agreement:.2f} only (adjusted Rand index, at least {AGREE}), {why}."
     )
+    return (note,)
 
 
 def _differ(mixture: Mixture, agreement: float | None) -> tuple[str, ...]:
@@ -95,8 +96,9 @@ def _differ(mixture: Mixture, agreement: float | None) -> tuple[str, ...]:
         return ("Methods disagree: k-means finds no such segments. These are those of a Gaussian mixture.",)
     if agreement >= AGREE:
         return ()
-    return (
+    note = (
         f"Methods disagree: k-means agrees with these segments by {agreement:.2f} only (adjusted Rand index, at least "
         f"{AGREE}). They are those of a Gaussian mixture ({mixture.k} groups {SHAPED[mixture.shape]}), which explains "
-        "the data better.",
+        "the data better."
     )
+    return (note,)

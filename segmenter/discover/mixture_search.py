@@ -104,7 +104,7 @@ def bic_by_number(fits: Fits) -> dict[int, float]:
 
 def shapes_for(items: Items) -> tuple[Shape, ...]:
     """Return the shapes that may be fitted to *items*: all, where these are free and complete enough; else none."""
-    complete = ~np.isnan(items.values).any(axis=1)
+    complete = items.complete()
     if not vary_freely(items) or complete.mean() < 0.5 or len(items.names) > WIDE:  # noqa: PLR2004 - half
         return ()
     return SHAPES
@@ -144,7 +144,7 @@ def find_mixture(items: Items, tested: Items, fits: Fits, effort: Effort, rng: G
 def scaled_like(items: Items, some: Items) -> Matrix:
     """Return complete rows of *some* as ``coded(items)`` scales them, (people, features)."""
     base = coded(items)
-    values = some.values[~np.isnan(some.values).any(axis=1)]
+    values = some.values[some.complete()]
     logs = [feature != name for feature, name in zip(base.features, items.names, strict=True)]
     scaled: Matrix = (np.where(logs, np.log1p(np.maximum(values, 0.0)), values) - base.shift) / base.scale
     return scaled
@@ -153,7 +153,7 @@ def scaled_like(items: Items, some: Items) -> Matrix:
 def _for_everybody(items: Items, fit: Mixture) -> tuple[Mixture, Labels]:
     """The mixture that EM reaches from *fit* among all, and the group of everybody, by falling size."""
     values = coded(items).values
-    complete = values[~np.isnan(items.values).any(axis=1)]
+    complete = values[items.complete()]
     mixture = refitted(complete, np.ones(len(complete)), fit) or fit
     sizes = np.bincount(mixture.labels(values), minlength=mixture.k)
     mixture = mixture.in_order(np.argsort(-sizes, kind="stable"))
@@ -188,7 +188,7 @@ def beats_correlations(tested: Items, found: FoundMixture, rng: Generator) -> bo
 
     Each of `COPIES` copies is fitted the same way; the data's evidence must be above all by `STRONG`.
     """
-    complete = tested.rows(~np.isnan(tested.values).any(axis=1))
+    complete = tested.rows(tested.complete())
     for _ in range(COPIES):
         values = coded(same_ranks(complete, rng)).values
         alone = [best_mixture(values, 1, shape, [np.zeros(len(values), np.int64)]) for shape in ("equal", "tied")]

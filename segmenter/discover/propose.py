@@ -177,7 +177,7 @@ def _propose(items: Items, asked: SearchOptions, rng: Generator) -> Proposal:
 
 
 def _fits(items: Items, tested: Items, asked: SearchOptions, rng: Generator) -> Fits:
-    """Mixtures of the shapes that may be fitted to these numbers; none where none may, or where k-means is asked for."""
+    """Mixtures of the shapes that may be fitted to these numbers; none where k-means is asked for."""
     shapes = shapes_for(items) if asked.method == "auto" else ()
     return mixture_fits(scaled_like(items, tested), asked.most, shapes, rng) if shapes else {}
 

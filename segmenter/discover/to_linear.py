@@ -81,13 +81,12 @@ def by_mixture(items: Items, mixture: Mixture, names: Sequence[str], temperature
     intercepts = np.log(mixture.shares) - volumes / 2 - (pulls * middles).sum(axis=1) / 2
     squares = -(precisions - precisions[0]) / 2 / np.outer(base.scale, base.scale)
     places = [(i, j) for i in range(len(shift)) for j in range(i, len(shift)) if np.any(squares[:, i, j])]
-    curves = [[row[i, j] * (1 if i == j else 2) / temperature for i, j in places] for row in squares]
+    curves = [[float(row[i, j]) * (1 if i == j else 2) / temperature for i, j in places] for row in squares]
     model = _made(
         "mixture", names, base.features, pulls / base.scale / temperature, intercepts / temperature, base.fill,
         temperature,
     )  # fmt: skip
-    products = {"products": tuple(places), "curves": tuple(tuple(map(float, row)) for row in curves)} if places else {}
-    return replace(model, **products)
+    return replace(model, products=tuple(places), curves=tuple(map(tuple, curves)) if places else ())
 
 
 def by_classes(items: Items, classes: Classes, names: Sequence[str]) -> LinearModel:

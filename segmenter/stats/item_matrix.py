@@ -41,6 +41,10 @@ class Items:
     values: Matrix
     categories: tuple[tuple[str, ...], ...] = ()
 
+    def complete(self) -> NDArray[np.bool_]:
+        """Return who answered everything, (people,)."""
+        return np.asarray(~np.isnan(self.values).any(axis=1))
+
     def rows(self, chosen: NDArray[Any]) -> Items:
         """Return the same items of some people.
 

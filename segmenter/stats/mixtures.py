@@ -21,12 +21,13 @@ Shape = Literal["equal", "tied", "diagonal", "full"]
 SHAPES: tuple[Shape, ...] = ("equal", "tied", "diagonal", "full")
 
 STEPS = 200
+SHORT, FINALISTS = 10, 2  # steps of every start, of which the best go on (Biernacki, Celeux & Govaert 2003)
 NEAR_ENOUGH = 1e-5  # change of the mean log-likelihood of a person at which EM stops
 FLOOR = 1e-5  # least variance of a group along any axis, as a share of that of everybody: a point is no group
 FLAT = 1e-8  # share of the largest variance below which an axis is none
 LEAST_PEOPLE = 2.0  # by which a group of fewer people (summed chances) is no longer divided
 LONG = float(np.log(2 * np.pi))
-SEEDED = 8  # runs of k-means that one start is the best of
+SEEDED, SINGLE = 8, 3  # runs of k-means that a start is the best of; starts of one run each
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,9 @@ def best_mixture(values: Matrix, k: int, shape: Shape, starts: Sequence[Labels],
         weights: (people,) how often each person counts; None: once.
     """
     counted = np.ones(len(values)) if weights is None else weights
-    fitted = [_em(values, counted, _indicators(start, k), shape) for start in starts]
+    begun = [_em(values, counted, _indicators(start, k), shape, steps=SHORT) for start in starts]
+    first = sorted((fit for fit in begun if fit is not None), key=lambda fit: -fit.log_likelihood)[:FINALISTS]
+    fitted = [_em(values, counted, fit.posteriors(values), shape) for fit in first]
     reached = [mixture for mixture in fitted if mixture is not None]
     return max(reached, key=lambda mixture: mixture.log_likelihood) if reached else None
 
@@ -112,10 +115,10 @@ def refitted(values: Matrix, weights: Matrix, mixture: Mixture) -> Mixture | Non
 
 
 def starts_of(values: Matrix, k: int, rng: Generator) -> list[Labels]:
-    """Return groups of everybody to begin with: of k-means on the values, and twice on their principal axes."""
+    """Return groups of everybody to begin with: of k-means on the values, and on their principal axes."""
     everybody = np.ones((1, len(values)))
     axes = whitened(values)
-    bases = ((values, SEEDED), (axes, SEEDED), (axes, 1))
+    bases = ((values, SEEDED), (axes, SEEDED), *((axes, 1),) * SINGLE)
     return [kmeans(base, everybody, k, starts=runs, rng=rng).labels(base)[0] for base, runs in bases]
 
 
@@ -134,11 +137,11 @@ def _indicators(labels: Labels, k: int) -> Matrix:
     return chances
 
 
-def _em(values: Matrix, weights: Matrix, chances: Matrix, shape: Shape) -> Mixture | None:
+def _em(values: Matrix, weights: Matrix, chances: Matrix, shape: Shape, *, steps: int = STEPS) -> Mixture | None:
     people, before = weights.sum(), -np.inf
     least = FLOOR * values.var(axis=0)
-    shares = means = covariances = np.empty(0)
-    for _ in range(STEPS):
+    shares = means = covariances = fit = np.empty(0)
+    for _ in range(steps):
         members = chances * weights[:, None]
         if members.sum(axis=0).min() < LEAST_PEOPLE:
             return None

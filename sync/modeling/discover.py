@@ -75,6 +75,7 @@ def discover(session: Session, base: Base, asked: SearchOptions, *, name: str, s
                 base=base.items.names,
                 people=len(base.people),
                 k=proposal.k,
+                shape=None if proposal.methods.found is None else proposal.methods.found.mixture.shape,
                 **_held(proposal),
                 seed=seed,
                 within=base.within,

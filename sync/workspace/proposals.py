@@ -27,6 +27,7 @@ class ProposalPart(FilePart):
     """[proposal]: what was found; nothing of it is to be edited.
 
     Attributes:
+        shape: Of the groups of a mixture (`segmenter.stats.mixtures.Shape`); None by another method.
         least_agreement: Of two segmentations of the same people, that chance seldom goes below.
         following: How stable one segment more would have been.
         file: Path of the file of answers, from the workspace's folder; "": answers that were pulled, or traits.
@@ -46,6 +47,7 @@ class ProposalPart(FilePart):
     base: tuple[str, ...]
     people: int
     k: int | None = None
+    shape: Literal["equal", "tied", "diagonal", "full"] | None = None
     least_agreement: float | None = None
     following: float | None = None
     seed: int

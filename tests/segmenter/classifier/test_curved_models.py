@@ -88,7 +88,7 @@ def test_a_logarithm_is_told_as_the_number_that_it_was() -> None:
 
 
 def test_a_product_of_what_there_is_not_is_refused() -> None:
-    given_ = {"kind": "mixture", "labels": ("a", "b"), "features": ("x",), "weights": ((0.0,), (1.0,))}
+    given_: dict[str, Any] = {"kind": "mixture", "labels": ("a", "b"), "features": ("x",), "weights": ((0.0,), (1.0,))}
     given_ |= {"intercepts": (0.0, 0.0), "fill": (0.0,), "mean": (0.0,)}
 
     for products, curves in (((0, 1),), ((0.0,), (1.0,))), (((0, 0),), ((0.0,),)), ((), ((1.0,), (1.0,))):
