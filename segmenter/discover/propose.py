@@ -171,6 +171,7 @@ def _propose(items: Items, asked: SearchOptions, rng: Generator) -> Proposal:
     chosen = choice.choose_k(candidates, test, bound or 1) if candidates else choice.ChosenK(None, {})
     own = None if chosen.k is None else candidates[chosen.k].labels
     methods = choose_method(items, items_tested, fits, own, asked.test, rng)
+    bic = bic_by_number(fits) if methods.found is not None else bic
     if chosen.k is None and methods.found is None:
         return _none_found(test, bound, bic, candidates, chosen)
     return _proposed(base, people, asked, rng, test, bic, classes, candidates, chosen, methods)
