@@ -49,7 +49,9 @@ def kmeans_by_silhouette(values: Any) -> Any:
 
 def bayesian_mixture(values: Any) -> Any:
     """Return labels of a variational mixture that empties the groups which it does not need."""
-    fit = BayesianGaussianMixture(n_components=MOST, n_init=STARTS, reg_covar=1e-4, max_iter=300, random_state=0).fit(values)
+    fit = BayesianGaussianMixture(n_components=MOST, n_init=STARTS, reg_covar=1e-4, max_iter=300, random_state=0).fit(
+        values
+    )
     return fit.predict(values)
 
 

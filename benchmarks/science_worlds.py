@@ -171,7 +171,9 @@ WORLDS = (
     World("independent normals", "noise", _alone(lambda n, rng: numbers(rng.normal(size=(n, 6))))),
     World("independent amounts", "noise", _alone(lambda n, rng: numbers(rng.lognormal(0, 1, (n, 5))))),
     World("independent counts", "noise", _alone(lambda n, rng: numbers(rng.poisson(2.0, (n, 6)).astype(float)))),
-    World("independent yes/no", "noise", _alone(lambda n, rng: yes_no(rng.random((n, 10)) < rng.uniform(0.2, 0.8, 10)))),
+    World(
+        "independent yes/no", "noise", _alone(lambda n, rng: yes_no(rng.random((n, 10)) < rng.uniform(0.2, 0.8, 10)))
+    ),
     World("independent scales", "noise", _alone(lambda n, rng: numbers(rng.integers(1, 6, (n, 8)).astype(float)))),
     World("independent categories", "noise", _alone(lambda n, rng: words(rng.integers(0, 4, (n, 8))))),
     World("one factor", "structureless", _alone(lambda n, rng: numbers(_factor(n, rng)))),

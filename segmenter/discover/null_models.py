@@ -17,11 +17,12 @@ from numpy.random import Generator
 
 from segmenter.discover.stability import Effort, agreements, best_labels, bootstrap_labels, error_of_pairs
 from segmenter.stats.item_matrix import Items, Matrix, coded
-from segmenter.stats.kmeans import Rows
+from segmenter.stats.kmeans import NEAR_ENOUGH, Rows
 
 LEVEL = 0.05
 COPIES = 19  # the fewest with which p can reach the level
 QUANTILE = 0.95
+TIGHT = 10  # starts for the sum of squares within
 SMALL = 1e-9
 
 Null = Callable[[Items, Generator], Items]
@@ -121,7 +122,7 @@ def _measured(items: Items, ks: Sequence[int], effort: Effort, rng: Generator) -
     """A(k), its standard error, and the sum of squares within."""
     rows = Rows.of(coded(items).values)
     drawn = [agreements(bootstrap_labels(rows, k, effort, rng), rows.counts, k) for k in ks]
-    tight = [best_labels(rows, k, starts=effort.starts, rng=rng)[2] for k in ks]
+    tight = [best_labels(rows, k, starts=TIGHT, rng=rng, tolerance=NEAR_ENOUGH)[2] for k in ks]
     return (
         np.array([pairs.mean() for pairs in drawn]),
         np.array([error_of_pairs(pairs) for pairs in drawn]),

@@ -163,7 +163,7 @@ def _propose(items: Items, asked: SearchOptions, rng: Generator) -> Proposal:
         return _nothing(test, why_noise(test), edge=edge_of_noise(test))
     everybody = np.arange(len(items.values))
     base, people = (items_tested, drawn) if asked.method == "lca" else (items, everybody)
-    bic, classes = _bic(items_tested, asked, rng) if test.beaten else ({}, {})
+    bic, classes = _bic(items_tested, fits, asked, rng) if test.beaten else ({}, {})
     bound = min(bic, key=lambda k: bic[k]) if bic else None
     if bound == 1 and not fits:
         return _nothing(test, "No segments: one group explains the data best (BIC).", bound, bic)
@@ -183,10 +183,13 @@ def _fits(items: Items, tested: Items, asked: SearchOptions, rng: Generator) -> 
     return mixture_fits(scaled_like(items, tested), asked.most, shapes, rng) if shapes else {}
 
 
-def _bic(tested: Items, asked: SearchOptions, rng: Generator) -> tuple[dict[int, float], dict[int, Classes]]:
+def _bic(
+    tested: Items, fits: Fits, asked: SearchOptions, rng: Generator
+) -> tuple[dict[int, float], dict[int, Classes]]:
     """BIC by number of groups: of independent normals where the base are numbers, else of latent classes."""
     if tested.kind == "metric":
-        return bic_by_number(mixture_fits(coded(tested).values, asked.most, ("diagonal",), rng)), {}
+        fits = fits or mixture_fits(coded(tested).values, asked.most, ("diagonal",), rng)
+        return bic_by_number({place: fit for place, fit in fits.items() if place[1] == "diagonal"}), {}
     classes = by_number(tested, asked.most, starts=asked.class_starts, rng=rng)
     return {k: fit.bic for k, fit in classes.items()}, classes
 

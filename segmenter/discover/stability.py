@@ -172,7 +172,9 @@ def across(before: Labels, after: Labels, counts: Matrix, k: int) -> tuple[float
     return tuple(float(value) for value in 1 + (shares * logs).sum(axis=1) / np.log(k))
 
 
-def best_labels(rows: Rows, k: int, *, starts: int, rng: Generator) -> tuple[Labels, Matrix, float]:
+def best_labels(
+    rows: Rows, k: int, *, starts: int, rng: Generator, tolerance: float = EXACT
+) -> tuple[Labels, Matrix, float]:
     """Return the best solution for everybody: labels (rows,) by falling size, centres (k, features), inertia.
 
     Args:
@@ -180,11 +182,12 @@ def best_labels(rows: Rows, k: int, *, starts: int, rng: Generator) -> tuple[Lab
         k: Segments.
         starts: Runs of k-means; the one with the smallest inertia is taken.
         rng: Draws the starts.
+        tolerance: When a run ends, see `segmenter.stats.kmeans.kmeans`.
 
     Returns:
         Labels (rows,), 0 the largest segment; centres (k, features); the sum of squared distances.
     """
-    centres = kmeans(rows.values, rows.counts[None], k, starts=starts, rng=rng, tolerance=EXACT)
+    centres = kmeans(rows.values, rows.counts[None], k, starts=starts, rng=rng, tolerance=tolerance)
     labels = centres.labels(rows.values)[0]
     order = np.argsort(-np.bincount(labels, rows.counts, minlength=k), kind="stable")
     renamed = np.empty(k, np.int64)
