@@ -8,11 +8,11 @@
 Every data set is written as a file and goes the way of the commands: read, checked and ordered as `discover FILE`
 does, then proposed; `survey design -k 4` is asked for the same files. The last line is one JSON document:
 
-- discover_vs_best: median agreement with the truth (adjusted Rand index; 0 where nothing is proposed), divided by that of
-  the single method that is best over all worlds with groups;
+- discover_vs_best: median agreement with the truth (adjusted Rand index; 0 where nothing is proposed), divided by that
+  of the single method that is best over all worlds with groups;
 - noise_refused: share of files without any structure that are refused, by the less strict of the two commands;
-- green_right: of the green proposals, the share whose agreement is at least `RIGHT` of what a classifier reaches that is
-  told the truth;
+- green_right: of the green proposals, the share whose agreement is at least `RIGHT` of what a classifier reaches that
+  is told the truth;
 - mainstream_accepted: share of the files with a mainstream whose segments are proposed, and right;
 - natural_false: share of the files with structure but one group, or none, whose segments are called natural;
 - seeds_agree: share of the files for which other seeds say the same: light and number of segments, or all say that the
@@ -35,13 +35,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(_threads, "1")  # a process a data set: threads would wait for each other
-
 import numpy as np
 from science_methods import METHODS, agreements_of, attainable
 from science_worlds import WORLDS, Columns, World
 from sklearn.metrics import adjusted_rand_score
+from threadpoolctl import threadpool_limits
 
 from connectors.errors import FixSettingsError
 from segmenter.discover.propose import Proposal, SearchOptions, propose
@@ -122,6 +120,11 @@ def write_file(path: Path, columns: Columns) -> None:
 
 def asked(task: Task) -> Outcome:
     """Make the data set of *task*, and ask both commands and the other methods."""
+    with threadpool_limits(1):  # a process a data set: threads would wait for each other
+        return _asked(task)
+
+
+def _asked(task: Task) -> Outcome:
     world: World = WORLDS[task.world]
     rng = np.random.default_rng([zlib.crc32(world.name.encode()), task.people, task.repeat])
     columns, truth = world.make(task.people, rng)
@@ -162,7 +165,7 @@ def _agreement(base: Base, proposal: Proposal, truth: Any) -> float:
 
 
 def _designs(path: Path) -> bool:
-    """Whether `survey design -k` makes a tool of the answers without --anyway; answers that it can't read it refuses."""
+    """Whether `survey design -k` makes a tool of the answers without --anyway; what it can't read it refuses."""
     try:
         read = answers_from_file(path, SurveyColumns())
         wished_segments(read.sheet, WISHED, centre=False, anyway=False, seed=1)

@@ -1,4 +1,4 @@
-"""Independent implementations that `benchmarks/science.py` stands `discover` beside: scikit-learn, each method by itself."""
+"""Independent implementations beside which `benchmarks/science.py` puts `discover`: methods of scikit-learn."""
 
 from __future__ import annotations
 

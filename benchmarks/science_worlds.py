@@ -1,4 +1,4 @@
-"""Simulated surveys and traits with known truth, for `benchmarks/science.py`: groups, noise, and structure without groups.
+"""Simulated surveys and traits with known truth, for `benchmarks/science.py`: groups, noise, structure without groups.
 
 Each world makes the columns of a file, as text, and the group of each person. What makes segments hard is varied one
 at a time: overlap, sizes, spread, elongation, correlation, skew, missing answers and types of answers.
@@ -15,6 +15,7 @@ from numpy.random import Generator
 
 Values = Any
 Columns = dict[str, list[str]]
+MISSING, LOYAL = 0.08, 0.7  # share of empty cells; of answers that are those of the group
 Kind = Literal["groups", "mainstream", "noise", "structureless"]
 
 
@@ -109,7 +110,7 @@ def _skewed(people: int, rng: Generator) -> Any:
 
 def _missing(people: int, rng: Generator) -> Any:
     values, group = _round(people, rng, apart=4.5)
-    return numbers(np.where(rng.random(values.shape) < 0.08, np.nan, values)), group
+    return numbers(np.where(rng.random(values.shape) < MISSING, np.nan, values)), group
 
 
 def _answers(people: int, rng: Generator) -> Any:
@@ -130,7 +131,7 @@ def _scale(people: int, rng: Generator) -> Any:
 def _categories(people: int, rng: Generator) -> Any:
     group = _group(people, (1, 1, 1), rng)
     liked = (group[:, None] + np.arange(8)[None, :]) % 3
-    return words(np.where(rng.random((people, 8)) < 0.7, liked, rng.integers(0, 4, (people, 8)))), group
+    return words(np.where(rng.random((people, 8)) < LOYAL, liked, rng.integers(0, 4, (people, 8)))), group
 
 
 def _alone(make: Callable[[int, Generator], Columns]) -> Callable[[int, Generator], tuple[Columns, Values]]:

@@ -256,7 +256,7 @@ def _sums(with_ones: Matrix, weights: Matrix, centres: Matrix) -> Matrix:
 
 def _seeds(values: Matrix, weights: Matrix, k: int, rng: Generator) -> Matrix:
     """Draw the first centre by weight, each other by weight times squared distance to the nearest one so far."""
-    runs, single = len(weights), values.astype(np.float32)
+    runs, single = len(weights), np.asarray(values, np.float32)
     squares = (single**2).sum(axis=1)
     centres = np.empty((k, runs, values.shape[1]))
     chance, nearest = weights, np.full((runs, len(values)), np.inf, np.float32)
@@ -265,7 +265,7 @@ def _seeds(values: Matrix, weights: Matrix, k: int, rng: Generator) -> Matrix:
         drawn = (summed < rng.random((runs, 1)) * summed[:, -1:]).sum(axis=1)
         drawn_rows = np.minimum(drawn, len(values) - 1)
         centres[place] = values[drawn_rows]
-        off = squares - 2 * _distances(single, single[drawn_rows][None])[0]
+        off = squares - 2 * (single[drawn_rows] @ single.T - squares[drawn_rows][:, None] / 2)
         np.minimum(nearest, np.maximum(off, 0.0), out=nearest)
         chance = weights * nearest
     return centres
