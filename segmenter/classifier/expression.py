@@ -132,7 +132,7 @@ def _total(table: Table, model: LinearModel, prefix: str, place: int) -> Any:
     return total
 
 
-def _feature(people: Table, trait: str, option: str | None, fill: float, log: bool) -> Any:  # noqa: FBT001 - a `Read`
+def _feature(people: Table, trait: str, option: str | None, fill: float, log: bool) -> Any:  # noqa: FBT001 - a `FeatureRead`
     value: Any = people[trait]
     if option is not None:
         return (value == option).cast("float64").fill_null(exact(fill))

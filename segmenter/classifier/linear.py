@@ -50,7 +50,7 @@ def option_of(feature: str) -> str | None:
     return option if equals else None
 
 
-class Read(NamedTuple):
+class FeatureRead(NamedTuple):
     """How a feature is read: from a *trait*, as 1 where it is *option*, or as its number or logarithm; else *fill*."""
 
     trait: str
@@ -89,7 +89,7 @@ class LinearModel:
     temperature: float = UNCALIBRATED
     products: tuple[tuple[int, int], ...] = ()
     curves: tuple[tuple[float, ...], ...] = ()
-    reads: tuple[Read, ...] = field(init=False, repr=False, compare=False)
+    reads: tuple[FeatureRead, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse numbers that fit no model.
@@ -99,7 +99,7 @@ class LinearModel:
         """
         _check(self)
         reads = tuple(
-            Read(trait_of(name), option_of(name), fill, logged(name) is not None)
+            FeatureRead(trait_of(name), option_of(name), fill, logged(name) is not None)
             for name, fill in zip(self.features, self.fill, strict=True)
         )
         object.__setattr__(self, "reads", reads)

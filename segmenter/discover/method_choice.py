@@ -40,12 +40,12 @@ class MethodChoice:
     """What the mixtures say.
 
     Attributes:
-        found: The mixture whose segments are proposed; None: those of k-means, if any.
+        shaped: The mixture whose segments are proposed; None: those of k-means, if any.
         agreement: Adjusted Rand index of the likeliest mixture and of k-means; None where one has no segments.
         notes: What to know of it, a sentence each.
     """
 
-    found: FoundMixture | None = None
+    shaped: FoundMixture | None = None
     agreement: float | None = None
     notes: tuple[str, ...] = ()
 
@@ -72,13 +72,13 @@ def choose_method(
     agreement = None if round_ones is None else method_agreement(likeliest.labels(coded(items).values), round_ones)
     if agreement is not None and agreement >= SAME:
         return MethodChoice(agreement=agreement)
-    found = find_mixture(items, tested, fits, effort, rng)
-    if found is None or not beats_correlations(tested, found, rng):
+    shaped = find_mixture(items, tested, fits, effort, rng)
+    if shaped is None or not beats_correlations(tested, shaped, rng):
         return MethodChoice(None, agreement, _disagree(likeliest, agreement, "and it is not well founded itself"))
-    agreement = None if round_ones is None else method_agreement(found.labels, round_ones)
+    agreement = None if round_ones is None else method_agreement(shaped.labels, round_ones)
     if agreement is not None and agreement >= SAME:
         return MethodChoice(agreement=agreement)
-    return MethodChoice(found, agreement, _differ(found.mixture, agreement))
+    return MethodChoice(shaped, agreement, _differ(shaped.mixture, agreement))
 
 
 def _disagree(mixture: Mixture, agreement: float | None, why: str) -> tuple[str, ...]:

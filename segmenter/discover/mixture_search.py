@@ -183,7 +183,7 @@ def _refits(values: Matrix, weights: Matrix, mixture: Mixture, other: Labels) ->
             yield max(fitted, key=lambda fit: fit.log_likelihood).labels(values), sample
 
 
-def beats_correlations(tested: Items, found: FoundMixture, rng: Generator) -> bool:
+def beats_correlations(tested: Items, shaped: FoundMixture, rng: Generator) -> bool:
     """Return whether groups are more evident than in copies with the same margins and rank correlations, by far.
 
     Each of `COPIES` copies is fitted the same way; the data's evidence must be above all by `STRONG`.
@@ -192,9 +192,9 @@ def beats_correlations(tested: Items, found: FoundMixture, rng: Generator) -> bo
     for _ in range(COPIES):
         values = coded(same_ranks(complete, rng)).values
         alone = [best_mixture(values, 1, shape, [np.zeros(len(values), np.int64)]) for shape in ("equal", "tied")]
-        many = best_mixture(values, found.mixture.k, found.mixture.shape, starts_of(values, found.mixture.k, rng))
+        many = best_mixture(values, shaped.mixture.k, shaped.mixture.shape, starts_of(values, shaped.mixture.k, rng))
         least = min(mixture.bic for mixture in alone if mixture is not None)
-        if many is not None and least - many.bic > found.evidence - STRONG:
+        if many is not None and least - many.bic > shaped.evidence - STRONG:
             return False
     return True
 

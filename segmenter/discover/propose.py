@@ -130,7 +130,7 @@ class Proposal:
 
 
 def _natural(methods: MethodChoice, second: NullTest | None, k: int | None) -> bool | None:
-    if methods.found is not None:
+    if methods.shaped is not None:
         return True  # else it is not proposed
     return None if second is None or k is None else second.candidate(k)
 
@@ -164,15 +164,15 @@ def _propose(items: Items, asked: SearchOptions, rng: Generator) -> Proposal:
     everybody = np.arange(len(items.values))
     base, people = (items_tested, drawn) if asked.method == "lca" else (items, everybody)
     bic, classes = _bic(items_tested, fits, asked, rng) if test.beaten else ({}, {})
-    bound = min(bic, key=lambda k: bic[k]) if bic else None
+    bound = _bound(bic)
     if bound == 1 and not fits:
         return _nothing(test, "No segments: one group explains the data best (BIC).", bound, bic)
     candidates = solutions(base, ks, asked.method, asked.report, rng, classes) if bound != 1 and test.beaten else {}
     chosen = choice.choose_k(candidates, test, bound or 1) if candidates else choice.ChosenK(None, {})
     own = None if chosen.k is None else candidates[chosen.k].labels
     methods = choose_method(items, items_tested, fits, own, asked.test, rng)
-    bic = bic_by_number(fits) if methods.found is not None else bic
-    if chosen.k is None and methods.found is None:
+    bic = bic_by_number(fits) if methods.shaped is not None else bic
+    if chosen.k is None and methods.shaped is None:
         return _none_found(test, bound, bic, candidates, chosen)
     return _proposed(base, people, asked, rng, test, bic, classes, candidates, chosen, methods)
 
@@ -181,6 +181,10 @@ def _fits(items: Items, tested: Items, asked: SearchOptions, rng: Generator) -> 
     """Mixtures of the shapes that may be fitted to these numbers; none where k-means is asked for."""
     shapes = shapes_for(items) if asked.method == "auto" else ()
     return mixture_fits(scaled_like(items, tested), asked.most, shapes, rng) if shapes else {}
+
+
+def _bound(bic: Mapping[int, float]) -> int | None:
+    return min(bic, key=lambda k: bic[k]) if bic else None
 
 
 def _bic(
@@ -267,33 +271,27 @@ def _proposed(
     chosen: choice.ChosenK,
     methods: MethodChoice,
 ) -> Proposal:
-    solution, tested = (
-        _solution(items, candidates, chosen, methods),
-        items.rows(rng.permutation(len(items.values))[: asked.tested(items)]),
-    )
-    k, found = solution.k, methods.found
-    second = null_test(tested, test.ks, same_ranks, asked.test, rng) if items.kind == "metric" and not found else None
+    solution = _solution(items, candidates, chosen, methods)
+    tested = items.rows(rng.permutation(len(items.values))[: asked.tested(items)])
+    k, shaped = solution.k, methods.shaped
+    second = null_test(tested, test.ks, same_ranks, asked.test, rng) if items.kind == "metric" and not shaped else None
     styled = choice.flagged(solution)
     again = null_test(centred_items(tested), test.ks, shuffled, asked.test, rng) if styled and k in test.ks else None
     own = classes[k] if asked.method == "lca" else None
     groups = choice.merge_segments(items, solution.labels, choice.messages(solution))
-    notes = (
-        *_style_notes(styled, again, k),
-        *_class_notes(own),
-        *_base_notes(items),
-        *choice.remarks_on(solution),
-        *methods.notes,
-        *(() if found else filter(None, (edge_of_noise(test), edge_of_choice(candidates, test, chosen)))),
-        *(("Segments that would get the same message were merged.",) if len(set(groups)) < k else ()),
-    )
-    sure = membership(items, solution.labels, k, found.mixture if found else None, rng) if own is None else None
+    edges = () if shaped else (edge_of_noise(test), edge_of_choice(candidates, test, chosen))
+    merged = "Segments that would get the same message were merged." if len(set(groups)) < k else ""
+    remarks = (*choice.remarks_on(solution), *methods.notes, *edges, merged)
+    notes = (*_style_notes(styled, again, k), *_class_notes(own), *_base_notes(items), *filter(None, remarks))
+    sure = membership(items, solution.labels, k, shaped.mixture if shaped else None, rng) if own is None else None
+    natural = _natural(methods, second, k)
     return Proposal(
-        light=choice.light_of(solution, notes=notes, natural=_natural(methods, second, k)),
-        sentence=_sentence(len(set(groups)), solution, _natural(methods, second, k)),
+        light=choice.light_of(solution, notes=notes, natural=natural),
+        sentence=_sentence(len(set(groups)), solution, natural),
         notes=notes,
         test=test,
         second=second,
-        bound=min(bic, key=lambda number: bic[number]) if bic else None,
+        bound=_bound(bic),
         bic=bic,
         classes=own,
         tried={**candidates, k: solution},
@@ -305,7 +303,7 @@ def _proposed(
         people=people,
         sure=sure,
         centred_p=None if again is None else again.p,
-        method="mixture" if found else "lca" if asked.method == "lca" else "kmeans",
+        method="mixture" if shaped else "lca" if asked.method == "lca" else "kmeans",
         methods=methods,
     )
 
@@ -313,10 +311,10 @@ def _proposed(
 def _solution(
     items: Items, candidates: Mapping[int, Solution], chosen: choice.ChosenK, methods: MethodChoice
 ) -> Solution:
-    found = methods.found
-    if found is None:
+    shaped = methods.shaped
+    if shaped is None:
         return candidates[chosen.k or 0]
-    return solution_of(items, found.mixture.k, found.labels, found.stability, (1.0,) * found.mixture.k)
+    return solution_of(items, shaped.mixture.k, shaped.labels, shaped.stability, (1.0,) * shaped.mixture.k)
 
 
 def _sentence(many: int, solution: Solution, natural: bool | None) -> str:  # noqa: FBT001 - a fact, no switch

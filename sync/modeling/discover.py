@@ -75,7 +75,7 @@ def discover(session: Session, base: Base, asked: SearchOptions, *, name: str, s
                 base=base.items.names,
                 people=len(base.people),
                 k=proposal.k,
-                shape=None if proposal.methods.found is None else proposal.methods.found.mixture.shape,
+                shape=None if proposal.methods.shaped is None else proposal.methods.shaped.mixture.shape,
                 **_held(proposal),
                 seed=seed,
                 within=base.within,
@@ -139,8 +139,8 @@ def _form(base: Base, proposal: Proposal) -> dict[str, Any] | None:
     model: LinearModel | None = None
     if k >= FEWEST and proposal.classes is not None:
         model = by_classes(base.items, proposal.classes, names)
-    elif k >= FEWEST and proposal.sure is not None and proposal.methods.found is not None:
-        model = by_mixture(base.items, proposal.methods.found.mixture, names, proposal.sure.temperature)
+    elif k >= FEWEST and proposal.sure is not None and proposal.methods.shaped is not None:
+        model = by_mixture(base.items, proposal.methods.shaped.mixture, names, proposal.sure.temperature)
     elif k >= FEWEST and proposal.sure is not None:
         model = by_centres(base.items, proposal.tried[k].labels, names, proposal.sure.temperature)
     if model is None:

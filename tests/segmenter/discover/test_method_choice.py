@@ -63,11 +63,11 @@ def test_what_k_means_cuts_up_a_mixture_tells_apart(world: Any, least: float) ->
     assert rand_index(proposal.labels, group) > least
     assert proposal.light == "amber"
     assert any(note.startswith("Methods disagree") for note in proposal.notes)
-    found = proposal.methods.found
-    assert found is not None
+    shaped = proposal.methods.shaped
+    assert shaped is not None
     assert proposal.sure is not None
-    model = by_mixture(items, found.mixture, ("1", "2", "3"), proposal.sure.temperature)
-    assert (score_rows(model, items.values).best == found.labels).all()  # who is new is placed by the same rule
+    model = by_mixture(items, shaped.mixture, ("1", "2", "3"), proposal.sure.temperature)
+    assert (score_rows(model, items.values).best == shaped.labels).all()  # who is new is placed by the same rule
     assert all(segment.member is not None and segment.member > 0.85 for segment in proposal.segments)
 
 
@@ -84,8 +84,8 @@ def test_where_groups_are_round_k_means_is_kept() -> None:
     assert proposal.methods.agreement >= 0.9
 
 
-def test_segments_that_are_constructed_are_never_green(found: Proposal) -> None:
-    solution = found.tried[3]
+def test_segments_that_are_constructed_are_never_green(shaped: Proposal) -> None:
+    solution = shaped.tried[3]
 
     assert light_of(solution, notes=(), natural=True) == "green"
     assert light_of(solution, notes=(), natural=False) == "amber"
@@ -93,7 +93,7 @@ def test_segments_that_are_constructed_are_never_green(found: Proposal) -> None:
 
 
 @pytest.fixture(scope="module")
-def found() -> Proposal:
+def shaped() -> Proposal:
     asked = SearchOptions(most=3, method="kmeans", report=Effort(8, 2), test=Effort(6, 2), rows_of_numbers=300)
     return propose(round_ones(default_rng(3))[0], asked, default_rng(4))
 
@@ -105,7 +105,7 @@ def test_one_group_that_is_long_is_said_to_be_one() -> None:
 
     chosen = choose(items, cut)
 
-    assert chosen.found is None
+    assert chosen.shaped is None
     assert "One group of correlated numbers" in chosen.notes[0]
     assert choose(items, None) == MethodChoice()
 
