@@ -14,11 +14,12 @@ from typing import Literal
 import numpy as np
 
 from segmenter.discover.candidates import Solution
-from segmenter.discover.markers import is_a_way_of_answering, segment_means
+from segmenter.discover.markers import segment_means
 from segmenter.discover.null_models import NullTest
 from segmenter.discover.segment_size import smallest
 from segmenter.minimum import needs, of_a_segment
 from segmenter.stats.item_matrix import Items, Labels, coded
+from segmenter.stats.one_sided import one_sided
 
 Light = Literal["green", "amber", "red"]
 
@@ -107,9 +108,9 @@ def light_of(solution: Solution, *, notes: Sequence[str], natural: bool | None =
     return "green" if good and natural and not notes else "amber"
 
 
-def flagged(solution: Solution) -> tuple[int, ...]:
-    """Return the segments that are up or down on nearly everything."""
-    return tuple(j for j, share in enumerate(solution.up) if is_a_way_of_answering(share))
+def flagged(solution: Solution, items: int) -> tuple[int, ...]:
+    """Return the segments that are up or down on more of *items* than chance explains: probably a response style."""
+    return one_sided(solution.up, items)
 
 
 def messages(solution: Solution) -> list[str]:

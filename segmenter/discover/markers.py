@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from segmenter.stats.effect_sizes import GAP, LEVEL, RATIO, SPREAD
 from segmenter.stats.group_tests import GroupTest, adjusted, chi_squared, contingency, rank_column
 from segmenter.stats.item_matrix import Items, Labels, Matrix, coded
+from segmenter.stats.one_sided import ITEMS_NEEDED, on_one_scale
 
-ALL_UP, ALL_DOWN, ITEMS_NEEDED = 0.75, 0.25, 8
 NEARLY = 1e-9  # of a limit: rounding
 
 
@@ -111,16 +111,11 @@ def alike(items: Items, labels: Labels, k: int) -> tuple[tuple[int, int], ...]:
 
 
 def shares_above_mean(items: Items, labels: Labels, k: int) -> tuple[float, ...]:
-    """Return each segment's share of items that are above the mean of all; NaN where there are too few items."""
-    if len(items.names) < ITEMS_NEEDED or items.kind == "categorical":
+    """Return each segment's share of items above the mean of all; NaN where items are no answers on a scale."""
+    if len(items.names) < ITEMS_NEEDED or items.kind == "categorical" or not on_one_scale(items.values):
         return (float("nan"),) * k
     up = segment_means(items.values, labels, k) > np.nanmean(items.values, axis=0)
     return tuple(float(share) for share in up.mean(axis=1))
-
-
-def is_a_way_of_answering(share: float) -> bool:
-    """Return whether a segment is up (or down) on nearly all items: probably how people answer, not what they want."""
-    return share >= ALL_UP or share <= ALL_DOWN
 
 
 def centred_items(items: Items) -> Items:

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.random import Generator
 
 from segmenter.discover.choose_k import FRAGILE, TRUSTED
+from segmenter.discover.latent_correlations import calibrated
 from segmenter.discover.membership import placed_again
-from segmenter.discover.null_models import COPIES, same_ranks
+from segmenter.discover.null_models import COPIES
 from segmenter.discover.segment_size import smallest
 from segmenter.discover.stability import CountStability, Effort, agreements, stability
 from segmenter.stats.item_matrix import Items, Labels, Matrix, coded
@@ -190,7 +191,7 @@ def beats_correlations(tested: Items, shaped: FoundMixture, rng: Generator) -> b
     """
     complete = tested.rows(tested.complete())
     for _ in range(COPIES):
-        values = coded(same_ranks(complete, rng)).values
+        values = coded(calibrated(complete, rng)).values
         alone = [best_mixture(values, 1, shape, [np.zeros(len(values), np.int64)]) for shape in ("equal", "tied")]
         many = best_mixture(values, shaped.mixture.k, shaped.mixture.shape, starts_of(values, shaped.mixture.k, rng))
         least = min(mixture.bic for mixture in alone if mixture is not None)

@@ -14,15 +14,16 @@ from segmenter.discover import choose_k as choice
 from segmenter.discover.candidates import SearchMethod, Solution, solution_of, solutions
 from segmenter.discover.choose_k import Light
 from segmenter.discover.edges import edge_of_choice, edge_of_noise
-from segmenter.discover.latent_class import CLEAR, SURE, Classes, by_number
-from segmenter.discover.markers import Marker, centred_items, is_a_way_of_answering
+from segmenter.discover.latent_class import Classes, by_number
+from segmenter.discover.latent_correlations import calibrated
+from segmenter.discover.markers import Marker, centred_items
 from segmenter.discover.membership import Membership, membership
 from segmenter.discover.method_choice import MethodChoice, choose_method
 from segmenter.discover.mixture_search import Fits, bic_by_number, mixture_fits, scaled_like, shapes_for
-from segmenter.discover.null_models import LEVEL, NullTest, null_test, same_ranks, shuffled
+from segmenter.discover.null_models import NullTest, null_test, shuffled
 from segmenter.discover.segment_size import power_sentence
 from segmenter.discover.stability import Effort
-from segmenter.minimum import AN_ITEM, needs
+from segmenter.discover.verdict_text import base_notes, class_notes, style_notes, verdict, why_noise, why_none
 from segmenter.stats.item_matrix import Items, Labels, coded
 
 REPORTED, TESTED = Effort(100, 10), Effort(20, 4)
@@ -40,6 +41,7 @@ class SearchOptions:
         class_starts: Fits of each number of latent classes.
         rows: People in the tests and the classes at most; the others are left out by lot.
         rows_of_numbers: The same for numbers, where no two people are one row.
+        answers: Whether people gave them as answers, so that they may show a way of answering.
     """
 
     most: int = 6
@@ -49,6 +51,7 @@ class SearchOptions:
     class_starts: int = 20
     rows: int = 2_000
     rows_of_numbers: int = 1_000
+    answers: bool = True
 
     def tested(self, items: Items) -> int:
         """Return how many people the tests look at."""
@@ -85,7 +88,7 @@ class Proposal:
         sentence: The light in words.
         notes: What to know beside it, a sentence each.
         test: Against shuffled copies.
-        second: Against copies with the same rank correlations; None where it was not made.
+        second: Against copies with the same correlations; None where it was not made (categories have none).
         bound: Most segments by the BIC; None where it was not computed.
         bic: By number of classes.
         tried: The solution of each number.
@@ -155,7 +158,7 @@ def propose(items: Items, asked: SearchOptions, rng: Generator) -> Proposal:
 
 def _propose(items: Items, asked: SearchOptions, rng: Generator) -> Proposal:
     ks = tuple(range(2, asked.most + 1))
-    drawn = np.sort(rng.permutation(len(items.values))[: asked.tested(items)])
+    drawn = sampled(len(items.values), asked.tested(items))
     items_tested = items.rows(drawn)
     test = null_test(items_tested, ks, shuffled, asked.test, rng)
     fits = _fits(items, items_tested, asked, rng)
@@ -210,22 +213,12 @@ def _none_found(
     if not candidates:
         return _nothing(test, "No segments: one group explains the data best (BIC).", bound, bic)
     edge = edge_of_choice(candidates, test, chosen)
-    return _nothing(test, _why_none(candidates, chosen), bound, bic, candidates, chosen.refused, edge=edge)
+    return _nothing(test, why_none(candidates, chosen), bound, bic, candidates, chosen.refused, edge=edge)
 
 
-def why_noise(test: NullTest) -> str:
-    """Return the sentence for data that do not beat their shuffled copies."""
-    if test.p <= LEVEL:
-        return "No segments: the data are one group. Segments in shuffled copies of the data are just as tight."
-    return (
-        "No segments: this looks like noise. Segments in shuffled copies of the data are just as stable "
-        f"(p = {test.p:.2f})."
-    )
-
-
-def _why_none(candidates: Mapping[int, Solution], chosen: choice.ChosenK) -> str:
-    nearest = min(chosen.refused, key=lambda k: (len(chosen.refused[k]), -candidates[k].stability.agreement))
-    return f"No number of segments is stable. {nearest} comes closest, but: {'; '.join(chosen.refused[nearest])}."
+def sampled(people: int, most: int) -> Labels:
+    """Return the places of *most* of *people* by a lot that is always the same: another one would be other data."""
+    return np.sort(np.random.default_rng(people).permutation(people)[:most])
 
 
 def _nothing(
@@ -272,22 +265,23 @@ def _proposed(
     methods: MethodChoice,
 ) -> Proposal:
     solution = _solution(items, candidates, chosen, methods)
-    tested = items.rows(rng.permutation(len(items.values))[: asked.tested(items)])
+    tested = items.rows(sampled(len(items.values), asked.tested(items)))
     k, shaped = solution.k, methods.shaped
-    second = null_test(tested, test.ks, same_ranks, asked.test, rng) if items.kind == "metric" and not shaped else None
-    styled = choice.flagged(solution)
+    nothing_to_ask = items.kind == "categorical" or shaped is not None
+    second = None if nothing_to_ask else null_test(tested, test.ks, calibrated, asked.test, rng)
+    styled = choice.flagged(solution, len(items.names)) if asked.answers else ()
     again = null_test(centred_items(tested), test.ks, shuffled, asked.test, rng) if styled and k in test.ks else None
     own = classes[k] if asked.method == "lca" else None
     groups = choice.merge_segments(items, solution.labels, choice.messages(solution))
     edges = () if shaped else (edge_of_noise(test), edge_of_choice(candidates, test, chosen))
     merged = "Segments that would get the same message were merged." if len(set(groups)) < k else ""
     remarks = (*choice.remarks_on(solution), *methods.notes, *edges, merged)
-    notes = (*_style_notes(styled, again, k), *_class_notes(own), *_base_notes(items), *filter(None, remarks))
+    notes = (*style_notes(styled, again, k), *class_notes(own), *base_notes(items), *filter(None, remarks))
     sure = membership(items, solution.labels, k, shaped.mixture if shaped else None, rng) if own is None else None
     natural = _natural(methods, second, k)
     return Proposal(
         light=choice.light_of(solution, notes=notes, natural=natural),
-        sentence=_sentence(len(set(groups)), solution, natural),
+        sentence=verdict(len(set(groups)), solution, natural),
         notes=notes,
         test=test,
         second=second,
@@ -298,7 +292,7 @@ def _proposed(
         refused={number: why for number, why in chosen.refused.items() if number != k},
         k=k,
         groups=groups,
-        segments=_segments(solution, groups, own, sure),
+        segments=_segments(solution, groups, own, sure, styled),
         labels=np.array(groups, np.int64)[solution.labels],
         people=people,
         sure=sure,
@@ -317,51 +311,12 @@ def _solution(
     return solution_of(items, shaped.mixture.k, shaped.labels, shaped.stability, (1.0,) * shaped.mixture.k)
 
 
-def _sentence(many: int, solution: Solution, natural: bool | None) -> str:  # noqa: FBT001 - a fact, no switch
-    level = min(solution.stability.agreement, solution.stability.median)
-    again = "are stable" if level >= choice.REPRODUCIBLE else "are partly stable"
-    if natural:
-        kind = "natural segments: correlations alone do not explain them"
-    elif natural is not None:
-        kind = "constructed segments: useful to target, but correlations alone would give similar ones"
-    else:
-        kind = "treat them as constructed: answers of this kind can't show whether segments are natural"
-    return f"{many} segments that {again} when the people are resampled (agreement {level:.2f}); {kind}."
-
-
-def _style_notes(styled: Sequence[int], again: NullTest | None, k: int) -> tuple[str, ...]:
-    if again is None:
-        return ()
-    named = " and ".join(str(j + 1) for j in styled)
-    after = max(again.agreement[again.ks.index(k)], 0.0)
-    left = again.candidate(k) and after >= choice.FRAGILE
-    holds = "the segments are stable" if left else "no segments are left"
-    note = (
-        f"Segment {named} is high or low on nearly every item: probably a response style, not a need. "
-        f"After centring each person {holds} (agreement {after:.2f}, p = {again.p:.2f})."
-    )
-    return (note,)
-
-
-def _class_notes(classes: Classes | None) -> tuple[str, ...]:
-    if classes is None:
-        return ()
-    notes = []
-    if classes.entropy < CLEAR:
-        notes.append(f"Classes overlap: relative entropy {classes.entropy:.2f}, at least {CLEAR} recommended.")
-    if (least := min(classes.mean_posteriors())) < SURE:
-        notes.append(f"Membership of one class is uncertain: mean posterior {least:.2f}, at least {SURE} recommended.")
-    return tuple(notes)
-
-
-def _base_notes(items: Items) -> tuple[str, ...]:
-    people, wanted = len(items.values), AN_ITEM * len(items.names)
-    note = needs(f"For reliable segments, a base of {len(items.names)} items", wanted, "people", people)
-    return (f"{note}.",) if people < wanted else ()
-
-
 def _segments(
-    solution: Solution, groups: Sequence[int], classes: Classes | None, sure: Membership | None
+    solution: Solution,
+    groups: Sequence[int],
+    classes: Classes | None,
+    sure: Membership | None,
+    styled: Sequence[int],
 ) -> tuple[ProposedSegment, ...]:
     posteriors = None if classes is None else classes.mean_posteriors()
     again = solution.stability.again
@@ -376,7 +331,7 @@ def _segments(
                 stability=min(solution.stability.segments[j] for j in own),
                 markers=solution.markers[own[0]],
                 posterior=None if posteriors is None else min(posteriors[j] for j in own),
-                style=any(is_a_way_of_answering(solution.up[j]) for j in own),
+                style=any(j in styled for j in own),
                 again=float(np.average([again[j] for j in own], weights=sizes)) if again else None,
                 member=None if sure is None else float(np.average([sure.mean[j] for j in own], weights=sizes)),
             )

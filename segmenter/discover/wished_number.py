@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 from numpy.random import Generator
 from threadpoolctl import threadpool_limits
 
@@ -17,14 +16,15 @@ from segmenter.discover.candidates import Solution, solutions
 from segmenter.discover.choose_k import FRAGILE, TRUSTED, Light, light_of
 from segmenter.discover.latent_class import latent_classes
 from segmenter.discover.null_models import NullTest, null_test, shuffled
-from segmenter.discover.propose import SearchOptions, why_noise
+from segmenter.discover.propose import SearchOptions, sampled
+from segmenter.discover.verdict_text import why_noise
 from segmenter.stats.item_matrix import Items, Labels
 
 BIC_STARTS = 5  # of the classes that are only asked whether they beat one group
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedNumber:
     """Segments of a wished number, and whether they are any.
 
     Attributes:
@@ -44,7 +44,7 @@ class Judged:
     solution: Solution
 
 
-def judge(items: Items, k: int, asked: SearchOptions, rng: Generator) -> Judged:
+def judge(items: Items, k: int, asked: SearchOptions, rng: Generator) -> JudgedNumber:
     """Find *k* segments as `propose` does, and say whether they are more than noise and stable.
 
     Args:
@@ -57,12 +57,12 @@ def judge(items: Items, k: int, asked: SearchOptions, rng: Generator) -> Judged:
         The segments whatever the light is; "red" where nobody should build on them.
     """
     with threadpool_limits(1):  # many small fits: threads would wait for each other
-        tested = items.rows(np.sort(rng.permutation(len(items.values))[: asked.tested(items)]))
+        tested = items.rows(sampled(len(items.values), asked.tested(items)))
         test = null_test(tested, (k,), shuffled, asked.test, rng)
         solution = solutions(items, (k,), "kmeans", asked.report, rng)[k]
         reason = _why_not(tested, solution, test, rng)
     light = "red" if reason else light_of(solution, notes=())
-    return Judged(k, solution.labels, light, reason or _stands(solution, test), test, solution)
+    return JudgedNumber(k, solution.labels, light, reason or _stands(solution, test), test, solution)
 
 
 def _why_not(tested: Items, solution: Solution, test: NullTest, rng: Generator) -> str:

@@ -281,15 +281,7 @@ def _document(done: Discovered) -> dict[str, Any]:
             }
             for k, clustering in proposal.tried.items()
         },
-        "segments": [
-            {
-                **part.model_dump(),
-                "kept_its_name": done.kept.get(part.name, False),
-                "mean_posterior": segment.posterior,
-                "way_of_answering": segment.style,
-            }
-            for part, segment in zip(done.file.segments, proposal.segments, strict=True)
-        ],
+        "segments": _segments_document(done),
         "describe": [
             {
                 "name": descriptor.name,
@@ -302,6 +294,18 @@ def _document(done: Discovered) -> dict[str, Any]:
         ],
         "path": None if done.path is None else str(done.path),
     }
+
+
+def _segments_document(done: Discovered) -> list[dict[str, Any]]:
+    return [
+        {
+            **part.model_dump(),
+            "kept_its_name": done.kept.get(part.name, False),
+            "mean_posterior": segment.posterior,
+            "way_of_answering": segment.style,
+        }
+        for part, segment in zip(done.file.segments, done.proposal.segments, strict=True)
+    ]
 
 
 @app.command("migration")

@@ -12,7 +12,7 @@ import typer
 from connectors.errors import FixSettingsError
 from sync.cli.console import table
 from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
-from sync.cli.survey_text import design_lines, is_anyway, made_by, written_lines
+from sync.cli.survey_text import design_lines, is_anyway, tool_origin, written_lines
 
 if TYPE_CHECKING:
     from segmenter.classifier.thresholds import Thresholds
@@ -134,18 +134,8 @@ def survey_design_command(
         if proposal is not None:
             known = accepted(session.workspace.directory, proposal)
             read = survey_answers.with_segments(read, known, session.control.links.mapping(), proposal)
-        wish = surveys.Wish(
-            tool,
-            of,
-            length,
-            segments,
-            reverse or (),
-            centre,
-            anyway,
-            _texts(texts) if texts else {},
-            proposal_file,
-            seed,
-        )
+        asked = _texts(texts) if texts else {}
+        wish = surveys.Wish(tool, of, length, segments, reverse or (), centre, anyway, asked, proposal_file, seed)
         made = surveys.design(session.workspace, read, wish, now=session.now())
     written = _write(made.made.file, out, action, title, ends)
     console.result(
@@ -319,7 +309,7 @@ def survey_list_command(*, workspace: WorkspaceOption = HERE, as_json: JsonOptio
         ]
     }
     rows = [
-        (t.file.name, len(t.file.questions), made_by(t.file), f"not used: {t.lacking}" if t.lacking else "asked")
+        (t.file.name, len(t.file.questions), tool_origin(t.file), f"not used: {t.lacking}" if t.lacking else "asked")
         for t in tools
     ]
     console.result(document, table("Tool", "Questions", "Made", "Waterfall", rows=rows))

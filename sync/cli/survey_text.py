@@ -94,6 +94,6 @@ def is_anyway(file: ToolFile) -> bool:
     return file.quality is not None and file.quality.anyway
 
 
-def made_by(file: ToolFile) -> str:
+def tool_origin(file: ToolFile) -> str:
     """Return how a tool came to be, for `survey list`."""
     return f"{file.source}, --anyway: no segments" if is_anyway(file) else str(file.source)

@@ -8,7 +8,7 @@ import numpy as np
 
 from connectors.errors import FixSettingsError
 from segmenter.discover.propose import SearchOptions
-from segmenter.discover.wished_number import Judged, judge
+from segmenter.discover.wished_number import JudgedNumber, judge
 from segmenter.errors import DefinitionError
 from segmenter.minimum import needs, of_a_segment
 from segmenter.stats.item_matrix import Items, rebuilt_items
@@ -31,7 +31,7 @@ class WishedSegments:
 
     labeller: Relabeller
     names: list[str]
-    judged: Judged
+    judged: JudgedNumber
     findings: list[SurveyFinding]
 
 
@@ -83,7 +83,7 @@ def _items(sheet: AnswerSheet, base: np.ndarray, k: int) -> Items:
         ) from error
 
 
-def _findings(judged: Judged, names: list[str]) -> list[SurveyFinding]:
+def _findings(judged: JudgedNumber, names: list[str]) -> list[SurveyFinding]:
     findings = []
     if judged.light == "red":
         message = f"{judged.sentence} The tool was made with --anyway: it tells groups apart that chance made."
