@@ -23,7 +23,7 @@ from segmenter.discover.mixture_search import Fits, bic_by_number, mixture_fits,
 from segmenter.discover.null_models import NullTest, null_test, shuffled
 from segmenter.discover.segment_size import power_sentence
 from segmenter.discover.stability import Effort
-from segmenter.discover.verdict_text import base_notes, class_notes, style_notes, verdict, why_noise, why_none
+from segmenter.discover.verdict_text import base_notes, class_notes, proposal_sentence, style_notes, why_noise, why_none
 from segmenter.stats.item_matrix import Items, Labels, coded
 
 REPORTED, TESTED = Effort(100, 10), Effort(20, 4)
@@ -281,7 +281,7 @@ def _proposed(
     natural = _natural(methods, second, k)
     return Proposal(
         light=choice.light_of(solution, notes=notes, natural=natural),
-        sentence=verdict(len(set(groups)), solution, natural),
+        sentence=proposal_sentence(len(set(groups)), solution, natural),
         notes=notes,
         test=test,
         second=second,
