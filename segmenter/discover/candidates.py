@@ -14,6 +14,7 @@ from segmenter.discover.latent_class import MISSING, Classes
 from segmenter.discover.markers import Marker, alike, markers, shares_above_mean
 from segmenter.discover.membership import placed_again
 from segmenter.discover.stability import CountStability, Effort, across, best_labels, bootstrap_refits, stability
+from segmenter.discover.steps import Steps, silent
 from segmenter.stats.item_matrix import Items, Labels, Matrix, coded
 from segmenter.stats.kmeans import Rows
 
@@ -53,6 +54,7 @@ def solutions(
     effort: Effort,
     rng: Generator,
     classes: Mapping[int, Classes] | None = None,
+    steps: Steps = silent,
 ) -> dict[int, Solution]:
     """Return the best solution for each of *ks*.
 
@@ -63,11 +65,13 @@ def solutions(
         effort: For the stability.
         rng: Chance.
         classes: Needed by "lca".
+        steps: Told how far it is.
     """
     rows = _rows(items, method)
     candidates: dict[int, Solution] = {}
     before: Labels | None = None
-    for k in ks:
+    for place, k in enumerate(ks):
+        steps("numbers of segments", place, len(ks))
         if method == "lca" and classes is not None:
             labels, drawn = _of_rows(rows, classes[k].labels), None
             again = class_labels(*_answers(items, rows), rows.bootstrap(effort.samples, rng), k, starts=3, rng=rng)

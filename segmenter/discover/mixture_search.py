@@ -193,7 +193,8 @@ def beats_correlations(tested: Items, shaped: FoundMixture, rng: Generator) -> b
     for _ in range(COPIES):
         values = coded(calibrated(complete, rng)).values
         alone = [best_mixture(values, 1, shape, [np.zeros(len(values), np.int64)]) for shape in ("equal", "tied")]
-        many = best_mixture(values, shaped.mixture.k, shaped.mixture.shape, starts_of(values, shaped.mixture.k, rng))
+        starts = starts_of(values, shaped.mixture.k, rng)
+        many = best_mixture(values, shaped.mixture.k, shaped.mixture.shape, starts, finalists=1)
         least = min(mixture.bic for mixture in alone if mixture is not None)
         if many is not None and least - many.bic > shaped.evidence - STRONG:
             return False

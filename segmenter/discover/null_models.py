@@ -16,6 +16,7 @@ import numpy as np
 from numpy.random import Generator
 
 from segmenter.discover.stability import Effort, agreements, best_labels, bootstrap_labels, error_of_pairs
+from segmenter.discover.steps import Steps, silent
 from segmenter.stats.item_matrix import Items, Matrix, coded
 from segmenter.stats.kmeans import NEAR_ENOUGH, Rows
 
@@ -82,6 +83,8 @@ def null_test(
     *,
     copies: int = COPIES,
     most: int = MOST_COPIES,
+    steps: Steps = silent,
+    name: str = "shuffled copies",
 ) -> NullTest:
     """Compare *items* with copies of it that *null* makes, over all *ks* in one test.
 
@@ -91,7 +94,9 @@ def null_test(
     """
     measured = [_measured(items, ks, effort, rng)]
     while True:
-        measured += [_measured(null(items, rng), ks, effort, rng) for _ in range(copies)]
+        for _ in range(copies):
+            steps(name, len(measured), len(measured) - (len(measured) - 1) % copies + copies - 1)
+            measured.append(_measured(null(items, rng), ks, effort, rng))
         agreement, errors, inertia = (np.array(part) for part in zip(*measured, strict=True))
         test = _compared(ks, agreement, errors, inertia)
         if len(measured) + copies > most + 1 or not _is_open(test, agreement, inertia, most):

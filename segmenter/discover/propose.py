@@ -23,17 +23,19 @@ from segmenter.discover.mixture_search import Fits, bic_by_number, mixture_fits,
 from segmenter.discover.null_models import NullTest, null_test, shuffled
 from segmenter.discover.segment_size import power_sentence
 from segmenter.discover.stability import Effort
+from segmenter.discover.steps import Steps, silent
 from segmenter.discover.verdict_text import (
     base_notes,
     class_notes,
     few_missing,
+    proposal_sentence,
     style_notes,
-    verdict,
     why_noise,
     why_none,
 )
 from segmenter.stats.item_matrix import Items, Labels, coded
 
+SECOND = "copies with the same correlations"
 REPORTED, TESTED = Effort(100, 10), Effort(20, 4)
 
 
@@ -146,29 +148,30 @@ def _natural(methods: MethodChoice, second: NullTest | None, k: int | None) -> b
     return None if second is None or k is None else second.candidate(k)
 
 
-def propose(items: Items, asked: SearchOptions, rng: Generator) -> Proposal:
+def propose(items: Items, asked: SearchOptions, rng: Generator, steps: Steps = silent) -> Proposal:
     """Propose segments in *items*: stable, distinct, large enough; or say why there are none.
 
     Args:
         items: Answers or traits, one row per person.
         asked: Method, numbers of segments to try, and how thorough the bootstrap is.
         rng: The same state gives the same proposal.
+        steps: Told how far it is.
 
     Returns:
         The segments found, or no segments and the reason; both with the figures of every number that was tried.
     """
     with threadpool_limits(1):  # many small fits: threads would wait for each other
-        proposal = _propose(items, asked, rng)
+        proposal = _propose(items, asked, rng, steps)
     largest = max((segment.share for segment in proposal.segments), default=1.0)
     power = power_sentence(len(items.values), largest, numbers=items.kind == "metric")
     return replace(proposal, power=f"{power} {few_missing(items)}".strip())
 
 
-def _propose(items: Items, asked: SearchOptions, rng: Generator) -> Proposal:
+def _propose(items: Items, asked: SearchOptions, rng: Generator, steps: Steps) -> Proposal:
     ks = tuple(range(2, asked.most + 1))
     drawn = sampled(len(items.values), asked.tested(items))
     items_tested = items.rows(drawn)
-    test = null_test(items_tested, ks, shuffled, asked.test, rng)
+    test = null_test(items_tested, ks, shuffled, asked.test, rng, steps=steps)
     fits = _fits(items, items_tested, asked, rng)
     if not test.beaten and not fits:
         return _nothing(test, why_noise(test), edge=edge_of_noise(test))
@@ -178,14 +181,16 @@ def _propose(items: Items, asked: SearchOptions, rng: Generator) -> Proposal:
     bound = _bound(bic)
     if bound == 1 and not fits:
         return _nothing(test, "No segments: one group explains the data best (BIC).", bound, bic)
-    candidates = solutions(base, ks, asked.method, asked.report, rng, classes) if bound != 1 and test.beaten else {}
+    candidates = (
+        solutions(base, ks, asked.method, asked.report, rng, classes, steps) if bound != 1 and test.beaten else {}
+    )
     chosen = choice.choose_k(candidates, test, bound or 1) if candidates else choice.ChosenK(None, {})
     own = None if chosen.k is None else candidates[chosen.k].labels
     methods = choose_method(items, items_tested, fits, own, asked.test, rng)
     bic = bic_by_number(fits) if methods.shaped is not None else bic
     if chosen.k is None and methods.shaped is None:
         return _none_found(test, bound, bic, candidates, chosen)
-    return _proposed(base, people, asked, rng, test, bic, classes, candidates, chosen, methods)
+    return _proposed(base, people, asked, rng, test, bic, classes, candidates, chosen, methods, steps)
 
 
 def _fits(items: Items, tested: Items, asked: SearchOptions, rng: Generator) -> Fits:
@@ -271,12 +276,15 @@ def _proposed(
     candidates: Mapping[int, Solution],
     chosen: choice.ChosenK,
     methods: MethodChoice,
+    steps: Steps,
 ) -> Proposal:
     solution = _solution(items, candidates, chosen, methods)
     tested = items.rows(sampled(len(items.values), asked.tested(items)))
     k, shaped = solution.k, methods.shaped
     nothing_to_ask = items.kind == "categorical" or shaped is not None
-    second = None if nothing_to_ask else null_test(tested, test.ks, calibrated, asked.test, rng)
+    second = (
+        None if nothing_to_ask else null_test(tested, test.ks, calibrated, asked.test, rng, steps=steps, name=SECOND)
+    )
     styled = choice.flagged(solution, len(items.names)) if asked.answers else ()
     again = null_test(centred_items(tested), test.ks, shuffled, asked.test, rng) if styled and k in test.ks else None
     own = classes[k] if asked.method == "lca" else None
@@ -289,7 +297,7 @@ def _proposed(
     natural = _natural(methods, second, k)
     return Proposal(
         light=choice.light_of(solution, notes=notes, natural=natural),
-        sentence=verdict(len(set(groups)), solution, natural),
+        sentence=proposal_sentence(len(set(groups)), solution, natural),
         notes=notes,
         test=test,
         second=second,

@@ -33,7 +33,7 @@ def why_none(candidates: Mapping[int, Solution], chosen: choice.ChosenK) -> str:
     return f"No number of segments is stable. {nearest} comes closest, but: {'; '.join(chosen.refused[nearest])}."
 
 
-def verdict(many: int, solution: Solution, natural: bool | None) -> str:  # noqa: FBT001 - a fact, no switch
+def proposal_sentence(many: int, solution: Solution, natural: bool | None) -> str:  # noqa: FBT001 - a fact, no switch
     """Return the light in words: how stable segments are, and whether they are natural."""
     level = min(solution.stability.agreement, solution.stability.median)
     again = "are stable" if level >= choice.REPRODUCIBLE else "are partly stable"

@@ -90,8 +90,9 @@ def parameters_of(shape: Shape, k: int, features: int) -> int:
     return k - 1 + k * features + spread
 
 
-def best_mixture(values: Matrix, k: int, shape: Shape, starts: Sequence[Labels], *, weights: Matrix | None = None
-) -> Mixture | None:  # fmt: skip
+def best_mixture(
+    values: Matrix, k: int, shape: Shape, starts: Sequence[Labels], *, finalists: int = FINALISTS
+) -> Mixture | None:
     """Return the likeliest of the mixtures that EM reaches from *starts*; None where a group always lost its people.
 
     Args:
@@ -99,11 +100,11 @@ def best_mixture(values: Matrix, k: int, shape: Shape, starts: Sequence[Labels],
         k: Groups.
         shape: Of their covariances.
         starts: Groups of each person to begin with, (people,).
-        weights: (people,) how often each person counts; None: once.
+        finalists: Starts that go on to their end, the likeliest after some steps.
     """
-    counted = np.ones(len(values)) if weights is None else weights
+    counted = np.ones(len(values))
     begun = [_em(values, counted, _indicators(start, k), shape, steps=SHORT) for start in starts]
-    first = sorted((fit for fit in begun if fit is not None), key=lambda fit: -fit.log_likelihood)[:FINALISTS]
+    first = sorted((fit for fit in begun if fit is not None), key=lambda fit: -fit.log_likelihood)[:finalists]
     fitted = [_em(values, counted, fit.posteriors(values), shape) for fit in first]
     reached = [mixture for mixture in fitted if mixture is not None]
     return max(reached, key=lambda mixture: mixture.log_likelihood) if reached else None

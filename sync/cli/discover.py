@@ -87,7 +87,8 @@ def discover_command(
             session, file, survey, trait or (), item or (), respondent, describe or (), within, max_segments, seed, name
         )
         console.say(f"Analyzing {len(base.people):,} people and {len(base.items.names)} items; this may take a minute.")
-        discovered = job.discover(session, base, asked, name=name, seed=seed)
+        with console.progress() as progress:
+            discovered = job.discover(session, base, asked, name=name, seed=seed, progress=progress)
     console.result(_document(discovered), *_told(discovered))
     return 0
 

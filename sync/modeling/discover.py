@@ -16,6 +16,7 @@ from segmenter.classifier.linear import FEWEST, LinearModel
 from segmenter.discover.markers import Descriptor, descriptors, reversed_items
 from segmenter.discover.names import said_of
 from segmenter.discover.propose import Proposal, ProposedSegment, SearchOptions, propose
+from segmenter.discover.steps import Steps, silent
 from segmenter.discover.to_linear import by_centres, by_classes, by_mixture
 from segmenter.stats.alignment import kept_names, overlap_of_labels
 from sync.modeling.inputs import Base, known_persons
@@ -42,7 +43,9 @@ class Discovered:
     kept: Mapping[str, bool]
 
 
-def discover(session: Session, base: Base, asked: SearchOptions, *, name: str, seed: int) -> Discovered:
+def discover(
+    session: Session, base: Base, asked: SearchOptions, *, name: str, seed: int, progress: Steps = silent
+) -> Discovered:
     """Propose segments in *base*, and save a proposal *name* where there are any.
 
     Segments that mostly hold the people of an earlier proposal of this name keep its names, titles and messages.
@@ -57,7 +60,7 @@ def discover(session: Session, base: Base, asked: SearchOptions, *, name: str, s
     base = _of_persons(session, base).in_order()
     with recorded(session, "discover") as run:
         own = replace(asked, answers=base.source == "survey")
-        proposal = propose(base.items, own, np.random.default_rng(seed))
+        proposal = propose(base.items, own, np.random.default_rng(seed), progress)
         people = [base.people[place] for place in proposal.people]
         parts, kept = _named(session, name, people, proposal, survey=base.source == "survey")
         notes = (*base.notes, *proposal.notes, *_turned(base))
