@@ -3,6 +3,7 @@
 ::
 
     python benchmarks/science.py --quick        # 500 people, each world once: some minutes
+    python benchmarks/science.py --quick --people 300 --world spreads
     python benchmarks/science.py --workers 8    # 300, 1,000 and 5,000 people, ten times each: hours
 
 Every data set is written as a file and goes the way of the commands: read, checked and ordered as `discover FILE`
@@ -174,13 +175,20 @@ def _designs(path: Path) -> bool:
     return True
 
 
-def tasks_of(*, quick: bool) -> list[Task]:
-    """Return the grid: worlds by sizes by repetitions; in the quick one seeds are varied for every third world."""
+def tasks_of(*, quick: bool, people: Sequence[int] = (), named: str = "") -> list[Task]:
+    """Return the grid: worlds by sizes by repetitions; in the quick one seeds are varied for every third world.
+
+    Args:
+        quick: One repetition, of one size.
+        people: Sizes in place of the usual ones.
+        named: Only worlds with this in their name.
+    """
     sizes, repeats = (QUICK_SIZES, 1) if quick else (SIZES, REPEATS)
     return [
-        Task(world, people, repeat, SEEDS if not quick or world % 3 == 0 else SEEDS[:1], others=True)
-        for people in sizes
-        for world in range(len(WORLDS))
+        Task(place, size, repeat, SEEDS if not quick or place % 3 == 0 else SEEDS[:1], others=True)
+        for size in people or sizes
+        for place, world in enumerate(WORLDS)
+        if named in world.name
         for repeat in range(repeats)
     ]
 
@@ -238,9 +246,11 @@ def main() -> None:
     """Print the grid, then the figures as one JSON document."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="500 people, each world once")
+    parser.add_argument("--people", type=int, action="append", help="people in a file; repeat for several sizes")
+    parser.add_argument("--world", default="", help="only worlds with this in their name")
     parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) // 2), help="processes")
     chosen = parser.parse_args()
-    tasks = tasks_of(quick=chosen.quick)
+    tasks = tasks_of(quick=chosen.quick, people=chosen.people or (), named=chosen.world)
     with ProcessPoolExecutor(chosen.workers) as pool:
         outcomes = []
         for done, outcome in enumerate(pool.map(asked, tasks), 1):
