@@ -161,7 +161,8 @@ def _send(
             applied.predicted_seconds += connector.seconds_for(requests)
             applied.predicted[name] = dict(Counter(applied.predicted.get(name, {})) + Counter(requests))
             began = session.now()
-            send_changes(session, connector, waiting, applied, run, onward(progress, done, len(changes)))
+            further = onward(progress, done, len(changes))
+            send_changes(session, connector, waiting, applied, run, further, still=check.without_objections)
             look_again(session, waiting, since=began, run_id=run.run_id)
         done += len(some)
 
