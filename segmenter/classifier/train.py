@@ -162,19 +162,19 @@ def fit_classifier(
             for kind in DISCRIMINANTS
         }
         if own is not None:
-            placed = _placed_again(own, kept.truth, labels, fold_of)
-            quality["mixture"] = model_quality(*placed, labels, thresholds, folds=folds)
+            quality["mixture"] = model_quality(
+                *_placed_again(own, kept.truth, labels, fold_of), labels, thresholds, folds=folds
+            )
             return Fitted(own.model, quality, _gated(quality["mixture"], kept, rules), dropped, folds)
         kind = min(DISCRIMINANTS, key=lambda method: quality[method].brier)
         model = _trained(kept, np.arange(len(kept.truth)), kept.truth, kind)
     model = at_temperature(model, temperature_of(*held[kind]))
-    return Fitted(model, quality, _gated(quality[kind], kept, rules), dropped, folds)
+    leak = leak_sentence(features, kept.rows, kept.truth, late=kept.late)
+    return Fitted(model, quality, _gated(quality[kind], kept, rules, leak), dropped, folds)
 
 
-def _gated(quality: ModelQuality, sample: Sample, rules: NDArray[np.str_] | None) -> QualityGate:
-    rules_hit = None if rules is None else float((rules == sample.truth).mean())
-    leak = leak_sentence(sample.features, sample.rows, sample.truth, late=sample.late)
-    return gate(quality, rules_hit=rules_hit, leak=leak)
+def _gated(quality: ModelQuality, sample: Sample, rules: NDArray[np.str_] | None, leak: str = "") -> QualityGate:
+    return gate(quality, rules_hit=None if rules is None else float((rules == sample.truth).mean()), leak=leak)
 
 
 def _placed_again(

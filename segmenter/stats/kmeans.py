@@ -25,7 +25,7 @@ CELLS = 2_000_000  # numbers that one batch works on: some 16 MB an array
 NEAR_CELLS = 250_000  # of these as many at once as stay near the processor
 SEEN = 2_000  # rows on which starts are tried where there are more
 SAME = 3e-5  # of the inertia: runs that differ less have ended in the same place
-FINALISTS, LEAST, FEW = 0.1, 2, 5  # share of the starts that go on to their end, how many at least; of a few starts one
+FINALISTS, LEAST = 0.1, 2  # share of the starts that go on to their end, and how many at least
 STEPS = 100
 SEEN_EARLY = 5e-2  # of the spread: who moves less will end where it is, or near
 NEAR_ENOUGH = 3e-4  # of the spread; a bootstrap sample needs no more
@@ -161,7 +161,7 @@ def _batches(samples: int, at_once: int, *, apart: bool) -> list[Labels]:
 
 def _batch(values: Matrix, weights: Matrix, k: int, starts: int, rng: Generator, tolerance: float) -> Centres:
     spread, kind = np.nanvar(values, axis=0).sum(), _precision(tolerance)
-    limit, finalists = (tolerance**2) * spread, 1 if starts <= FEW else max(LEAST, round(FINALISTS * starts))
+    limit, finalists = (tolerance**2) * spread, min(max(LEAST, round(FINALISTS * starts)), starts)
     if starts == 1:
         return _run(values, weights, _seeds(values, weights, k, rng), limit, kind)
     few = slice(None) if len(values) <= SEEN else np.sort(rng.permutation(len(values))[:SEEN])

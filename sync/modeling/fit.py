@@ -35,7 +35,7 @@ from segmenter.traits.definitions import Trait
 from sync.assign.sources import definitions_of
 from sync.modeling.inputs import USUAL
 from sync.modeling.outcomes import Outcomes, are_segments, everybody_scored, late_features, read_outcomes
-from sync.modeling.own_scorer import accepted_file, own_scorer
+from sync.modeling.own_scorer import accepted_file, calibrated_by, own_scorer
 from sync.monitor.stability import item_traits
 from sync.session import Session, recorded
 from sync.traits.compute import measured
@@ -112,7 +112,8 @@ def fit(
         if not truth:
             raise FixSettingsError(f"No segment comes from {target}.", fix="Check [classify] in personasync.toml.")
         drawn = _drawn(people, truth, np.random.default_rng(seed))
-        segments = labels if outcomes is None else None
+        again = None if labels is None or outcomes else _found_again(session, labels, drawn, seed)
+        own = None if labels is None or outcomes or only else _own(session, labels, drawn, seed)
         made = train(
             session,
             drawn,
@@ -121,19 +122,13 @@ def fit(
             as_of=as_of,
             but=_but(definitions, target),
             only=only,
-            labeller=None if segments is None else _found_again(session, segments, drawn, seed),
-            own=None if segments is None or only is not None else _own_scorer(session, segments, drawn, seed),
+            labeller=again,
+            own=own,
             seed=seed,
             dated=outcomes is not None and outcomes.dated,
         )
         run.counts.update(version=made.file.version, passed=made.file.gate.passed)
         return with_scores(session, made, outcomes, people) if outcomes else made
-
-
-def _own_scorer(session: Session, labels: Path, drawn: pa.Table, seed: int) -> OwnScorer | None:
-    """The scorer that an accepted proposal has itself; None where it has none."""
-    file = accepted_file(session, _accepted(session, labels))
-    return None if file is None else own_scorer(session, file, drawn, seed)
 
 
 def with_scores(session: Session, made: FittedModel, outcomes: Outcomes, people: pa.Table) -> FittedModel:
@@ -183,6 +178,11 @@ def _accepted(session: Session, labels: Path) -> Path:
     """The labels of the accepted proposal of that name, where there is one; else the file itself."""
     path = path_of(session.workspace.directory, str(labels), ACCEPTED)
     return path if labels.parent == Path() and not labels.exists() and path.is_file() else labels
+
+
+def _own(session: Session, labels: Path, people: pa.Table, seed: int) -> OwnScorer | None:
+    file = accepted_file(session, _accepted(session, labels))
+    return None if file is None else own_scorer(session, file, people, seed)
 
 
 def _found_again(session: Session, labels: Path, people: pa.Table, seed: int) -> Labeller | None:
@@ -384,17 +384,10 @@ def _file(
         model=coefficients_of(model),
         catalogue=trait_digests(catalogue, model.traits),
         training=training,
-        calibration=_calibrated_by(fitted),
+        calibration=calibrated_by(fitted),
         quality={kind: asdict(quality) for kind, quality in fitted.quality.items()},
         gate=GatePart(passed=fitted.gate.passed, sentences=fitted.gate.sentences, uses=fitted.gate.uses),
     )
-
-
-def _calibrated_by(fitted: Fitted) -> str:
-    temperature = f"temperature {fitted.model.temperature:.3f}"
-    if fitted.model.kind == "mixture":
-        return f"{temperature}, from simulated people whose group is known"
-    return f"{temperature}, from {fitted.folds} held-out folds"
 
 
 def _window(session: Session, model: LinearModel, as_of: datetime) -> datetime | None:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from segmenter.classifier.linear import LinearModel, design_matrix
-from segmenter.classifier.train import OwnScorer
+from segmenter.classifier.train import Fitted, OwnScorer
 from segmenter.discover.cross_fit import mixtures_again
 from segmenter.stats.item_matrix import Items
 from sync.monitor.stability import item_traits
@@ -59,3 +59,11 @@ def own_scorer(session: Session, file: ProposalFile, people: pa.Table, seed: int
 
 def _named(form: Form, labels: tuple[str, ...]) -> LinearModel:
     return LinearModel(**{**form.coefficients(), "labels": labels})
+
+
+def calibrated_by(fitted: Fitted) -> str:
+    """Return what made the confidences of a model probabilities, as its file says it."""
+    temperature = f"temperature {fitted.model.temperature:.3f}"
+    if fitted.model.kind == "mixture":
+        return f"{temperature}, from simulated people whose group is known"
+    return f"{temperature}, from {fitted.folds} held-out folds"
