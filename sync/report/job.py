@@ -91,7 +91,7 @@ def _made(session: Session, before: KeyFigures | None) -> _Made:
     names, rows = parts.offer_rows(taught.offers.bests)
     health = freshness(session.workspace.connections, session.control.cursors)
     lifts = parts.shown_lifts(taught.lifts, hues)
-    title, chart = _front_chart(newest_pair, shares, hues)
+    (title, chart), (warnings, notes) = _front_chart(newest_pair, shares, hues), _value_sentences(ranked)
     page = ReportPage(
         tiles=tiles(session, figures, health),
         decisions=decisions(taught.advice, {lift.about: lift.anchor for lift in reversed(lifts)}) if as_of else [],
@@ -101,8 +101,8 @@ def _made(session: Session, before: KeyFigures | None) -> _Made:
         changes=report_changes(before, kept) if before else [],
         advice=parts.advice_lines(taught.advice) if as_of else [],
         values=parts.value_rows(session, ranked) if ranked else [],
-        value_warnings=warning_of(ranked.tried) if ranked else [],
-        value_notes=[*forecast_sentences(ranked.tried), *ranked.notes] if ranked else [],
+        value_warnings=warnings,
+        value_notes=notes,
         cards=cards(session, shares, measured, _worth_words(session, shares, known, ranked), as_of) if as_of else [],
         quality=parts.quality_sentences(session),
         drifts=parts.drifts(session, measured) if as_of else [],
@@ -123,6 +123,13 @@ def _made(session: Session, before: KeyFigures | None) -> _Made:
         sync=_sync_sentences(session),
     )
     return _Made(report, page, measured, kept)
+
+
+def _value_sentences(ranked: SegmentValues | None) -> tuple[list[str], list[str]]:
+    """What to read before the ranking by value, and what beneath it."""
+    if ranked is None:
+        return [], []
+    return warning_of(ranked.tried), [*forecast_sentences(ranked.tried), *ranked.notes]
 
 
 def _hues(session: Session) -> dict[str, int]:
