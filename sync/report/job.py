@@ -79,9 +79,8 @@ def _made(session: Session, before: KeyFigures | None) -> _Made:
     newest = session.control.runs.latest("assign", state="done")
     as_of = datetime.fromisoformat(newest.counts["as_of"]) if newest else None
     worth = {share.name: float(share.persons) for share in shares if share.slug != UNCLASSIFIED}
-    known = parts.worth_of(session, ranked)
+    known, hues = parts.worth_of(session, ranked), _hues(session)
     taught = parts.learned(session, measured, dict.fromkeys(worth, 0.0) | known if known else worth)
-    hues = _hues(session)
     newest_pair = parts.usable_comparison(taught.lifts)
     figures = key_figures(session, ranked, newest_pair, measured)
     kept = replace(
