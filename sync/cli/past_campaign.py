@@ -1,4 +1,4 @@
-"""A past campaign from a file: `past-campaign`."""
+"""A past campaign from a file: `campaign`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from sync.cli.options import JsonOption, app, console_of
 
 if TYPE_CHECKING:
     from segmenter.lift.past_campaign import AmountLift, PastCampaign
-    from sync.results.past_campaign import MeasuredCampaign
+    from sync.results.past_campaign import JudgedFile
 
 
-@app.command("past-campaign")
+@app.command("campaign")
 def past_campaign_command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, Excel or Parquet, one row per person.")],
     *,
@@ -84,7 +84,7 @@ def _shares(texts: Any) -> dict[str, float]:
     return shares
 
 
-def _shown(measured: MeasuredCampaign) -> list[Any]:
+def _shown(measured: JudgedFile) -> list[Any]:
     from segmenter.lift.text import offer_sentence, verdict  # noqa: PLC0415
 
     result = measured.result
@@ -174,7 +174,7 @@ def _groups(result: PastCampaign) -> list[str]:
     return lines
 
 
-def _document(measured: MeasuredCampaign) -> dict[str, Any]:
+def _document(measured: JudgedFile) -> dict[str, Any]:
     from sync.cli.lift import best_document, effect_document  # noqa: PLC0415
 
     result = measured.result

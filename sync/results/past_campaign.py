@@ -52,7 +52,7 @@ class CampaignFile:
 
 
 @dataclass(frozen=True, slots=True)
-class MeasuredCampaign:
+class JudgedFile:
     """A past campaign with its results.
 
     Attributes:
@@ -65,7 +65,7 @@ class MeasuredCampaign:
     notes: Sequence[str]
 
 
-def measure_past_campaign(file: CampaignFile) -> MeasuredCampaign:
+def measure_past_campaign(file: CampaignFile) -> JudgedFile:
     """Read a file and judge the campaign in it.
 
     Args:
@@ -97,7 +97,7 @@ def measure_past_campaign(file: CampaignFile) -> MeasuredCampaign:
     result = judge_past_campaign(
         recipients, control=control, shares=_shares(file, names), primary=outcomes[0], mde=file.mde
     )
-    return MeasuredCampaign(file.campaign or file.path.name, outcomes[0], result, notes)
+    return JudgedFile(file.campaign or file.path.name, outcomes[0], result, notes)
 
 
 def _columns(file: CampaignFile, headers: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -112,7 +112,7 @@ def _columns(file: CampaignFile, headers: Sequence[str]) -> tuple[list[str], lis
         )
     if not outcomes:
         raise FixSettingsError(
-            f"{file.path.name} has no outcome: none of the columns {', '.join(OUTCOMES)}.",
+            f"{file.path.name} has no column of outcomes, none of {', '.join(OUTCOMES)}.",
             fix="Name a column of yes and no with --outcome.",
         )
     return list(dict.fromkeys(outcomes)), list(dict.fromkeys(amounts))

@@ -1,4 +1,4 @@
-"""`past-campaign` on 64,000 mails in three arms with the published counts, and on files that can't be judged."""
+"""`campaign` on 64,000 mails in three arms with the published counts, and on files that can't be judged."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def mails(path: Path, divide: int = 1) -> Path:
 @pytest.mark.slow
 def test_the_published_lift_of_64_000_mails_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = mails(tmp_path / "mails.csv")
-    assert run(["past-campaign", str(file), "--json"]) == 0
+    assert run(["campaign", str(file), "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
 
     assert document["people"] == {"No E-Mail": 21_306, "Mens E-Mail": 21_307, "Womens E-Mail": 21_387}
@@ -60,7 +60,7 @@ def test_what_is_printed_has_checks_lift_money_power_and_the_best_arm(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "180")
-    assert run(["past-campaign", str(mails(tmp_path / "m.csv", 10)), "--mde", "0.005"]) == 0
+    assert run(["campaign", str(mails(tmp_path / "m.csv", 10)), "--mde", "0.005"]) == 0
     shown = capsys.readouterr().out
 
     for part in (
@@ -81,17 +81,17 @@ def test_a_mismatch_stops_the_verdict_unless_the_shares_were_planned(
     rows: list[list[object]] = [[n, "held" if n % 10 == 0 else "mailed", int(n % 7 == 0)] for n in range(2_000)]
     file = write(tmp_path / "c.csv", ["id", "arm", "ordered"], rows)
 
-    assert run(["past-campaign", str(file), "--control", "held"]) == 3
+    assert run(["campaign", str(file), "--control", "held"]) == 3
     assert "draw no conclusions" in " ".join(capsys.readouterr().out.split())
     planned = ["--share", "held=0.1", "--share", "mailed=0.9"]
-    assert run(["past-campaign", str(file), "--control", "held", *planned]) == 0
+    assert run(["campaign", str(file), "--control", "held", *planned]) == 0
 
 
 @pytest.mark.parametrize(
     ("head", "rows", "more", "message"),
     [
         (["id", "variant", "visited"], [[1, "a", 1]], [], "no column 'arm'. It has: id, variant, visited."),
-        (["id", "arm"], [[1, "a"]], [], "has no outcome"),
+        (["id", "arm"], [[1, "a"]], [], "has no column of outcomes"),
         (["id", "arm", "visited"], [[1, "a", 1], [2, "a", 0]], [], "one arm only, 'a'"),
         (
             ["id", "arm", "visited"],
@@ -127,5 +127,5 @@ def test_files_that_cannot_be_judged_name_place_and_fix(
     more: list[str],
     message: str,
 ) -> None:
-    assert run(["past-campaign", str(write(tmp_path / "c.csv", head, rows)), *more]) == 2
+    assert run(["campaign", str(write(tmp_path / "c.csv", head, rows)), *more]) == 2
     assert message in " ".join(capsys.readouterr().err.split())
