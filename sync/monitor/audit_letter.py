@@ -66,8 +66,8 @@ WHERE_READ: Mapping[str, str] = {
 }
 """Where a person finds what reads a field.
 
-No connector reads workflows. HubSpot's API for them is a beta (2026-09), and its one scope, ``automation``, lets a token
-create and delete them as well; Mailchimp's shows no conditions.
+No connector reads workflows. HubSpot's API for them is a beta (2026-09), and its one scope, ``automation``, lets a
+token create and delete them as well; Mailchimp's shows no conditions.
 https://developers.hubspot.com/docs/api-reference/legacy/automation/workflows/guide
 """
 
