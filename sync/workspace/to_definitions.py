@@ -15,7 +15,7 @@ from segmenter.rules.rules import Rule, counted_in, parse_rule
 from segmenter.rules.segments import Segment, Waterfall
 from segmenter.traits.builtin import Catalogue, Precedence
 from segmenter.traits.counts import CountedTrait
-from segmenter.traits.definitions import MappedTrait, SurveyTrait, TraitType
+from segmenter.traits.definitions import Limits, MappedTrait, SurveyTrait, TraitType
 from segmenter.traits.trait_families import Family
 from sync.workspace.personas_file import FieldPart, PersonaPart, PersonasFile
 from sync.workspace.schema import MainFile, SegmentsFile, TraitPart
@@ -37,8 +37,9 @@ def precedence_of(main: MainFile) -> Precedence:
     return Precedence(tuple(connections), main.precedence.lifecycle_stages)
 
 
-def _told(part: TraitPart) -> tuple[TraitType, str, bool, tuple[tuple[str, float], ...], Family | None]:
-    return part.type, part.meaning, part.sensitive, tuple(part.words.items()), part.family
+def _told(part: TraitPart) -> tuple[TraitType, str, bool, tuple[tuple[str, float], ...], Family | None, Limits]:
+    limits = Limits(part.least, part.most, part.allowed)
+    return part.type, part.meaning, part.sensitive, tuple(part.words.items()), part.family, limits
 
 
 def everybody_of(main: MainFile) -> Experiment | None:

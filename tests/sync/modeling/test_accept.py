@@ -98,6 +98,7 @@ def assigned(folder: Path) -> dict[str, dict[str, Any]]:
     return {f"p{n}": by_person[links[f"mailto:p{n}@people.test"]] for n in range(PEOPLE)}
 
 
+@pytest.mark.long
 def test_everybody_is_classified_by_what_they_answered(folder: Path, told: Told) -> None:
     short = told("survey", "design", "--proposal", "needs", "--tool", "short", "--length", "4")
     main = folder / "personasync.toml"
@@ -156,6 +157,7 @@ def test_everybody_is_classified_by_what_they_answered(folder: Path, told: Told)
     main.write_text(before, "utf-8")
 
 
+@pytest.mark.long
 def test_who_answers_a_form_in_numbers_is_classified_as_who_answers_in_words(folder: Path, told: Told) -> None:
     in_words = {
         respondent["respondent"]: respondent for respondent in told("survey", "score", "--tool", "needs")["respondents"]
@@ -173,6 +175,7 @@ def test_who_answers_a_form_in_numbers_is_classified_as_who_answers_in_words(fol
     )
 
 
+@pytest.mark.long
 def test_segments_that_do_not_hold_any_more_are_told(folder: Path, tmp_path: Path) -> None:
     later = shutil.copytree(folder, tmp_path / "later")
     rng = np.random.default_rng(2)

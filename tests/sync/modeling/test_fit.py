@@ -100,6 +100,7 @@ def by_chance(place: int, row: dict[str, Any]) -> str:
     return "gift_buyers" if place % 2 else "newcomers"
 
 
+@pytest.mark.long
 def test_a_model_that_beats_chance_is_in_use_and_decides_whom_no_rule_matches(filled: Session, tmp_path: Path) -> None:
     made = fit(filled, "discovered", as_of=filled.now(), labels=labelled(filled, tmp_path / "l.csv", by_orders))
     assert made.file.gate.passed
@@ -258,6 +259,7 @@ def test_a_damaged_model_stops_whatever_would_use_it_with_the_file_and_the_mend(
     assert definitions_of(real.workspace, with_model=False).model is None
 
 
+@pytest.mark.long
 def test_a_model_of_an_older_catalogue_is_refused_with_the_traits_that_changed(filled: Session, tmp_path: Path) -> None:
     file = filled.workspace.directory / "personasync.toml"
     plain = file.read_text("utf-8")
