@@ -52,6 +52,9 @@ class ConnectionPart(OpenPart):
         return {key: str(value) for key, value in self.extra().items()}
 
 
+PATH_SIGNS = frozenset(".:*'\"[]")
+
+
 class TraitPart(FilePart):
     """[traits.NAME]: a platform's property, or an item of a survey, as a trait."""
 
@@ -92,6 +95,12 @@ class TraitPart(FilePart):
         keys = {name for name in ("connection", "property", "survey", "item") if getattr(self, name)}
         if keys not in ({"connection", "property"}, {"survey", "item"}):
             message = "a trait needs either connection and property, or survey and item"
+            raise ValueError(message)
+        if self.property and (self.property.startswith("$") or set(self.property) & PATH_SIGNS):
+            message = (
+                f"{self.property!r} can't be read as a trait: of . : * ' \" [ ] and a first $ the warehouse makes a "
+                "path, and the trait would be empty. Rename the column"
+            )
             raise ValueError(message)
         if self.words and self.type != "number":
             message = f'`words` need type = "number", but this trait has type {self.type}'
