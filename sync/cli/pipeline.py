@@ -93,7 +93,7 @@ def pull_command(
     ):
         pulled = job.pull(session, only=connection, full=full, override=overridden, progress=progress)
     console.result(words.as_document(pulled), *words.pulled(pulled))
-    return REJECTS if pulled.rejects else 0
+    return REJECTS if pulled.rejects or pulled.strangers else 0
 
 
 @app.command("assign")

@@ -26,6 +26,7 @@ from sync.results.campaign_result import CampaignResult
 from sync.results.campaigns import newest_campaigns
 from sync.results.freshness import freshness
 from sync.session import Session, recorded
+from sync.value.backtest import forecast_sentences, warning_of
 from sync.value.ranking import SegmentValues
 
 CHARTED = 12
@@ -98,7 +99,8 @@ def _made(session: Session, before: KeyFigures | None) -> _Made:
         changes=report_changes(before, kept) if before else [],
         advice=parts.advice_lines(taught.advice) if as_of else [],
         values=parts.value_rows(session, ranked) if ranked else [],
-        value_notes=ranked.notes if ranked else [],
+        value_warnings=warning_of(ranked.tried) if ranked else [],
+        value_notes=[*forecast_sentences(ranked.tried), *ranked.notes] if ranked else [],
         cards=cards(session, shares, measured, _worth_words(session, shares, known, ranked), as_of) if as_of else [],
         quality=parts.quality_sentences(session),
         drifts=parts.drifts(session, measured) if as_of else [],
