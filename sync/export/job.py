@@ -13,6 +13,7 @@ from ibis import Table
 
 from connectors.errors import FixSettingsError
 from connectors.records import CONTACTS, MEMBER, Change
+from connectors.spec import DeclaredField
 from segmenter.personalize import fields as template_fields
 from segmenter.personalize.fields import Known, OwnedField, probability_one
 from segmenter.traits.people import NO_CONSENT
@@ -27,7 +28,6 @@ from sync.plan.diff import strictest_consents
 from sync.plan.file import read_plan
 from sync.plan.job import assigned_at
 from sync.session import Session
-from sync.workspace.manifest import DeclaredField
 
 HERE = ""  # the connection of an export that is for nobody in particular
 MAY_BE_ADVERTISED_TO = "subscribed"

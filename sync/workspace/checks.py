@@ -7,7 +7,8 @@ from pathlib import Path
 from connectors.errors import FixSettingsError
 from connectors.limits import MERGE_TAG_LENGTH
 from connectors.secret import userinfo_of
-from sync.workspace.manifest import ConnectorSpec, Manifest, roles_in
+from connectors.spec import ConnectorSpec
+from sync.workspace.manifest import Manifest, roles_in
 from sync.workspace.personas_file import FieldPart, PersonasFile
 from sync.workspace.schema import ConnectionPart, MainFile
 from sync.workspace.secrets import check_reference
@@ -24,9 +25,7 @@ def check_connections(path: Path, main: MainFile, manifest: Manifest) -> None:
         place = ("connections", name)
         spec = manifest.connectors.get(part.connector)
         if spec is None:
-            listed = ", ".join(sorted(manifest.connectors))
-            message = f"unknown connector {part.connector!r}; known: {listed}."
-            raise _wrong(path, (*place, "connector"), message)
+            raise _wrong(path, (*place, "connector"), manifest.unusable(part.connector))
         _check_keys(path, place, part, spec)
     for name, trait in main.traits.items():
         if trait.connection is not None and trait.connection not in main.connections:

@@ -10,6 +10,7 @@ from pathlib import Path
 from connectors.connector import NO_SECRET, Connection
 from connectors.errors import FixSettingsError
 from connectors.secret import SecretUrl, remember
+from connectors.spec import ConnectorSpec, DeclaredField
 from segmenter.lift.randomization import HOLDOUT, Experiment
 from segmenter.personalize.checks import check_copy, check_fields
 from segmenter.personalize.fields import TemplateField
@@ -29,7 +30,7 @@ from sync.workspace.consent_rules import ConsentRules, consent_rules
 from sync.workspace.decisions import DecisionsPart, check_decisions, check_named
 from sync.workspace.definition_files import MAIN, DefinitionFiles, read_definition_files
 from sync.workspace.experiments import load_experiments
-from sync.workspace.manifest import ConnectorSpec, DeclaredField, Manifest, load_manifest, roles_in
+from sync.workspace.manifest import Manifest, load_manifest, roles_in
 from sync.workspace.providers import check_rules, check_shown, check_tools
 from sync.workspace.schema import (
     ClassifyPart,
@@ -52,6 +53,7 @@ from sync.workspace.to_definitions import (
     own_traits,
     personas_of,
     precedence_of,
+    properties_of,
     segments_of,
     tools_of,
 )
@@ -260,7 +262,9 @@ def _definitions(files: DefinitionFiles, manifest: Manifest) -> _Definitions:
     main, segments = files.main, segments_of(files.segments)
     counted = files.in_segments(lambda: _counted_by(segments))
     counted += files.in_main(lambda: counted_in_main(main))
-    known = files.in_main(lambda: catalogue(own_traits(main), precedence_of(main), counted))
+    known = files.in_main(
+        lambda: catalogue(own_traits(main), precedence_of(main), counted, properties_of(main, manifest))
+    )
     purpose = Purpose(main.sensitive.purpose, main.sensitive.allow)
     _check_allowed(files.main_path, purpose, known)
     steps = files.in_segments(lambda: _allowed(waterfall(segments, known), known, purpose))

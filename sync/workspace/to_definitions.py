@@ -13,10 +13,11 @@ from segmenter.privacy.sensitive import Purpose, refuse_sensitive
 from segmenter.rules.exclusion import Exclusion
 from segmenter.rules.rules import Rule, counted_in, parse_rule
 from segmenter.rules.segments import Segment, Waterfall
-from segmenter.traits.builtin import Catalogue, Precedence
+from segmenter.traits.builtin import READ_FROM_CONTACTS, Catalogue, Precedence, TraitProperties
 from segmenter.traits.counts import CountedTrait
 from segmenter.traits.definitions import MappedTrait, SurveyTrait, TraitType
 from segmenter.traits.trait_families import Family
+from sync.workspace.manifest import Manifest
 from sync.workspace.personas_file import FieldPart, PersonaPart, PersonasFile
 from sync.workspace.schema import MainFile, SegmentsFile, TraitPart
 
@@ -35,6 +36,15 @@ def precedence_of(main: MainFile) -> Precedence:
     """Return what decides where contacts disagree: named connections first, then the others in the file's order."""
     connections = dict.fromkeys((*main.precedence.connections, *main.connections))
     return Precedence(tuple(connections), main.precedence.lifecycle_stages)
+
+
+def properties_of(main: MainFile, manifest: Manifest) -> TraitProperties:
+    """Return what built-in traits are read from: by connection, as its connector's spec says."""
+    specs = {name: manifest.connectors[part.connector] for name, part in main.connections.items()}
+    return {
+        trait: {name: spec.traits[trait] for name, spec in specs.items() if spec.traits.get(trait)}
+        for trait in READ_FROM_CONTACTS
+    }
 
 
 def _told(part: TraitPart) -> tuple[TraitType, str, bool, tuple[tuple[str, float], ...], Family | None]:

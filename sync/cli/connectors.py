@@ -1,0 +1,48 @@
+"""The commands about connectors: list."""
+
+from __future__ import annotations
+
+import typer
+
+from sync.cli.console import table
+from sync.cli.options import JsonOption, app, console_of
+from sync.ops.installed_connectors import ListedConnector, list_connectors
+
+connectors_app = typer.Typer(help="List the connectors that are installed.", invoke_without_command=True)
+app.add_typer(connectors_app, name="connectors")
+
+
+@connectors_app.callback()
+def connectors_group(context: typer.Context, *, as_json: JsonOption = False) -> None:
+    """List the connectors that are installed. `connectors list` does the same."""
+    if context.invoked_subcommand is None:
+        _listed(as_json=as_json)
+
+
+@connectors_app.command("list")
+def list_command(*, as_json: JsonOption = False) -> None:
+    """List the connectors that are installed: version, hosts, scopes and capabilities."""
+    _listed(as_json=as_json)
+
+
+def _listed(*, as_json: bool) -> None:
+    listed = list_connectors()
+    rows = [(entry.connector.name, _package(entry), _hosts(entry), _scopes(entry)) for entry in listed]
+    faults = [f"{entry.connector.name}: {entry.fault}" for entry in listed if entry.fault]
+    console_of(as_json=as_json).result(
+        {"connectors": [entry.document() for entry in listed]},
+        table("Connector", "Package", "Hosts", "Scopes", rows=rows),
+        *faults,
+    )
+
+
+def _package(entry: ListedConnector) -> str:
+    return f"{entry.connector.distribution} {entry.connector.version}".strip()
+
+
+def _hosts(entry: ListedConnector) -> str:
+    return ", ".join(entry.spec.hosts) or "none" if entry.spec else "–"
+
+
+def _scopes(entry: ListedConnector) -> str:
+    return ", ".join(scope.name for scope in entry.spec.scopes) or "none" if entry.spec else "–"
