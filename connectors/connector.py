@@ -157,10 +157,6 @@ class Connector(Protocol):
         """Streams that `results` reads, in order: campaigns, activity."""
 
     @property
-    def pushes(self) -> bool:
-        """Whether fields and groups can be written here."""
-
-    @property
     def reads(self) -> tuple[str, ...]:
         """Names of the properties or fields that a contact's row is made from, our own among them."""
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from connectors.errors import FixSettingsError
 from connectors.records import FieldType
@@ -62,6 +62,79 @@ class ActionSpec(SpecPart):
     outputs: tuple[str, ...]
 
 
+class Capabilities(SpecPart):
+    """What a connector can do; what is left out it can't.
+
+    Attributes:
+        fields: Whether fields of contacts can be written.
+        groups: What a segment becomes there: a tag, a list, or nothing.
+        needs_address: Whether a contact without an address can't be written to.
+        longest_field_name: Characters of a field's name; 0: no limit is known.
+        longest_text: Bytes of a text field's value; 0: no limit is known.
+        templates: Dialect of the platform's mail templates, of those that `preview` knows; "": none of them.
+        events: Whether its webhooks reach `personasync serve`.
+        campaigns: Whether it tells who got, opened and clicked a campaign.
+        incremental: Whether a pull reads only what changed.
+    """
+
+    fields: bool = False
+    groups: Literal["none", "tags", "lists"] = "none"
+    needs_address: bool = False
+    longest_field_name: int = Field(default=0, ge=0)
+    longest_text: int = Field(default=0, ge=0)
+    templates: str = ""
+    events: bool = False
+    campaigns: bool = False
+    incremental: bool = False
+
+    @property
+    def writes(self) -> bool:
+        """Whether anything can be written there."""
+        return self.fields or self.groups != "none"
+
+    def words(self) -> list[str]:
+        """Return what it can do, in a few words each."""
+        able = {
+            "fields": self.fields,
+            self.groups: self.groups != "none",
+            "campaigns": self.campaigns,
+            "events": self.events,
+            "templates": bool(self.templates),
+            "incremental pull": self.incremental,
+        }
+        return [word for word, can in able.items() if can]
+
+
+SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
+
+
+class CallCost(SpecPart):
+    """What calls cost in the platform's own currency.
+
+    Attributes:
+        unit: What the platform counts: "requests", "tokens".
+        usual: Units of a call.
+        calls: Units of a call to some endpoints, by "METHOD path".
+        quota: Units that the account has in a period; 0: no quota is known.
+        period: Of the quota.
+    """
+
+    unit: str = "requests"
+    usual: int = Field(default=1, ge=0)
+    calls: Mapping[str, int] = {}
+    quota: int = Field(default=0, ge=0)
+    period: Literal["second", "minute", "hour", "day"] = "day"
+
+    def of(self, requests: Mapping[str, int]) -> int:
+        """Return the units that *requests* (number by endpoint) cost."""
+        return sum(count * self.calls.get(endpoint, self.usual) for endpoint, count in requests.items())
+
+    def seconds(self, units: int) -> float:
+        """Return the seconds until the quota has allowed *units*; the quota of the first period is there at once."""
+        periods = (units - 1) // self.quota if self.quota and units else 0
+        return float(periods * SECONDS[self.period])
+
+
 class ConnectorSpec(SpecPart):
     """A spec: [connectors.NAME] of plugin.toml, or the whole file of a connector of another package."""
 
@@ -89,6 +162,8 @@ class ConnectorSpec(SpecPart):
     webhooks: tuple[WebhookSpec, ...] = ()
     webhook_sources: tuple[str, ...] = ()
     action: ActionSpec | None = None
+    capabilities: Capabilities = Capabilities()
+    cost: CallCost = CallCost()
     limits: Mapping[str, int] = {}
 
     @property
@@ -110,6 +185,9 @@ class ConnectorSpec(SpecPart):
             if unknown := sorted(set(getattr(self, what)) - set(self.settings)):
                 message = f"`settings` lacks {', '.join(map(repr, unknown))}, which `{what}` names"
                 raise ValueError(message)
+        if self.fields and not self.capabilities.fields:
+            message = "`fields` are declared, and [capabilities] does not say fields = true"
+            raise ValueError(message)
         named = [*(field.name for field in self.fields), *(name for names in self.traits.values() for name in names)]
         if odd := [name for name in named if not ASKABLE.fullmatch(name)]:
             message = f"the warehouse can't ask for {odd[0]!r}: names have letters, digits, spaces, _ and - only"

@@ -64,7 +64,6 @@ class HubSpot:
 
     streams: tuple[str, ...] = ("contacts", "memberships", "orders")
     result_streams = ("campaigns", "activity")
-    pushes = True
 
     def __init__(self, connection: Connection, *, session: requests.Session | None = None) -> None:
         manifest = connection.manifest

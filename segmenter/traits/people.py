@@ -143,9 +143,9 @@ def told_text(contacts: Table, properties: Any, sources: TraitProperties, trait:
     alike: dict[tuple[str, ...], list[str]] = {}
     for connection, names in sources.get(trait, {}).items():
         alike.setdefault(names, []).append(connection)
-    told = [(connections, _first(properties, names)) for names, connections in alike.items() if names]
-    cases = [(contacts.connection.isin(connections), text) for connections, text in told if ANY not in connections]
-    rest = next((text for connections, text in told if ANY in connections), ibis.null("string"))
+    texts = [(connections, _first(properties, names)) for names, connections in alike.items() if names]
+    cases = [(contacts.connection.isin(connections), text) for connections, text in texts if ANY not in connections]
+    rest = next((text for connections, text in texts if ANY in connections), ibis.null("string"))
     return ibis.cases(*cases, else_=rest) if cases else rest
 
 

@@ -27,11 +27,13 @@ def list_command(*, as_json: JsonOption = False) -> None:
 
 def _listed(*, as_json: bool) -> None:
     listed = list_connectors()
-    rows = [(entry.connector.name, _package(entry), _hosts(entry), _scopes(entry)) for entry in listed]
+    rows = [
+        (entry.connector.name, _package(entry), _hosts(entry), _scopes(entry), _abilities(entry)) for entry in listed
+    ]
     faults = [f"{entry.connector.name}: {entry.fault}" for entry in listed if entry.fault]
     console_of(as_json=as_json).result(
         {"connectors": [entry.document() for entry in listed]},
-        table("Connector", "Package", "Hosts", "Scopes", rows=rows),
+        table("Connector", "Package", "Hosts", "Scopes", "Capabilities", rows=rows),
         *faults,
     )
 
@@ -46,3 +48,7 @@ def _hosts(entry: ListedConnector) -> str:
 
 def _scopes(entry: ListedConnector) -> str:
     return ", ".join(scope.name for scope in entry.spec.scopes) or "none" if entry.spec else "–"
+
+
+def _abilities(entry: ListedConnector) -> str:
+    return ", ".join(entry.spec.capabilities.words()) or "reads" if entry.spec else "–"

@@ -41,6 +41,8 @@ class ListedConnector:
             "hosts": list(self.spec.hosts),
             "download_hosts": list(self.spec.download_hosts),
             "scopes": {scope.name: scope.why for scope in self.spec.scopes},
+            "capabilities": self.spec.capabilities.model_dump(),
+            "cost": self.spec.cost.model_dump(),
             "settings": list(self.spec.settings),
             "fields": {field.role: field.name for field in self.spec.fields},
         }

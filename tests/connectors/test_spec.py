@@ -67,3 +67,13 @@ def test_a_package_without_a_spec_is_told_where_it_belongs(tmp_path: Path, monke
         spec_file(connector("ducks_e"))
 
     assert f"personasync-pond 1.0 has no spec; looked for {tmp_path / 'pond.toml'}." in str(refused.value)
+
+
+def test_a_call_costs_what_the_platform_counts_and_a_quota_takes_time() -> None:
+    cost = parse_spec(
+        f'{HEAD}[cost]\nunit = "tokens"\nquota = 1000\nperiod = "hour"\ncalls."PUT persons/{{id}}" = 10', where="x"
+    ).cost
+    units = cost.of({"PUT persons/{id}": 250, "GET persons": 3})
+
+    assert (units, cost.unit) == (2_503, "tokens")
+    assert (cost.seconds(units), cost.seconds(1_000), cost.seconds(0)) == (7_200.0, 0.0, 0.0)

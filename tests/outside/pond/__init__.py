@@ -18,7 +18,6 @@ class Pond:
 
     streams = ("contacts",)
     result_streams = ()
-    pushes = False
     reads = ("homeland", "swims")
 
     def __init__(self, connection: Connection) -> None:
