@@ -135,6 +135,22 @@ class CallCost(SpecPart):
         return float(periods * SECONDS[self.period])
 
 
+class RateHeaderSpec(SpecPart):
+    """Names of the headers by which the platform tells about its limit (`connectors.transport.RateHeaders`)."""
+
+    most: str = ""
+    left: str = ""
+    milliseconds: str = ""
+    today: str = ""
+
+
+class ImporterSpec(SpecPart):
+    """How the platform's own importer calls columns: the header of the address, and of tags where it takes them."""
+
+    address: str
+    tags: str = ""
+
+
 class ConnectorSpec(SpecPart):
     """A spec: [connectors.NAME] of plugin.toml, or the whole file of a connector of another package."""
 
@@ -164,6 +180,10 @@ class ConnectorSpec(SpecPart):
     action: ActionSpec | None = None
     capabilities: Capabilities = Capabilities()
     cost: CallCost = CallCost()
+    rate_headers: RateHeaderSpec = RateHeaderSpec()
+    importer: ImporterSpec | None = None  # of `export --for`
+    erase: str = ""  # how a person erases a contact there: a sentence with {name} and {id}
+    sample_field: str = ""  # a name for the template field that `init` shows
     limits: Mapping[str, int] = {}
 
     @property

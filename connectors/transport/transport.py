@@ -78,7 +78,8 @@ class Transport:
         base_url: Where the API is, as the workspace or plugin.toml says.
         hosts: Patterns of hosts that may be asked; *base_url* must match one, or be this machine.
         download_hosts: Patterns of hosts that files are fetched from, without credentials.
-        auth: The header ``Authorization``, which proves who we are.
+        auth: The header that proves who we are, or what makes it for each request: some end within minutes.
+        auth_header: Name of that header.
         budgets: By lane; "" is the usual one.
         translate: Reads the platform's refusals.
         session: For tests; None makes a pooled one.
@@ -92,12 +93,13 @@ class Transport:
         *,
         base_url: str,
         hosts: Sequence[str],
-        auth: Secret,
+        auth: Secret | Callable[[], Secret],
         budgets: Mapping[str, Budget],
         translate: Translate,
         traffic: Traffic,
         connections: int,
         download_hosts: Sequence[str] = (),
+        auth_header: str = "Authorization",
         session: requests.Session | None = None,
         wait: Callable[[float], None] = nap,
     ) -> None:
@@ -106,7 +108,7 @@ class Transport:
         self.platform_time: datetime | None = None
         self.watch: Callable[[Call, requests.Response], None] | None = None
         self._hosts, self._download_hosts = tuple(hosts), tuple(download_hosts)
-        self._auth = auth
+        self._auth, self._auth_header = auth, auth_header
         self._budgets, self._translate, self._wait = budgets, translate, wait
         self._session = session or pooled(connections)
         self._local = threading.local()
@@ -212,8 +214,10 @@ class Transport:
             raise error
 
     def _headers(self, call: Call) -> dict[str, str]:
-        shown = self._auth and not call.public
-        return {**call.headers, **({"Authorization": self._auth.reveal()} if shown else {})}
+        if call.public:
+            return dict(call.headers)
+        auth = self._auth() if callable(self._auth) else self._auth
+        return {**call.headers, **({self._auth_header: auth.reveal()} if auth else {})}
 
     def _lost(self, call: Call, error: requests.RequestException) -> PlatformDownError:
         asked = f"{call.method} {urlsplit(call.url).path}"

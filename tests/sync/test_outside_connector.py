@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.outside.pond_platform import TOKEN, PondPlatform
 from tests.sync.outside import commands, installed
 
 pytestmark = pytest.mark.outside
@@ -15,10 +17,17 @@ SETTINGS = """\
 [workspace]
 name = "Ducks"
 
+[guardrails]
+max_changed = 1.0
+max_unclassified = 1.0
+
+[personalize]
+min_audience = 1
+
 [connections.lake]
 connector = "pond"
 token = "env:POND_TOKEN"
-file = "people.json"
+base_url = "{url}"
 """
 SEGMENTS = """\
 [[segments]]
@@ -27,13 +36,18 @@ rule = "lifecycle_stage = 'often' and country = 'SE'"
 """
 
 
-def workspace(folder: Path, *people: dict[str, str]) -> Path:
+@pytest.fixture
+def pond() -> Iterator[PondPlatform]:
+    with PondPlatform() as platform:
+        yield platform
+
+
+def workspace(folder: Path, pond: PondPlatform) -> Path:
     """A workspace whose one connection is of that package."""
     folder.mkdir()
-    (folder / "personasync.toml").write_text(SETTINGS, "utf-8")
+    (folder / "personasync.toml").write_text(SETTINGS.format(url=pond.url), "utf-8")
     (folder / "segments.toml").write_text(SEGMENTS, "utf-8")
     (folder / "personas.toml").write_text("", "utf-8")
-    (folder / "people.json").write_text(json.dumps(people), "utf-8")
     return folder
 
 
@@ -43,34 +57,69 @@ def answers(printed: str) -> list[tuple[int, str]]:
     return [(int(status), said.partition("\n")[2]) for said, status in parts]
 
 
-def test_a_connector_of_another_package_is_listed_and_read(tmp_path: Path) -> None:
+def filled(pond: PondPlatform) -> dict[str, str]:
+    """Swimmers, and others: id by name."""
+    ids = {name: pond.add(f"{name}@people.test", swims="often", homeland="SE") for name in ("ada", "bo", "cy", "di")}
+    ids |= {name: pond.add(f"{name}@people.test", swims="never", state="of no use") for name in ("ed", "flo")}
+    return {**ids, "gus": pond.add("gus@people.test", news=False, swims="often", homeland="SE")}
+
+
+@pytest.mark.slow
+def test_a_connector_of_another_package_goes_the_whole_way(tmp_path: Path, pond: PondPlatform) -> None:
+    site, ids = installed(tmp_path / "site", "pond"), filled(pond)
+    folder = workspace(tmp_path / "ducks", pond)
+    lines = [
+        *(["connectors", "list", "--json"], ["pull", "--json"], ["assign"], ["setup", "--yes"], ["plan", "--json"]),
+        *(["apply", "--json"], ["pull"], ["plan", "--json"], ["undo", "last", "--yes"], ["pull"], ["doctor"]),
+    ]
+    done = commands(site, json.dumps(lines), at=folder, POND_TOKEN=TOKEN)
+    statuses, said = zip(*answers(done.stdout), strict=True)
+    [listed] = [entry for entry in json.loads(said[0])["connectors"] if entry["name"] == "pond"]
+    plan, applied, again = (json.loads(said[place]) for place in (4, 5, 7))
+
+    assert statuses == (0,) * 11, done.stderr
+    assert (listed["package"], listed["version"], listed["hosts"]) == (
+        *("personasync-pond", "1.2.0", ["api.pond.example"]),
+    )
+    assert (listed["scopes"], listed["capabilities"]["groups"]) == ({"ducks.read": "read contacts"}, "tags")
+    assert json.loads(said[1])["rows"] == {"lake contacts": 7}
+    assert plan["changes"] == 4 * 3  # four swimmers: segment, reason and tag; Gus opted out
+    assert plan["prices"] == {"lake": {"unit": "feathers", "units": 11, "quota": 1000, "period": "hour"}}
+    assert (applied["outcomes"], again["changes"]) == ({"lake applied": 12}, 0)
+    assert {label for duck in pond.ducks.values() for label in duck["labels"]} == set()  # undone
+    assert not any(pond.ducks[key]["values"].get("ps_segment") for key in ids.values())
+    assert pond.labels == {"ps swimmers"}
+
+
+@pytest.mark.slow
+def test_a_platform_without_groups_is_never_asked_for_them(tmp_path: Path, pond: PondPlatform) -> None:
     site = installed(tmp_path / "site", "pond")
-    ada = {"id": "1", "email": "ada@people.test", "swims": "often", "homeland": "SE", "country": "of no use"}
-    folder = workspace(tmp_path / "ducks", ada, {"id": "2", "email": "bo@people.test", "swims": "never"})
-    lines = [["connectors", "list", "--json"], ["pull", "--json"], ["assign"], ["members", "swimmers", "--json"]]
-    done = commands(site, json.dumps(lines), at=folder, POND_TOKEN="quack")
-    (_, listed), (pulled, rows), (assigned, _), (_, members) = answers(done.stdout)
-    [pond] = [entry for entry in json.loads(listed)["connectors"] if entry["name"] == "pond"]
+    spec = site / "pond" / "pond.toml"
+    spec.write_text(spec.read_text("utf-8").replace('groups = "tags"', 'groups = "none"'), "utf-8")
+    ids, folder = filled(pond), workspace(tmp_path / "ducks", pond)
+    steps = [["pull"], ["assign"], ["setup", "--yes"], ["plan", "--json"], ["apply"], ["pull"], ["plan", "--json"]]
+    done = commands(site, json.dumps(steps), at=folder, POND_TOKEN=TOKEN)
+    statuses, said = zip(*answers(done.stdout), strict=True)
+    plan, again = json.loads(said[3]), json.loads(said[6])
 
-    assert (pond["package"], pond["version"], pond["hosts"]) == ("personasync-pond", "1.2.0", ["api.pond.example"])
-    assert pond["scopes"] == {"ducks.read": "read contacts"}
-    assert (pulled, assigned) == (0, 0), done.stderr
-    assert json.loads(rows)["rows"] == {"lake contacts": 2}
-    assert [member["email"] for member in json.loads(members)["members"]] == ["ada@people.test"]
+    assert statuses == (0,) * 7, done.stderr
+    assert plan["by_field"] == {"lake: ps_reason": 4, "lake: ps_segment": 4}
+    assert (again["changes"], pond.labels) == (0, set())
+    assert pond.ducks[ids["ada"]]["values"]["ps_segment"] == "swimmers"
 
 
-def test_a_spec_that_cannot_be_read_stops_its_own_connector_and_no_other(tmp_path: Path) -> None:
+def test_a_spec_that_cannot_be_read_stops_its_own_connector_and_no_other(tmp_path: Path, pond: PondPlatform) -> None:
     site = installed(tmp_path / "site", "pond")
     (site / "pond" / "pond.toml").write_text('title = "Pond"\nkind = "email"\nsurprise = 1', "utf-8")
-    folder = workspace(tmp_path / "ducks")
-    done = commands(site, json.dumps([["connectors", "list", "--json"], ["status"]]), at=folder, POND_TOKEN="quack")
+    folder = workspace(tmp_path / "ducks", pond)
+    done = commands(site, json.dumps([["connectors", "list", "--json"], ["status"]]), at=folder, POND_TOKEN=TOKEN)
     (_, listed), (refused, _) = answers(done.stdout)
     connectors = {entry["name"]: entry for entry in json.loads(listed)["connectors"]}
 
     assert "'surprise' is not a key of a spec" in connectors["pond"]["fault"]
     assert connectors["hubspot"]["fault"] is None
     assert refused == 2
-    assert "personasync.toml, line 5" in done.stderr
+    assert "personasync.toml, line 12" in done.stderr
     assert "'surprise' is not a key of a spec" in done.stderr
 
 

@@ -1,42 +1,89 @@
-"""A connector that personasync does not know: its platform is a JSON file of people."""
+"""A connector that personasync does not know, of a platform that there is not."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-import pyarrow as pa
+from connectors.base import (
+    DerivedConnector,
+    JsonClient,
+    Refusal,
+    SourceContact,
+    SourcePage,
+    WantedContact,
+    Written,
+)
+from connectors.connector import Connection
+from connectors.errors import PersonasyncError
+from connectors.records import FieldDefinition, Finding, SetupStep
 
-from connectors.connector import Connection, Known, Traffic, nobody
-from connectors.records import CONTACTS, Cursor, Page, normalise_email
 
+class Pond(DerivedConnector):
+    """The ducks of one pond."""
 
-class Pond:
-    """The people of one file; it can be read, and not written."""
-
-    streams = ("contacts",)
-    result_streams = ()
-    reads = ("homeland", "swims")
+    writing = ("POST ducks/batch",)
+    looking = ("GET ducks",)
 
     def __init__(self, connection: Connection) -> None:
-        self.name, self.traffic = connection.name, Traffic()
-        self._file = Path(connection.settings["file"])
+        super().__init__(connection)
+        self.client = JsonClient(connection, auth=connection.secret, auth_header="X-Pond-Token")
 
-    def read(self, stream: str, cursor: Cursor, known: Known = nobody) -> Iterator[Page]:
-        """Yield everybody."""
-        del stream, cursor, known
-        rows = [self._row(person) for person in json.loads(self._file.read_text("utf-8"))]
-        yield Page("contacts", pa.Table.from_pylist(rows, schema=CONTACTS.columns), {"read": "once"}, len(rows))
+    def page(self, since: datetime | None, place: str | None) -> SourcePage:
+        """Return the ducks that changed, by their moment of change."""
+        asked = {"limit": self.limits["page"], "after": place, "since": since.isoformat() if since else None}
+        answer = self.client.get("ducks", asked)
+        return SourcePage([_contact(duck) for duck in answer["ducks"]], answer["next"], answer["total"])
 
-    def _row(self, person: dict[str, str]) -> dict[str, Any]:
-        known = {"connection": self.name, "platform_id": person["id"], "email": normalise_email(person["email"])}
-        told = {"state": "active", "consent": "subscribed", "properties": json.dumps(person)}
-        return {**dict.fromkeys(CONTACTS.names), **known, **told, "additional_emails": [], "merged_ids": []}
+    def fetch_contacts(self, ids: Sequence[str], addresses: Sequence[str]) -> Sequence[SourceContact]:
+        """Return some ducks."""
+        asked = {"ids": ",".join(ids)} if ids else {"mails": ",".join(addresses)}
+        return [_contact(duck) for duck in self.client.get("ducks", asked)["ducks"]] if ids or addresses else []
 
-    def close(self) -> None:
-        """There is nothing to give back."""
+    def check(self) -> list[Finding]:
+        """Look whether the token opens the pond."""
+        try:
+            self.client.get("labels")
+        except PersonasyncError as error:
+            return [Finding("credentials", "fail", str(error))]
+        return [Finding("credentials", "ok", "The pond accepts the token.")]
+
+    def fields(self) -> Mapping[str, FieldDefinition]:
+        """Return what ducks may have."""
+        listed = self.client.get("fields")["fields"]
+        return {field["name"]: FieldDefinition(field["name"], field["label"], field["type"]) for field in listed}
+
+    def group_names(self) -> Collection[str]:
+        """Return all labels."""
+        return list(self.client.get("labels")["labels"])
+
+    def create(self, step: SetupStep) -> None:
+        """Make a label or a field."""
+        if step.field is None:
+            self.client.send("POST", "labels", {"name": f"{self.connection.manifest['group_prefix']}{step.name}"})
+            return
+        body = {"name": step.field.name, "label": step.field.label, "type": step.field.type}
+        self.client.send("POST", "fields", body)
+
+    def write(self, batch: Sequence[WantedContact]) -> Written:
+        """Write some ducks with one call."""
+        ducks = [{"id": w.id, "values": dict(w.fields), "add": list(w.enter), "drop": list(w.leave)} for w in batch]
+        answer = self.client.send("POST", "ducks/batch", {"ducks": ducks})
+        shown: dict[str, SourceContact | Refusal] = {duck["id"]: _contact(duck) for duck in answer.get("ducks", [])}
+        return {**shown, **{refused["id"]: Refusal(refused["why"]) for refused in answer.get("refused", [])}}
+
+
+def _contact(duck: dict[str, Any]) -> SourceContact:
+    return SourceContact(
+        duck["id"],
+        duck["mail"],
+        "subscribed" if duck["news"] else "unsubscribed",
+        duck["values"],
+        duck["labels"],
+        created_at=datetime.fromisoformat(duck["made"]),
+        updated_at=datetime.fromisoformat(duck["changed"]),
+    )
 
 
 connect = Pond
