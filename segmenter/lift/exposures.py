@@ -101,23 +101,43 @@ def reached(deliveries: Table, links: Table, campaigns: Table, assignments: Tabl
     return _with_persona(_reached(deliveries, links, campaigns), assignments)
 
 
+def sent_in_variants(deliveries: Table, campaigns: Table) -> Table:
+    """Return the campaigns whose mails name more than one variant.
+
+    Args:
+        deliveries: Versions in force, schema `connectors.records.DELIVERIES`.
+        campaigns: Versions in force, schema `connectors.records.CAMPAIGNS`.
+
+    Returns:
+        Columns ``connection, campaign_id``: the campaign that the variants are filed under, a row each.
+    """
+    mails = _filed(deliveries.filter(deliveries.status == "sent"), campaigns)
+    grouped = mails.group_by("connection", "filed").aggregate(fewest=mails.variant.min(), most=mails.variant.max())
+    return grouped.filter(grouped.fewest < grouped.most).select("connection", campaign_id="filed")
+
+
 KEYS = ["connection", "mail", "person_id"]
 
 
 def _reached(deliveries: Table, links: Table, campaigns: Table) -> Table:
     """One row a mail and person: the mail's own id, the campaign it is filed under, and when it was sent."""
     sent = deliveries.filter(deliveries.status == "sent").inner_join(links, "contact_key").drop("contact_key")
-    known = campaigns.select("connection", "campaign_id", "parent_id", label="variant")
-    mails = sent.left_join(known, ["connection", "campaign_id"]).drop("connection_right", "campaign_id_right")
-    mails = mails.mutate(
-        mail=mails.campaign_id,
-        filed=mails.parent_id.coalesce(mails.campaign_id),
-        variant=mails.variant.coalesce(mails.label),
-    )
+    mails = _filed(sent, campaigns)
     grouped = mails.group_by("connection", "mail", "filed", "person_id").aggregate(
         at=mails["at"].min(), variant=mails.variant.max()
     )
     return grouped.rename(campaign_id="filed")
+
+
+def _filed(sent: Table, campaigns: Table) -> Table:
+    """Deliveries with the id of their mail, of the campaign that it is filed under, and with the mail's variant."""
+    known = campaigns.select("connection", "campaign_id", "parent_id", label="variant")
+    mails = sent.left_join(known, ["connection", "campaign_id"]).drop("connection_right", "campaign_id_right")
+    return mails.mutate(
+        mail=mails.campaign_id,
+        filed=mails.parent_id.coalesce(mails.campaign_id),
+        variant=mails.variant.coalesce(mails.label),
+    )
 
 
 def _with_persona(reached: Table, assignments: Table) -> Table:

@@ -13,7 +13,7 @@ from ibis import Table
 from connectors.errors import FixSettingsError
 from connectors.records import ARMS, ASSIGNMENTS, CAMPAIGNS, DELIVERIES, ORDERS
 from segmenter.lift.effects import GUARDRAILS, Comparison, LiftQuestion, compare_arms, corrected_for_multiplicity
-from segmenter.lift.exposures import reached
+from segmenter.lift.exposures import reached, sent_in_variants
 from segmenter.lift.outcomes import OutcomeWindow, Stratum, outcomes, strata
 from segmenter.lift.randomization import HOLDOUT, Experiment, SampleRatio, sample_ratio
 from segmenter.stats.means import Adjusted, cuped, welch
@@ -297,14 +297,14 @@ def _most_used_currency(session: Session) -> str | None:
 
 
 def _newest_with_variants(session: Session) -> dict[str, Any]:
-    table = session.warehouse.current(CAMPAIGNS.name)
-    people = _everybody_reached(session)
-    varied = people.group_by("connection", "campaign_id").aggregate(variants=people.variant.nunique())
-    varied = varied.filter(varied.variants > 1)
+    warehouse = session.warehouse
+    table = warehouse.current(CAMPAIGNS.name)
+    varied = sent_in_variants(warehouse.current(DELIVERIES.name), table)
     sent = table.filter(table.sent_at.notnull()).semi_join(varied, ["connection", "campaign_id"])
-    rows: list[dict[str, Any]] = sent.order_by(sent.sent_at.desc()).limit(1).to_pyarrow().to_pylist()
-    if rows:
-        return rows[0]
+    for row in sent.order_by(sent.sent_at.desc()).to_pyarrow().to_pylist():
+        people = _reached(session, row)
+        if people.arm.nunique().to_pyarrow().as_py() > 1:
+            return dict(row)
     raise FixSettingsError(
         "No campaign with variants has been imported yet.",
         fix="Send one and run `personasync results`, or compare variants: `personasync lift --experiment NAME`.",
@@ -343,22 +343,19 @@ def _mails(session: Session, campaign: Mapping[str, Any]) -> Table:
 
 
 def _reached(session: Session, campaign: Mapping[str, Any]) -> Table:
-    """People reached by a campaign, with their persona at the time and the variant: ``person_id, persona, arm, at``."""
-    people = _everybody_reached(session)
-    mine = people.filter(people.connection == campaign["connection"], people.campaign_id == campaign["campaign_id"])
-    return mine.group_by("person_id").aggregate(persona=mine.persona.max(), arm=mine.variant.max(), at=mine["at"].min())
+    """People reached by a campaign, with their persona at the time and the variant: ``person_id, persona, arm, at``.
 
-
-def _everybody_reached(session: Session) -> Table:
-    warehouse, links = session.warehouse, session.links()
-    return warehouse.read_once.get(
-        "everybody reached",
-        lambda: reached(
-            warehouse.current(DELIVERIES.name),
-            links,
-            warehouse.current(CAMPAIGNS.name),
-            warehouse.history(ASSIGNMENTS.name),
-        ),
+    Only the campaign's own deliveries are looked at: those of all are a hundred times as many.
+    """
+    warehouse = session.warehouse
+    own = warehouse.current(DELIVERIES.name).semi_join(_mails(session, campaign), ["connection", "campaign_id"])
+    key = "reached", campaign["connection"], campaign["campaign_id"]
+    people = warehouse.read_once.get(
+        key,
+        lambda: reached(own, session.links(), warehouse.current(CAMPAIGNS.name), warehouse.history(ASSIGNMENTS.name)),
+    )
+    return people.group_by("person_id").aggregate(
+        persona=people.persona.max(), arm=people.variant.max(), at=people["at"].min()
     )
 
 

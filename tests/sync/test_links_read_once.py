@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import event
 
 from segmenter.identity import IdentityChanges
@@ -19,6 +20,7 @@ def active(session: Session) -> set[str]:
     return set(active_people(session).to_pyarrow()["person_id"].to_pylist())
 
 
+@pytest.mark.slow
 def test_who_is_active_is_asked_often_and_the_links_are_read_once(tmp_path: Path) -> None:
     folder = made(tmp_path, 12)
     with opened(folder) as session:

@@ -79,6 +79,7 @@ def test_a_pin_goes_before_every_source_and_ends_by_itself_at_once() -> None:
     assert both_ways(made(order=()), both_ways(nothing, {}, 0), 1)["p1"]["segment"] is None
 
 
+@pytest.mark.slow
 def test_who_may_not_be_in_a_full_segment_leaves_it_at_once_for_what_comes_next() -> None:
     definitions = Definitions(CAPPED, PERSONA_OF, tools=made().tools, order=("rules", "survey"))
     before = both_ways(definitions, {}, 0)

@@ -103,6 +103,7 @@ def test_people_who_get_several_mailings_count_once_each_and_depend_on_themselve
     assert four.null_variance == pytest.approx(once.null_variance, rel=0.01)
 
 
+@pytest.mark.slow
 def test_the_variance_over_mailings_is_what_simulated_people_show() -> None:
     chance = np.random.default_rng(3)
     differences, variances = [], []

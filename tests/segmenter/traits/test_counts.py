@@ -129,6 +129,7 @@ def test_counts_are_those_of_a_loop_over_the_rows(found: list[tuple[str, float, 
             assert people[who][count.name] == expected(count, rows, who), rule.text
 
 
+@pytest.mark.slow
 def test_the_name_of_a_campaign_counts_and_reasons_are_equal_in_sql_and_in_python() -> None:
     rows = history([("a", 3, "click", 1), ("a", 4, "click", 1), ("a", 5, "click", 2), ("b", 3, "click", 2)])
     campaigns = [{"connection": "email", "campaign_id": "c1", "name": "Spring (1.5_%) 2026", "state": "sent"}]

@@ -16,6 +16,8 @@ from sync.cli.main import run
 from sync.clock import now
 from sync.session import open_session
 
+pytestmark = pytest.mark.slow  # each test runs several commands
+
 Run = Callable[..., tuple[int, str, str]]
 
 CONTACTS = """\

@@ -18,6 +18,8 @@ from sync.session import open_session
 from sync.workspace.settings import load_workspace
 from tests.sync.ops.kept_workspace import NOW, facts, make_kept, pull_and_assign
 
+pytestmark = pytest.mark.slow  # each test runs several commands
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -107,6 +107,7 @@ def test_whenever_stores_are_closed_between_steps_everybody_in_force_is_linked(
         assert known[platform_key("crm", str(number))] == known[f"mailto:p{number}.{address}@people.test"]
 
 
+@pytest.mark.slow
 def test_who_comes_after_a_day_of_little_news_is_followed(tmp_path: Path) -> None:
     everybody = [(number, 0) for number in range(30)]
     append(tmp_path, everybody)
@@ -130,6 +131,7 @@ def test_a_number_that_was_given_is_not_given_again_when_its_row_is_erased(tmp_p
     assert "crm:3" in links(tmp_path)
 
 
+@pytest.mark.slow
 def test_who_was_passed_over_is_found_again_once_and_counted(tmp_path: Path) -> None:
     append(tmp_path, [(number, 0) for number in range(5)])
     followed(tmp_path)

@@ -196,6 +196,7 @@ def test_an_agencys_spreadsheet_becomes_a_tool_and_a_wrong_one_is_told(
     assert "wrong.tsv: row 2 ('price'), column 'Fans' holds 'much', which is not a number" in error
 
 
+@pytest.mark.slow
 def test_what_is_written_for_the_platforms_keeps_their_limits(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = write(folder / "a.csv", answers())
     say(capsys, "survey", "design", str(file), "--segment", "segment", "--tool", "a_long_name_of_tool", "--length", "6")
