@@ -4,12 +4,10 @@ from connectors.base.derived import DerivedConnector
 from connectors.base.http import JsonClient
 from connectors.base.protocols import (
     CampaignSource,
-    EventSource,
-    Refusal,
+    ContactSource,
+    RefusedContact,
     Sink,
-    Source,
     SourceContact,
-    SourceEvent,
     SourcePage,
     WantedContact,
     Written,
@@ -17,14 +15,12 @@ from connectors.base.protocols import (
 
 __all__ = [
     "CampaignSource",
+    "ContactSource",
     "DerivedConnector",
-    "EventSource",
     "JsonClient",
-    "Refusal",
+    "RefusedContact",
     "Sink",
-    "Source",
     "SourceContact",
-    "SourceEvent",
     "SourcePage",
     "WantedContact",
     "Written",

@@ -26,7 +26,7 @@ BATCH, SAMPLE = 100, 20
 
 
 class DerivedConnector:
-    """A connector made of a `Source`, and where the class follows them a `Sink` and a `CampaignSource`.
+    """A connector made of a `ContactSource`, and where the class follows them a `Sink` and a `CampaignSource`.
 
     A subclass sets `client` in its ``__init__`` (after that of this class) and has the methods of those protocols. What
     it is faster at, it overrides.
@@ -51,20 +51,20 @@ class DerivedConnector:
         self.limits: Mapping[str, int] = spec["limits"]
         self._can: Mapping[str, Any] = spec["capabilities"]
         self._prefix: str = spec["group_prefix"]
-        told = [name for names in spec["traits"].values() for name in names]
-        self.reads = tuple(dict.fromkeys([*told, *spec["properties"], *connection.mapped, *connection.owned]))
+        fed = [name for names in spec["traits"].values() for name in names]
+        self.reads = tuple(dict.fromkeys([*fed, *spec["properties"], *connection.mapped, *connection.owned]))
 
-    # -- what the subclass has: `connectors.base.protocols.Source` --------------------------------------------
+    # -- what the subclass has: `connectors.base.protocols.ContactSource` --------------------------------------------
     def page(self, since: datetime | None, place: str | None) -> SourcePage:
-        """Return one page of contacts; see `Source`."""
+        """Return one page of contacts; see `ContactSource`."""
         raise NotImplementedError
 
     def fetch_contacts(self, ids: Sequence[str], addresses: Sequence[str]) -> Sequence[SourceContact]:
-        """Return some contacts as they are now; see `Source`."""
+        """Return some contacts as they are now; see `ContactSource`."""
         raise NotImplementedError
 
     def check(self) -> list[Finding]:
-        """Look at the account; see `Source`."""
+        """Look at the account; see `ContactSource`."""
         raise NotImplementedError
 
     # -- reading -------------------------------------------------------------------------------------------

@@ -10,7 +10,6 @@ from typing import Any, Protocol, runtime_checkable
 
 from connectors.fetched import erased_contact
 from connectors.records import Consent, FieldDefinition, Finding, Page, SetupStep, normalise_email
-from connectors.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class SourceContact:
         """Return it in the schema of `connectors.records.CONTACTS`."""
         if self.state == "deleted":
             return erased_contact(connection, self.id, self.updated_at)
-        known = {name: as_text(value) for name, value in self.properties.items()}
+        known = {name: property_text(value) for name, value in self.properties.items()}
         others = [address for spelt in self.additional_emails if (address := normalise_email(spelt))]
         return {
             "connection": connection,
@@ -59,7 +58,7 @@ class SourceContact:
         }
 
 
-def as_text(value: Any) -> str | None:
+def property_text(value: Any) -> str | None:
     """Return a value of a property as text; None for none."""
     if value is None or value == "":
         return None
@@ -95,18 +94,18 @@ class WantedContact:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RefusedContact:
     """Why the platform refused one contact of a batch that it took: its words, and a word to count by."""
 
     reason: str
     code: str = "refused"
 
 
-Written = Mapping[str, SourceContact | Refusal]
+Written = Mapping[str, SourceContact | RefusedContact]
 """What an answer says of the contacts of a batch, by id; a contact that it does not mention is looked at."""
 
 
-class Source(Protocol):
+class ContactSource(Protocol):
     """Reads contacts."""
 
     def page(self, since: datetime | None, place: str | None) -> SourcePage:
@@ -157,30 +156,3 @@ class CampaignSource(Protocol):
             stream: ``campaigns`` or ``activity`` (deliveries and engagements).
             known: The cursor of the last reading; empty: everything.
         """
-
-
-@dataclass(frozen=True, slots=True)
-class SourceEvent:
-    """What a webhook tells: which contact, what, and when (UTC; None: it does not say)."""
-
-    contact_id: str
-    kind: str
-    at: datetime | None = None
-
-
-@runtime_checkable
-class EventSource(Protocol):
-    """Lets the platform send events."""
-
-    def register(self, url: str) -> Secret:
-        """Let events come to *url*, and return the secret with which they are signed."""
-
-    def verify(self, headers: Mapping[str, str], body: bytes, *, secret: Secret, now: datetime) -> None:
-        """Check a delivery's signature.
-
-        Raises:
-            SignatureError: It is not theirs, or too old.
-        """
-
-    def parse(self, body: bytes) -> Sequence[SourceEvent]:
-        """Return the events that a delivery holds."""

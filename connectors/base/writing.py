@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from connectors.base.protocols import Refusal, Sink, SourceContact, WantedContact, as_text
+from connectors.base.protocols import RefusedContact, Sink, SourceContact, WantedContact, property_text
 from connectors.errors import NotFoundError, PlatformDownError, RejectedError
 from connectors.records import MEMBER, Change, Outcome
 from connectors.transport import NO_ANSWER
@@ -53,7 +53,7 @@ class BatchWriter:
         """Return what *contact* shows where *change* was made; None: empty, or not a member."""
         if change.kind == "group":
             return MEMBER if f"{self._prefix}{change.name}" in contact.groups else None
-        value = as_text(contact.properties.get(change.name))
+        value = property_text(contact.properties.get(change.name))
         return one_form(value, self._kinds.get(change.name, "text")) or None
 
     def _written(self, batch: Sequence[Sequence[Change]]) -> list[Outcome]:
@@ -84,10 +84,10 @@ class BatchWriter:
             tuple(f"{self._prefix}{change.name}" for change in groups if change.after is None),
         )
 
-    def _outcome(self, change: Change, answer: SourceContact | Refusal | None) -> Outcome:
+    def _outcome(self, change: Change, answer: SourceContact | RefusedContact | None) -> Outcome:
         if answer is None:
             return Outcome(change, "rejected", GONE, "not_found")
-        if isinstance(answer, Refusal):
+        if isinstance(answer, RefusedContact):
             return Outcome(change, "rejected", answer.reason, answer.code)
         present = self.shown(change, answer)
         kind = self._kinds.get(change.name, "text") if change.kind == "field" else "text"

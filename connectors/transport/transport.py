@@ -85,6 +85,7 @@ class Transport:
         session: For tests; None makes a pooled one.
 
     Attributes:
+        wait: Waits some seconds before a request is sent again.
         watch: Shown each request with its answer, refusals among them; None: nobody looks.
     """
 
@@ -109,7 +110,7 @@ class Transport:
         self.watch: Callable[[Call, requests.Response], None] | None = None
         self._hosts, self._download_hosts = tuple(hosts), tuple(download_hosts)
         self._auth, self._auth_header = auth, auth_header
-        self._budgets, self._translate, self._wait = budgets, translate, wait
+        self._budgets, self._translate, self.wait = budgets, translate, wait
         self._session = session or pooled(connections)
         self._local = threading.local()
         self._check_host(self.base_url, self._hosts)
@@ -133,7 +134,7 @@ class Transport:
             stop=stop_after_attempt(ATTEMPTS),
             wait=_pause,
             retry=retry_if_exception(again),
-            sleep=self._wait,
+            sleep=self.wait,
             reraise=True,
         )
         return retrying(self._once, call)

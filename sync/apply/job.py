@@ -112,12 +112,7 @@ def apply(
         GuardrailError: A guardrail refused the plan.
     """
     plan = _unapplied(session, path or _newest(session))
-    wanted = part.only or frozenset(session.workspace.connections)
-    names = [
-        name
-        for name in session.workspace.connections
-        if name in wanted and session.workspace.writes(name, session.manifest)
-    ]
+    names = _written_to(session, part)
     refuse_broken_assumptions("apply", {name: session.control.probed.broken(name) for name in names}, override)
     _refuse_stale(session, plan)
     _refuse_old(session, plan, override)
@@ -141,6 +136,12 @@ def apply(
         run.state = "failed" if applied.failed else "rejects" if applied.rejected else "done"
         run.counts.update(_counts(plan, applied))
     return applied
+
+
+def _written_to(session: Session, part: PlanSelection) -> list[str]:
+    """The connections that a part of a plan is about, and that can be written to."""
+    wanted = part.only or frozenset(session.workspace.connections)
+    return [n for n in session.workspace.connections if n in wanted and session.workspace.writes(n, session.manifest)]
 
 
 def _send(

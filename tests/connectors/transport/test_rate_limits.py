@@ -16,6 +16,7 @@ HEADERS = RateHeaders(
     most="X-HubSpot-RateLimit-Max",
     left="X-HubSpot-RateLimit-Remaining",
     milliseconds="X-HubSpot-RateLimit-Interval-Milliseconds",
+    today="X-HubSpot-RateLimit-Daily-Remaining",
 )
 
 

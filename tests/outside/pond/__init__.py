@@ -9,7 +9,7 @@ from typing import Any
 from connectors.base import (
     DerivedConnector,
     JsonClient,
-    Refusal,
+    RefusedContact,
     SourceContact,
     SourcePage,
     WantedContact,
@@ -70,8 +70,10 @@ class Pond(DerivedConnector):
         """Write some ducks with one call."""
         ducks = [{"id": w.id, "values": dict(w.fields), "add": list(w.enter), "drop": list(w.leave)} for w in batch]
         answer = self.client.send("POST", "ducks/batch", {"ducks": ducks})
-        shown: dict[str, SourceContact | Refusal] = {duck["id"]: _contact(duck) for duck in answer.get("ducks", [])}
-        return {**shown, **{refused["id"]: Refusal(refused["why"]) for refused in answer.get("refused", [])}}
+        shown: dict[str, SourceContact | RefusedContact] = {
+            duck["id"]: _contact(duck) for duck in answer.get("ducks", [])
+        }
+        return {**shown, **{refused["id"]: RefusedContact(refused["why"]) for refused in answer.get("refused", [])}}
 
 
 def _contact(duck: dict[str, Any]) -> SourceContact:
