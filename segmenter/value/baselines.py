@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ Array = NDArray[np.float64]
 TOP = 0.1
 DRAWS = 1000
 BATCH = 100  # draws at once: bounds the memory
+MANY = 10_000
+"""Of so many people a thousand make the top, and three thousand hold it in every sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,26 +77,46 @@ def compare_rankings(
 
 def _drawn(ranks: NDArray[np.int64], outcome: Array, rng: np.random.Generator, top: float) -> Array:
     """Shares of `BATCH` bootstrap samples: (draw, ranking). A sample is how often each person was drawn."""
-    people = len(outcome)
-    # counted, not drawn as a multinomial: that draws a number for each person with each sample
-    drawn_people = (rng.integers(people, size=people) for _ in range(BATCH))
-    times: Array = np.stack([np.bincount(drawn, minlength=people) for drawn in drawn_people]).astype(np.float64)
-    wanted = float(_top_count(people, top))
-    total = times @ outcome
+    wanted = float(_top_count(len(outcome), top))
+    matters = _matters(ranks, outcome, round(wanted))
+    times = _times(len(outcome), int(matters.sum()), rng)
+    ours = outcome[matters]
+    total = times @ ours
     shares = []
+    place = np.cumsum(matters) - 1
     for order in ranks:
-        first, drawn = _first(times, order, wanted)
+        first, drawn = _first(times, place[order[matters[order]]], wanted)
         before = np.cumsum(drawn, axis=1) - drawn
         counted = np.clip(wanted - before, 0.0, drawn)  # the last one in may count in part
-        shares.append(np.divide(counted @ outcome[first], total, out=np.zeros(BATCH), where=total > 0))
+        shares.append(np.divide(counted @ ours[first], total, out=np.zeros(BATCH), where=total > 0))
     return np.stack(shares, axis=1)
+
+
+def _matters(ranks: NDArray[np.int64], outcome: Array, wanted: int) -> NDArray[np.bool_]:
+    """Who can change a share: who did something, and who is near the top of a ranking. Everybody among few people."""
+    if len(outcome) < MANY:
+        return np.ones(len(outcome), dtype=bool)
+    matters = outcome != 0
+    matters[np.unique(ranks[:, : 3 * wanted])] = True
+    return matters
+
+
+def _times(people: int, counted: int, rng: np.random.Generator) -> Array:
+    """How often each of *counted* people was drawn, a row a sample, where *people* are drawn with replacement.
+
+    Counted, not drawn as a multinomial: that draws a number for each person with each sample. How many of a sample
+    are among the others is one binomial number.
+    """
+    sizes = rng.binomial(people, counted / people, size=BATCH)
+    drawn = (np.bincount(rng.integers(counted, size=size), minlength=counted) for size in sizes)
+    return np.stack(list(drawn)).astype(np.float64)
 
 
 def _first(times: Array, order: NDArray[np.int64], wanted: float) -> tuple[NDArray[np.int64], Array]:
     """The people who come first, as many as hold the *wanted* number in every sample, and how often each was drawn."""
-    many = round(wanted)
+    many = math.ceil(1.25 * wanted)
     while True:
-        many = min(2 * many, len(order))
         drawn = times[:, order[:many]]
-        if many == len(order) or drawn.sum(axis=1).min() >= wanted:
+        if many >= len(order) or drawn.sum(axis=1).min() >= wanted:
             return order[:many], drawn
+        many = 2 * many
