@@ -146,7 +146,10 @@ class Connector(Protocol):
     """One platform account. Every method may raise the errors of `connectors.errors`."""
 
     name: str
-    traffic: Traffic
+
+    @property
+    def traffic(self) -> Traffic:
+        """Requests that were sent."""
 
     @property
     def streams(self) -> tuple[str, ...]:

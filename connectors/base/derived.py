@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from connectors.base.http import JsonClient
 from connectors.base.protocols import CampaignSource, Sink, SourceContact, SourcePage
 from connectors.base.writing import BatchWriter
-from connectors.connector import NO_SECRET, Connection, Known, Webhook, nobody, refuse_foreign_fields
+from connectors.connector import NO_SECRET, Connection, Known, Traffic, Webhook, nobody, refuse_foreign_fields
 from connectors.errors import ContractError, CredentialError
 from connectors.fetched import Fetched, fetched
 from connectors.records import CONTACTS, MEMBERSHIPS, Change, Cursor, FieldDefinition, Finding, Outcome, Page, SetupStep
@@ -69,7 +69,7 @@ class DerivedConnector:
 
     # -- reading -------------------------------------------------------------------------------------------
     @property
-    def traffic(self) -> Any:
+    def traffic(self) -> Traffic:
         """Requests that were sent."""
         return self.client.traffic
 

@@ -1,6 +1,9 @@
-"""The commands about connectors: list."""
+"""The commands about connectors: list, new."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -8,13 +11,15 @@ from sync.cli.console import table
 from sync.cli.options import JsonOption, app, console_of
 from sync.ops.installed_connectors import ListedConnector, list_connectors
 
-connectors_app = typer.Typer(help="List the connectors that are installed.", invoke_without_command=True)
+connectors_app = typer.Typer(
+    help="List the connectors that are installed, or write a new one.", invoke_without_command=True
+)
 app.add_typer(connectors_app, name="connectors")
 
 
 @connectors_app.callback()
 def connectors_group(context: typer.Context, *, as_json: JsonOption = False) -> None:
-    """List the connectors that are installed. `connectors list` does the same."""
+    """List the connectors that are installed, or write a new one. Alone it lists, as `connectors list` does."""
     if context.invoked_subcommand is None:
         _listed(as_json=as_json)
 
@@ -23,6 +28,27 @@ def connectors_group(context: typer.Context, *, as_json: JsonOption = False) -> 
 def list_command(*, as_json: JsonOption = False) -> None:
     """List the connectors that are installed: version, hosts, scopes and capabilities."""
     _listed(as_json=as_json)
+
+
+@connectors_app.command("new")
+def new_command(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the connector: lower-case letters and digits.")],
+    *,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where to. Default: personasync-NAME.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the package of a new connector. Its tests fail, law by law, until it is written."""
+    from sync.ops.new_connector import write_connector  # noqa: PLC0415 - it loads Jinja
+
+    folder = out or Path(f"personasync-{name}")
+    written = write_connector(name, folder)
+    console_of(as_json=as_json).result(
+        {"folder": str(folder), "files": [str(path) for path in written]},
+        *[str(path) for path in written],
+        f"Next, run `pip install -e {folder}`, then `pytest {folder}`. See docs/how-to/write-a-connector.md.",
+    )
 
 
 def _listed(*, as_json: bool) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from connectors.connector import Connection, Connector
 from connectors.spec import parse_spec
 from tests.outside.pond import connect
 from tests.outside.pond_platform import TOKEN, PondPlatform
@@ -16,7 +17,7 @@ class PondStand:
     """The pond, as the kit asks for a platform."""
 
     spec = parse_spec(SPEC.read_text("utf-8"), where="pond.toml")
-    factory = connect
+    factory: Callable[[Connection], Connector] = connect
     secret = TOKEN
     settings: Mapping[str, str] = {}
     text_property = "swims"

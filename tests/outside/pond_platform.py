@@ -102,7 +102,7 @@ class PondPlatform:
             values = {**known["values"], **{name: value or "" for name, value in duck["values"].items()}}
             labels = sorted({*known["labels"], *duck["add"]} - set(duck["drop"]))
             if not self.ignoring:
-                self.change(duck["id"], values=values, labels=labels)
+                self.change(duck["id"], values=values, labels=labels, news=duck.get("news", known["news"]))
         return 200, {"ducks": [self.ducks[duck["id"]] for duck in wanted]}
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from connectors.spec import parse_spec
+from connectors.testing import plugin
+from connectors.testing.law import LAWS
 from tests.outside.pond_platform import TOKEN, PondPlatform
 from tests.sync.outside import commands, installed
 
@@ -136,3 +143,27 @@ def test_two_packages_with_one_connector_and_one_that_takes_our_name_are_told(tm
 
     assert "another-pond, personasync-pond. Uninstall all but one." in connectors["pond"]["fault"]
     assert connectors["hubspot"]["package"] == "personasync"
+
+
+@pytest.mark.slow
+def test_a_new_connector_starts_with_laws_that_fail_one_by_one(tmp_path: Path) -> None:
+    lines = [["connectors", "new", "lake"], ["connectors", "new", "Lake!"], ["connectors", "new", "lake"]]
+    done = commands(tmp_path / "site", json.dumps([*lines, ["connectors", "new", "files"]]), at=tmp_path)
+    package = tmp_path / "personasync-lake"
+    spec = parse_spec((package / "personasync_lake" / "lake.toml").read_text("utf-8"), where="lake.toml")
+    laws = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", str(package)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(package), *filter(None, sys.path)])},
+        cwd=package,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    failed, passed = (int(count) for count in re.findall(r"(\d+) (?:failed|passed)", laws.stdout))
+
+    assert [status for status, _ in answers(done.stdout)] == [0, 2, 2, 2], done.stderr
+    assert spec.capabilities.writes
+    assert len(plugin.MODULES) == len({law.group for law in LAWS})
+    assert "error" not in laws.stdout.splitlines()[-1]
+    assert (failed > 70, passed >= 5, failed + passed) == (True, True, len(LAWS) - 1), laws.stdout[-500:]
