@@ -73,10 +73,11 @@ coverage: $(SETUP)  ## how much of the code the tests run
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-docs: $(SETUP)  ## write docs/reference.md, docs/platforms.md, docs/map.svg and the tables of CONTRIBUTING.md
+docs: $(SETUP)  ## write docs/reference.md, docs/platforms.md, docs/map.svg, docs/design.html and the tables of CONTRIBUTING.md
 	$(BIN)/python docs/generate_reference.py
 	$(BIN)/python docs/generate_map.py
 	$(BIN)/python docs/generate_platforms.py
+	$(BIN)/python docs/generate_design.py
 
 evidence: $(SETUP)  ## connectors/evidence.toml has every key; probes hold on the local platforms and on recorded answers
 	$(BIN)/pytest -q -n 0 $(addprefix tests/connectors/test_,evidence.py official_sdks.py probes.py recorded_probes.py)
@@ -85,6 +86,7 @@ docs-check: $(SETUP)
 	$(BIN)/python docs/generate_reference.py --check
 	$(BIN)/python docs/generate_map.py --check
 	$(BIN)/python docs/generate_platforms.py --check
+	$(BIN)/python docs/generate_design.py --check
 
 sbom: $(SETUP)  ## bill of materials of what is installed with personasync (CycloneDX), and the list of licences, in dist
 	$(BIN)/python .ci/supply_chain.py sbom dist/sbom.cdx.json
@@ -96,8 +98,8 @@ audit: $(SETUP)  ## pins, licences and known vulnerabilities, without a network;
 wheel-test: $(SETUP)  ## build the wheel and run the demo from it, in an empty environment
 	$(BIN)/pytest -m wheel tests/test_wheel.py
 
-browser-test: $(SETUP)  ## the report and the preview in Chromium: three widths, keyboard, paper; needs /usr/bin/chromium
-	$(BIN)/pytest -m browser tests/sync/report/test_page.py tests/sync/preview/test_page.py
+browser-test: $(SETUP)  ## report, preview and posters in Chromium: three widths, keyboard, paper; needs /usr/bin/chromium
+	$(BIN)/pytest -m browser tests/sync/report/test_page.py tests/sync/preview/test_page.py tests/sync/posters
 
 proofs: $(SETUP)  ## simulations and fits of many repetitions: what the statistics promise; four times the usual examples
 	HYPOTHESIS_PROFILE=proof $(BIN)/pytest -n $(WORKERS) -m "proof or hypothesis"

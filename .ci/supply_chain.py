@@ -48,8 +48,9 @@ ALLOWED = (
 )
 """Parts of names of licences that let others use a package beside Apache-2.0 code, unchanged."""
 
-UNTOLD = {"mailchimp-marketing": "Apache-2.0"}
-"""Licences that a package's repository has, and its metadata do not (mailchimp/mailchimp-marketing-python)."""
+UNTOLD = {"mailchimp-marketing": "Apache-2.0", "dicebear-styles": "CC0-1.0 (Notionists), others by style"}
+"""Licences that a package's repository has, and its metadata do not (mailchimp/mailchimp-marketing-python, and
+LICENSE.md of dicebear/styles: each drawing has its own; sync/personas/avatars.py uses one)."""
 
 
 @dataclass(frozen=True, slots=True)

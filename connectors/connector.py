@@ -26,6 +26,15 @@ Known = Callable[[Collection[str]], "pa.Array"]
 """Supplies the platform ids (text) of the contacts of a connection whose state, as we know it, is one of these."""
 
 
+Still = Callable[[Sequence["Change"]], Sequence["Change"]]
+"""Given the changes of a request that is about to be sent: those that may still be written."""
+
+
+def as_given(changes: Sequence[Change]) -> Sequence[Change]:
+    """Leave nothing out."""
+    return changes
+
+
 def nobody(states: Collection[str]) -> pa.Array:
     """Know no contact yet.
 
@@ -246,8 +255,13 @@ class Connector(Protocol):
             RejectedError: Nobody answers at that address, or the platform will not have it.
         """
 
-    def push(self, changes: Sequence[Change]) -> Iterator[list[Outcome]]:
+    def push(self, changes: Sequence[Change], still: Still = as_given) -> Iterator[list[Outcome]]:
         """Write *changes*, yielding the outcomes of each batch before the next one leaves.
+
+        Args:
+            changes: What.
+            still: Asked just before each request, with its changes, in whatever thread sends it: what it leaves out
+                is not sent, and has no outcome.
 
         Yields:
             One outcome per change of the batch, also for those that were refused.

@@ -26,6 +26,7 @@ ChangeKind = Literal["field", "group"]
 OutcomeState = Literal["applied", "unchanged", "rejected", "skipped", "unknown"]
 FieldType = Literal["text", "number", "enumeration", "date", "url"]
 
+INTEREST_GROUP = "group:"  # before "Title/Name" of a Mailchimp group, among the properties of a connection
 MEMBER = "member"  # the `after` (or `before`) of a group change: in the group; None is out of it
 
 

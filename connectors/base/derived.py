@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any
 from connectors.base.http import JsonClient
 from connectors.base.protocols import CampaignSource, Sink, SourceContact, SourcePage
 from connectors.base.writing import BatchWriter
-from connectors.connector import NO_SECRET, Connection, Known, Traffic, Webhook, nobody, refuse_foreign_fields
+from connectors.connector import (
+    NO_SECRET,
+    Connection,
+    Known,
+    Still,
+    Traffic,
+    Webhook,
+    as_given,
+    nobody,
+    refuse_foreign_fields,
+)
 from connectors.errors import ContractError, CredentialError
 from connectors.fetched import Fetched, fetched
 from connectors.records import CONTACTS, MEMBERSHIPS, Change, Cursor, FieldDefinition, Finding, Outcome, Page, SetupStep
@@ -216,14 +226,14 @@ class DerivedConnector:
 
         return missing_steps_of(self._sink, self.name, fields, groups, prefix=self._prefix, can=self._can)
 
-    def push(self, changes: Sequence[Change]) -> Iterator[list[Outcome]]:
+    def push(self, changes: Sequence[Change], still: Still = as_given) -> Iterator[list[Outcome]]:
         """Write *changes*; see `connectors.connector.Connector`.
 
         Raises:
             FixSettingsError: A change of a field that is not ours.
         """
         refuse_foreign_fields(changes, self.connection.owned)
-        yield from until_silence(self._writer.push(changes))
+        yield from until_silence(self._writer.push(changes, still))
 
     def read_back(self, changes: Sequence[Change]) -> dict[tuple[str, str, str], str | None]:
         """Return what the platform shows where *changes* were made."""

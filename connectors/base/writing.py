@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from connectors.base.protocols import RefusedContact, Sink, SourceContact, WantedContact, property_text
+from connectors.connector import Still
 from connectors.errors import NotFoundError, PlatformDownError, RejectedError
 from connectors.records import MEMBER, Change, Outcome
 from connectors.transport import NO_ANSWER
@@ -44,10 +45,15 @@ class BatchWriter:
         contacts = list(of_contact.values())
         return [contacts[start : start + self._size] for start in range(0, len(contacts), self._size)]
 
-    def push(self, changes: Sequence[Change]) -> Iterator[list[Outcome]]:
-        """Write *changes*, and yield the outcomes of each batch before the next one leaves."""
+    def push(self, changes: Sequence[Change], still: Still) -> Iterator[list[Outcome]]:
+        """Write *changes*, and yield the outcomes of each batch before the next one leaves.
+
+        Args:
+            changes: What.
+            still: Asked before each request; what it leaves out is not sent, and has no outcome.
+        """
         for batch in self.batches(changes):
-            yield self._written(batch)
+            yield self._written(batch, still)
 
     def shown(self, change: Change, contact: SourceContact) -> CurrentValue:
         """Return what *contact* shows where *change* was made; None: empty, or not a member."""
@@ -56,7 +62,11 @@ class BatchWriter:
         value = property_text(contact.properties.get(change.name))
         return one_form(value, self._kinds.get(change.name, "text")) or None
 
-    def _written(self, batch: Sequence[Sequence[Change]]) -> list[Outcome]:
+    def _written(self, asked_for: Sequence[Sequence[Change]], still: Still) -> list[Outcome]:
+        left = still([change for changes in asked_for for change in changes])
+        batch = [mine for contacts in self.batches(left) for mine in contacts]
+        if not batch:
+            return []
         try:
             answered = dict(self._sink.write([self._wanted(changes) for changes in batch]))
             asked = {changes[0].platform_id for changes in batch}
@@ -65,7 +75,7 @@ class BatchWriter:
         except (RejectedError, NotFoundError) as error:
             if len(batch) > 1:
                 middle = len(batch) // 2
-                return [*self._written(batch[:middle]), *self._written(batch[middle:])]
+                return [*self._written(batch[:middle], still), *self._written(batch[middle:], still)]
             reason, code = (str(error), error.code) if isinstance(error, RejectedError) else (GONE, "not_found")
             return [Outcome(change, "rejected", reason, code) for change in batch[0]]
         except PlatformDownError as error:

@@ -16,7 +16,7 @@ from typing import Any, cast
 import pyarrow as pa
 import requests
 
-from connectors.connector import Connection, Known, Traffic, Webhook, nobody
+from connectors.connector import Connection, Known, Still, Traffic, Webhook, as_given, nobody
 from connectors.errors import ContractError, FixSettingsError
 from connectors.fetched import Fetched
 from connectors.files.answers import read_answers
@@ -267,13 +267,13 @@ class Files:
 
     read_back_sample = read_back
 
-    def push(self, changes: Sequence[Change]) -> Iterator[list[Outcome]]:
+    def push(self, changes: Sequence[Change], still: Still = as_given) -> Iterator[list[Outcome]]:
         """Refuse.
 
         Raises:
             ContractError: There is a change.
         """
-        if changes:
+        if still(changes):
             raise ContractError(ONLY_READ)
         return iter(())
 

@@ -11,7 +11,16 @@ import pyarrow as pa
 import requests
 from tenacity.nap import sleep as nap
 
-from connectors.connector import Connection, Known, Traffic, Webhook, nobody, refuse_foreign_fields
+from connectors.connector import (
+    Connection,
+    Known,
+    Still,
+    Traffic,
+    Webhook,
+    as_given,
+    nobody,
+    refuse_foreign_fields,
+)
 from connectors.errors import (
     ContractError,
     CredentialError,
@@ -246,7 +255,7 @@ class HubSpot:
             if error.status != 409:  # noqa: PLR2004 - it is there already
                 raise
 
-    def push(self, changes: Sequence[Change]) -> Iterator[list[Outcome]]:
+    def push(self, changes: Sequence[Change], still: Still = as_given) -> Iterator[list[Outcome]]:
         """Write *changes*; see the Protocol.
 
         Raises:
@@ -255,11 +264,11 @@ class HubSpot:
         refuse_foreign_fields(changes, self._connection.owned)
         batch, workers = self._limits["batch"], self._limits["connections"]
         fields_written = push.push_fields(
-            self._api, push.by_contact(changes), kinds=self._connection.kinds, batch=batch, workers=workers
+            self._api, push.by_contact(changes), kinds=self._connection.kinds, batch=batch, workers=workers, still=still
         )
         yield from until_silence(fields_written)
         size = self._limits["memberships_batch"]
-        moved = push.push_groups(self._api, self._lists, changes, batch=size, workers=workers)
+        moved = push.push_groups(self._api, self._lists, changes, batch=size, workers=workers, still=still)
         yield from until_silence(moved)
 
     def webhooks(self) -> None:

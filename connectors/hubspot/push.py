@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from connectors.connector import Still, as_given
 from connectors.errors import PlatformDownError, RejectedError
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.lists import Lists
@@ -45,10 +46,21 @@ def slices(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
 
 
 def push_fields(
-    api: HubSpotApi, contacts: Sequence[ContactChanges], *, kinds: Mapping[str, str], batch: int, workers: int
+    api: HubSpotApi,
+    contacts: Sequence[ContactChanges],
+    *,
+    kinds: Mapping[str, str],
+    batch: int,
+    workers: int,
+    still: Still = as_given,
 ) -> Iterator[list[Outcome]]:
     """Write the fields of *contacts*, yielding outcomes batch by batch; *kinds* are the types of the fields."""
-    yield from in_order(lambda part: _update(api, part, kinds), slices(contacts, batch), workers=workers)
+
+    def update(part: Sequence[ContactChanges]) -> list[Outcome]:
+        left = by_contact(still([change for _, changes in part for change in changes]))
+        return _update(api, left, kinds) if left else []
+
+    yield from in_order(update, slices(contacts, batch), workers=workers)
 
 
 def _update(api: HubSpotApi, contacts: Sequence[ContactChanges], kinds: Mapping[str, str]) -> list[Outcome]:
@@ -102,7 +114,13 @@ def _kept(change: Change, properties: Mapping[str, Any], kind: str) -> Outcome:
 
 
 def push_groups(
-    api: HubSpotApi, lists: Lists, changes: Sequence[Change], *, batch: int, workers: int
+    api: HubSpotApi,
+    lists: Lists,
+    changes: Sequence[Change],
+    *,
+    batch: int,
+    workers: int,
+    still: Still = as_given,
 ) -> Iterator[list[Outcome]]:
     """Put contacts on lists and take them off, yielding outcomes call by call."""
     calls = [
@@ -110,7 +128,13 @@ def push_groups(
         for (group, _), members in by_group(changes).items()
         for part in slices(members, batch)
     ]
-    yield from in_order(lambda call: _called(api, *call), calls, workers=workers)
+
+    def move(call: tuple[str | None, str, Sequence[Change]]) -> list[Outcome]:
+        list_id, group, part = call
+        left = still(part)
+        return _called(api, list_id, group, left) if left else []
+
+    yield from in_order(move, calls, workers=workers)
 
 
 def _called(api: HubSpotApi, list_id: str | None, group: str, part: Sequence[Change]) -> list[Outcome]:

@@ -42,6 +42,10 @@ ENDPOINTS = (
     MailchimpEndpoint("GET", "/lists/{list_id}/members/{subscriber_hash}/tags", "members/tags"),
     MailchimpEndpoint("GET", "/lists/{list_id}/merge-fields", "merge-fields"),
     MailchimpEndpoint("POST", "/lists/{list_id}/merge-fields", "merge-fields", write=True, repeatable=False),
+    MailchimpEndpoint("GET", "/lists/{list_id}/interest-categories", "interest-categories"),
+    MailchimpEndpoint(
+        "GET", "/lists/{list_id}/interest-categories/{interest_category_id}/interests", "interest-categories/interests"
+    ),
     MailchimpEndpoint("GET", "/lists/{list_id}/webhooks", "webhooks"),
     MailchimpEndpoint("POST", "/lists/{list_id}/webhooks", "webhooks", write=True, repeatable=False),
     MailchimpEndpoint("GET", "/lists/{list_id}/tag-search", "tag-search"),

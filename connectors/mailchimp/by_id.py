@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from connectors.fetched import Fetched, fetched
-from connectors.mailchimp.members import MemberDocument, Members, member_rows, platform_id
+from connectors.mailchimp.members import Answers, MemberDocument, Members, member_rows, platform_id
 from connectors.mailchimp.tags import Tags
 from connectors.transport import in_order
 
@@ -27,6 +27,7 @@ class MembersById:
         wanted: Merge tags whose values are kept.
         kinds: Types of those that we own.
         workers: Connections.
+        answers: What a member chose of groups; see `member_rows`.
     """
 
     def __init__(
@@ -39,7 +40,9 @@ class MembersById:
         wanted: Sequence[str],
         kinds: Mapping[str, str],
         workers: int,
+        answers: Answers | None = None,
     ) -> None:
+        self._answers = answers
         self._name, self._members, self._tags, self._groups = name, members, tags, groups
         self._wanted, self._kinds, self._workers = wanted, kinds, workers
 
@@ -51,7 +54,7 @@ class MembersById:
         answers = in_order(self._members.one, others, workers=self._workers)
         known |= {key: result for key, result in zip(others, answers, strict=True) if result is not None}
         members = {platform_id(member): member for member in known.values()}
-        table = member_rows(self._name, list(members.values()), self._wanted, self._kinds)
+        table = member_rows(self._name, list(members.values()), self._wanted, self._kinds, self._answers)
         held = frozenset(self._tags.of(list(members.values()), self._groups))
         return fetched(self._name, table, [key for key in ids if key not in known], held)
 

@@ -11,7 +11,16 @@ import pyarrow as pa
 import requests
 from tenacity.nap import sleep as nap
 
-from connectors.connector import Connection, Known, Traffic, Webhook, nobody, refuse_foreign_fields
+from connectors.connector import (
+    Connection,
+    Known,
+    Still,
+    Traffic,
+    Webhook,
+    as_given,
+    nobody,
+    refuse_foreign_fields,
+)
 from connectors.errors import CredentialError, FixSettingsError, NotFoundError, PersonasyncError
 from connectors.fetched import Fetched
 from connectors.mailchimp import fields, push, webhooks
@@ -19,8 +28,9 @@ from connectors.mailchimp.api import MailchimpApi
 from connectors.mailchimp.by_id import MembersById
 from connectors.mailchimp.campaigns import LATEST_ACTIVITY, CampaignReport, Campaigns
 from connectors.mailchimp.consents import consents_since
+from connectors.mailchimp.groups import InterestGroups
 from connectors.mailchimp.member_stream import MemberStream
-from connectors.mailchimp.members import KEPT_ALWAYS, STATUSES, TAGGED, Members
+from connectors.mailchimp.members import FIELDS, INTERESTS, KEPT_ALWAYS, STATUSES, TAGGED, Members
 from connectors.mailchimp.probes import WRITING, MailchimpProbes
 from connectors.mailchimp.read_back import MemberReadBack
 from connectors.mailchimp.refusals import MEND_KEY, translate
@@ -29,7 +39,17 @@ from connectors.mailchimp.tag_stream import HELD, TagStream
 from connectors.mailchimp.tags import Tags
 from connectors.mailchimp.times import mailchimp_moment
 from connectors.probing import ProbeResult, Watch, run_probes
-from connectors.records import TABLES, Change, Cursor, FieldDefinition, Finding, Outcome, Page, SetupStep
+from connectors.records import (
+    INTEREST_GROUP,
+    TABLES,
+    Change,
+    Cursor,
+    FieldDefinition,
+    Finding,
+    Outcome,
+    Page,
+    SetupStep,
+)
 from connectors.secret import Secret, basic
 from connectors.transport import Slots, Transport, account_book, until_silence, watched
 
@@ -71,17 +91,21 @@ class Mailchimp:
             session=session,
         )
         self._api = MailchimpApi(self._transport)
-        self._members = Members(self._api, audience, size=self._limits["page"], workers=connections)
         wanted = [*connection.mapped, *connection.owned]
+        self._groups = InterestGroups(self._api, audience, wanted, size=self._limits["page"])
+        also, answers = (INTERESTS, self._groups.answers) if self._groups.wanted else ("", None)
+        self._members = Members(
+            self._api, audience, size=self._limits["page"], workers=connections, fields=FIELDS + also, also=also
+        )
         self.reads = tuple(dict.fromkeys([*KEPT_ALWAYS, *wanted]))
-        self._stream = MemberStream(self._api, connection, self._members, wanted=wanted)
+        self._stream = MemberStream(self._api, connection, self._members, wanted=wanted, answers=answers)
         size = self._limits["page"]
         self._tags = Tags(self._api, audience, prefix=manifest["group_prefix"], size=size, workers=connections)
         holders = self._members.showing(HELD)
         self._tag_stream = TagStream(name, holders, self._tags, groups=connection.groups, old=self._old)
         self._shop = Shop(self._api, name, audience, size=size)
         self._campaigns = Campaigns(self._api, name, audience, size=self._limits["report_page"])
-        tagged = self._members.showing(TAGGED)
+        tagged = self._members.showing(TAGGED + also)
         self._look = MemberReadBack(
             self._api, tagged, self._tags, kinds=connection.kinds, workers=connections, wait=nap
         )
@@ -93,13 +117,17 @@ class Mailchimp:
             wanted=wanted,
             kinds=connection.kinds,
             workers=connections,
+            answers=answers,
         )
-        self._writer = push.FieldWriter(
+        self._writer = self._field_writer()
+
+    def _field_writer(self) -> push.FieldWriter:
+        return push.FieldWriter(
             self._api,
-            audience,
-            skip_merge_validation=manifest["skip_merge_validation"],
-            kinds=connection.kinds,
-            workers=connections,
+            self._audience,
+            skip_merge_validation=self._connection.manifest["skip_merge_validation"],
+            kinds=self._connection.kinds,
+            workers=self._limits["connections"],
             wait=nap,
         )
 
@@ -196,8 +224,10 @@ class Mailchimp:
         return [*steps, *(SetupStep(self.name, "create_group", group, f"tag {prefix + group!r}") for group in absent)]
 
     def fields(self) -> dict[str, FieldDefinition]:
-        """Return the audience's merge fields; see the Protocol."""
-        return fields.defined(self._api, self._audience)
+        """Return the audience's merge fields, and its groups where [consent] names one; see the Protocol."""
+        named = self._groups.all() if self._groups.wanted else {}
+        chosen = {name: FieldDefinition(name, name.removeprefix(INTEREST_GROUP), "enumeration") for name in named}
+        return fields.defined(self._api, self._audience) | chosen
 
     def create(self, step: SetupStep) -> None:
         """Do one step of `missing`, unless somebody was faster."""
@@ -215,7 +245,7 @@ class Mailchimp:
         """Add a webhook and return its secret, which Mailchimp shows this once; see the Protocol."""
         return webhooks.add_webhook(self._api, self._audience, webhook)
 
-    def push(self, changes: Sequence[Change]) -> Iterator[list[Outcome]]:
+    def push(self, changes: Sequence[Change], still: Still = as_given) -> Iterator[list[Outcome]]:
         """Write *changes*; see the Protocol.
 
         Raises:
@@ -224,7 +254,8 @@ class Mailchimp:
         refuse_foreign_fields(changes, self._connection.owned)
         written = push.by_member(changes)
         many = len(written) >= self._limits["batches_from"]
-        yield from until_silence(self._writer.as_jobs(written) if many else self._writer.one_by_one(written))
+        write = self._writer.as_jobs if many else self._writer.one_by_one
+        yield from until_silence(write(written, still))
         tagged = push.push_tags(
             self._api,
             self._audience,
@@ -232,6 +263,7 @@ class Mailchimp:
             changes,
             size=self._limits["segment_batch"],
             workers=self._limits["connections"],
+            still=still,
         )
         yield from until_silence(tagged)
 

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from connectors.connector import Connection, Known
 from connectors.fetched import erased_contact
 from connectors.mailchimp.api import MailchimpApi
-from connectors.mailchimp.members import OVERLAP, MemberDocument, Members, member_rows, platform_id
+from connectors.mailchimp.members import OVERLAP, Answers, MemberDocument, Members, member_rows, platform_id
 from connectors.mailchimp.times import mailchimp_moment
 from connectors.records import CONTACTS, Cursor, Page
 from connectors.values import without_hidden
@@ -29,9 +29,19 @@ class MemberStream:
     Args:
         wanted: Merge tags whose values are kept.
         connection: Its name, the types of the merge fields that we own, and which members count for nobody.
+        answers: What a member chose of groups; see `member_rows`.
     """
 
-    def __init__(self, api: MailchimpApi, connection: Connection, members: Members, *, wanted: Sequence[str]) -> None:
+    def __init__(
+        self,
+        api: MailchimpApi,
+        connection: Connection,
+        members: Members,
+        *,
+        wanted: Sequence[str],
+        answers: Answers | None = None,
+    ) -> None:
+        self._answers = answers
         self._api, self._name, self._members, self._wanted = api, connection.name, members, tuple(wanted)
         self._kinds, self._hidden = connection.kinds, connection.hidden
 
@@ -87,7 +97,7 @@ class MemberStream:
         yield self._end(until, surplus if accepted else 0, 0 if accepted else surplus)
 
     def _page(self, page: Sequence[MemberDocument], total: int) -> Page:
-        return Page("contacts", member_rows(self._name, page, self._wanted, self._kinds), None, total)
+        return Page("contacts", member_rows(self._name, page, self._wanted, self._kinds, self._answers), None, total)
 
     def _end(self, until: datetime, gap: int, surplus: int) -> Page:
         cursor = {"since": (until - OVERLAP).isoformat(), "gap": str(gap), "surplus": str(surplus)}

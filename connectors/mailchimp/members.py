@@ -36,6 +36,7 @@ FIELDS = ",".join(
     )
 )
 TAGGED = FIELDS + ",members.tags,members.tags_count"
+INTERESTS = ",members.interests"
 STATUSES = ",".join(f"members.{name}" for name in ("id", "contact_id", "email_address", "status", "last_changed"))
 SECOND = timedelta(seconds=1)
 ASK_AGAIN = 3  # times that a page which can't be right is asked for again
@@ -53,6 +54,8 @@ KEPT_ALWAYS = (
 
 
 MemberDocument = Mapping[str, Any]
+Answers = Callable[[MemberDocument], Mapping[str, str]]
+"""Given a member: what they chose of the groups that a source of consent names; see `InterestGroups.answers`."""
 NO_KINDS: Mapping[str, str] = {}
 
 
@@ -81,15 +84,20 @@ class Members:
         size: Rows a page.
         workers: Connections.
         fields: What to read of each.
+        also: What `one` reads beside `TAGGED`, and `showing` beside the fields it is given.
     """
 
-    def __init__(self, api: MailchimpApi, audience: str, *, size: int, workers: int, fields: str = FIELDS) -> None:
+    def __init__(
+        self, api: MailchimpApi, audience: str, *, size: int, workers: int, fields: str = FIELDS, also: str = ""
+    ) -> None:
         self._api, self._audience, self._size, self._workers = api, audience, size, workers
-        self._fields = fields
+        self._fields, self._also = fields, also
 
     def showing(self, fields: str) -> Members:
         """Return who reads other *fields* of the same members."""
-        return Members(self._api, self._audience, size=self._size, workers=self._workers, fields=fields)
+        return Members(
+            self._api, self._audience, size=self._size, workers=self._workers, fields=fields, also=self._also
+        )
 
     def newest(self) -> tuple[Sequence[MemberDocument], int]:
         """Return the members that changed last, and how many there are at all."""
@@ -197,7 +205,7 @@ class Members:
 
     def one(self, key: str) -> MemberDocument | None:
         """Return one member, None where there is no such member (any more)."""
-        wanted = [name.removeprefix("members.") for name in TAGGED.split(",")]
+        wanted = [name.removeprefix("members.") for name in (TAGGED + self._also).split(",")]
         try:
             member_document: MemberDocument = self._api.call(
                 self._api.sdk.lists.get_list_member, self._audience, key, fields=wanted
@@ -212,6 +220,7 @@ def member_rows(
     members: Sequence[Mapping[str, Any]],
     wanted: Sequence[str],
     kinds: Mapping[str, str] = NO_KINDS,
+    answers: Answers | None = None,
 ) -> pa.Table:
     """Return *members* in the schema of `CONTACTS`.
 
@@ -220,9 +229,13 @@ def member_rows(
         members: As Mailchimp sends them.
         wanted: Merge tags whose values are kept.
         kinds: Types of those that we own.
+        answers: What a member chose of the groups that are wanted; None: none is.
     """
     kept = dict.fromkeys([*KEPT_ALWAYS, *wanted])
-    return pa.Table.from_pylist([_row(connection, member, kept, kinds) for member in members], schema=CONTACTS.columns)
+    listed = [
+        _row(connection, member, kept, kinds, answers(member) if answers is not None else {}) for member in members
+    ]
+    return pa.Table.from_pylist(listed, schema=CONTACTS.columns)
 
 
 def platform_id(member: Mapping[str, Any]) -> str:
@@ -231,7 +244,11 @@ def platform_id(member: Mapping[str, Any]) -> str:
 
 
 def _row(
-    connection: str, member: Mapping[str, Any], kept: Mapping[str, None], kinds: Mapping[str, str]
+    connection: str,
+    member: Mapping[str, Any],
+    kept: Mapping[str, None],
+    kinds: Mapping[str, str],
+    chosen: Mapping[str, str],
 ) -> dict[str, Any]:
     fields = member.get("merge_fields") or {}
     given = {name: value for name in kept if (value := fields.get(name)) is not None and value != ""}
@@ -242,7 +259,7 @@ def _row(
         "time_zone": location.get("timezone"),
         "language": member.get("language"),
     }
-    shown |= {name: text for name, text in facts.items() if text}
+    shown |= {name: text for name, text in facts.items() if text} | dict(chosen)
     changed_at = mailchimp_moment(member.get("last_changed"))
     return {
         "connection": connection,

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from connectors.connector import Still, as_given
 from connectors.errors import NotFoundError, PlatformDownError, RejectedError
 from connectors.mailchimp import batches
 from connectors.mailchimp.api import MailchimpApi
@@ -74,10 +75,14 @@ class FieldWriter:
         self._api, self._audience, self._kinds = api, audience, kinds
         self._skip, self._workers, self._jobs = skip_merge_validation, workers, batches.Jobs(api, wait)
 
-    def one_by_one(self, members: Sequence[Member]) -> Iterator[list[Outcome]]:
-        """Write each member by itself, several at a time."""
+    def one_by_one(self, members: Sequence[Member], still: Still = as_given) -> Iterator[list[Outcome]]:
+        """Write each member by itself, several at a time; for *still*, see `connectors.connector.Connector.push`."""
         gathered: list[Outcome] = []
-        for outcomes in in_order(self._patch, members, workers=self._workers):
+
+        def patch(member: Member) -> list[Outcome]:
+            return [outcome for left in by_member(still(member[1])) for outcome in self._patch(left)]
+
+        for outcomes in in_order(patch, members, workers=self._workers):
             gathered += outcomes
             if len(gathered) >= REPORTED:
                 yield gathered
@@ -85,10 +90,12 @@ class FieldWriter:
         if gathered:
             yield gathered
 
-    def as_jobs(self, members: Sequence[Member]) -> Iterator[list[Outcome]]:
-        """Write members as jobs of `OPERATIONS` calls."""
+    def as_jobs(self, members: Sequence[Member], still: Still = as_given) -> Iterator[list[Outcome]]:
+        """Write members as jobs of `OPERATIONS` calls; what a job holds can't be stopped once it was handed over."""
         for start in range(0, len(members), OPERATIONS):
-            yield self._job(members[start : start + OPERATIONS])
+            part = members[start : start + OPERATIONS]
+            if left := by_member(still([change for _, changes in part for change in changes])):
+                yield self._job(left)
 
     def _patch(self, member: Member) -> list[Outcome]:
         key, changes = member
@@ -164,11 +171,24 @@ def _kept(changes: Sequence[Change], shown: Mapping[str, Any], kinds: Mapping[st
 
 
 def push_tags(
-    api: MailchimpApi, audience: str, tags: Tags, changes: Sequence[Change], *, size: int, workers: int
+    api: MailchimpApi,
+    audience: str,
+    tags: Tags,
+    changes: Sequence[Change],
+    *,
+    size: int,
+    workers: int,
+    still: Still = as_given,
 ) -> Iterator[list[Outcome]]:
     """Give and take tags, yielding outcomes call by call."""
     calls = [(tags.id_of(call[0]), call) for call in by_tag(changes, size)]  # here: threads would look them up each
-    yield from in_order(lambda pair: _move(api, audience, *pair), calls, workers=workers)
+
+    def move(pair: tuple[str | None, TagCall]) -> list[Outcome]:
+        tag, (_, joining, leaving) = pair
+        left = by_tag(still([*joining, *leaving]), size)
+        return [outcome for call in left for outcome in _move(api, audience, tag, call)]
+
+    yield from in_order(move, calls, workers=workers)
 
 
 def _move(api: MailchimpApi, audience: str, tag: str | None, call: TagCall) -> list[Outcome]:

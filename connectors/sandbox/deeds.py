@@ -111,7 +111,9 @@ def _erase_member(world: World, email: str, _body: Row) -> Row:
 def _edit_member(world: World, email: str, body: Row) -> Row:
     member = _member(world, email)
     with MailchimpState.of(world).told.by("user"):
-        return _saved(world, member, {"merge_fields": {**member["merge_fields"], **body.get("merge_fields", {})}})
+        fields = {**member["merge_fields"], **body.get("merge_fields", {})}
+        chosen = {**member.get("interests", {}), **body.get("interests", {})}
+        return _saved(world, member, {"merge_fields": fields, "interests": chosen})
 
 
 def _move(world: World, email: str, body: Row) -> Row:

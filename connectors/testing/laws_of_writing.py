@@ -218,6 +218,17 @@ def writing_swallowed(kit: Kit) -> None:
     assert outcome.state in {"rejected", "unknown"} or shown in {None, ""}
 
 
+@law("who may not be written to any more is left out at the last moment", needs="fields")
+def writing_still(kit: Kit) -> None:
+    first, second = kit.people(2)
+    changes = [kit.change(first, "value"), kit.change(second, "value")]
+    pushed = kit.ready().push(changes, lambda some: [change for change in some if change.platform_id != second])
+    outcomes = [outcome for batch in pushed for outcome in batch]
+
+    assert [(outcome.change.platform_id, outcome.state) for outcome in outcomes] == [(first, "applied")]
+    assert kit.own not in kit.stand.shows(second)
+
+
 @law("nothing to write sends nothing", needs="fields")
 def writing_nothing(kit: Kit) -> None:
     connector = kit.ready()

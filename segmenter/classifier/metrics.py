@@ -1,4 +1,4 @@
-"""Classification metrics (hit rate, kappa, Brier score, calibration) and the quality gate (SCIENCE.md 4.1, 4.2)."""
+"""Classification metrics of held-out people: hit rate, kappa, proper scores, calibration, AUC (SCIENCE.md 4.1, 4.2)."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from segmenter.classifier.discrimination import GainPoint, Ranking, gain_curve, ranking
+from segmenter.classifier.proper_scores import Band, ScoreGain, bands, brier_losses, log_losses, score_gain
 from segmenter.classifier.thresholds import Thresholds
 
 BINS = 10  # of the expected calibration error
 CURVE = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # least confidences of the curve
-
-LEAST_KAPPA = 0.2
-LEAST_LEAD = 0.05  # of the hit rate over the largest share
-LEAST_PRECISION = 0.5  # of each segment, among those assigned to it
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
@@ -35,6 +33,29 @@ class CurvePoint:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelQuality:
+    """Figures of one segment, or one outcome.
+
+    Attributes:
+        people: Held-out people who belong to it.
+        hit: Share of them whose likeliest label it is.
+        assigned: People who were assigned to it above the thresholds.
+        right: Of these, those who belong to it.
+        ranking: How well its probability ranks people.
+        gains: What its highest probabilities reach.
+        bands: Its probability beside what is true, in bands.
+    """
+
+    people: int
+    hit: float
+    assigned: int
+    right: int
+    ranking: Ranking
+    gains: tuple[GainPoint, ...]
+    bands: tuple[Band, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ModelQuality:
     """Figures of one classification of people whom it did not learn from.
 
@@ -47,12 +68,14 @@ class ModelQuality:
         balanced: Mean over the segments of the share of each that was found.
         press_q: (N - h N k)^2 / (N (k - 1)), about chi-squared with 1 degree of freedom where it is chance.
         ece: Mean distance of confidence from hit rate over ten equal bins of confidence, weighted by people.
-        brier: Mean squared distance of the probabilities from the truth, summed over segments.
-        brier_of_shares: The same where everybody gets the segments' shares as probabilities.
-        log_loss: Mean -ln of the truth's probability.
+        brier_gain: Brier score (mean squared distance of the probabilities from the truth, summed over segments)
+            beside that of the segments' shares.
+        log_gain: Log score (mean -ln of the truth's probability) beside that of the shares.
         precision: Of those assigned to a segment above the thresholds, the share that belongs there; None: nobody was.
         coverage: Share of people that were assigned above the thresholds.
         curve: Coverage against hit rate.
+        labels: Figures by label, in the order of the confusion table.
+        confusion: People by own label (row) and likeliest label (column).
     """
 
     people: int
@@ -63,15 +86,28 @@ class ModelQuality:
     balanced: float
     press_q: float
     ece: float
-    brier: float
-    brier_of_shares: float
-    log_loss: float
+    brier_gain: ScoreGain
+    log_gain: ScoreGain
     precision: Mapping[str, float | None]
     coverage: float
     curve: tuple[CurvePoint, ...]
+    labels: Mapping[str, LabelQuality]
+    confusion: tuple[tuple[int, ...], ...]
+
+    @property
+    def brier(self) -> float:
+        """Brier score, summed over segments."""
+        return self.brier_gain.model
+
+    @property
+    def log_loss(self) -> float:
+        """Mean -ln of the truth's probability."""
+        return self.log_gain.model
 
 
-def model_quality(likely: Floats, truth: Places, labels: Sequence[str], thresholds: Thresholds) -> ModelQuality:
+def model_quality(
+    likely: Floats, truth: Places, labels: Sequence[str], thresholds: Thresholds, *, folds: int
+) -> ModelQuality:
     """Judge held-out probabilities.
 
     Args:
@@ -79,6 +115,7 @@ def model_quality(likely: Floats, truth: Places, labels: Sequence[str], threshol
         truth: Place of each person's own label.
         labels: Their names.
         thresholds: Above which a person is assigned.
+        folds: In how many folds they were held out; 2 or more.
     """
     people, many = likely.shape
     best = likely.argmax(axis=1)
@@ -89,6 +126,7 @@ def model_quality(likely: Floats, truth: Places, labels: Sequence[str], threshol
     assigned = _assigned(likely, thresholds)
     by_chance = float((shares * np.bincount(best, minlength=many) / people).sum())
     recalls = [float(right[truth == place].mean()) for place in range(many) if shares[place]]
+    flat = np.tile(shares, (people, 1))
     precision = {label: _share(right, assigned & (best == place)) for place, label in enumerate(labels)}
     return ModelQuality(
         people=people,
@@ -99,13 +137,33 @@ def model_quality(likely: Floats, truth: Places, labels: Sequence[str], threshol
         balanced=float(np.mean(recalls)),
         press_q=(people - hit * people * many) ** 2 / (people * (many - 1)),
         ece=calibration_error(confidence, right),
-        brier=_brier(likely, truth),
-        brier_of_shares=_brier(np.tile(shares, (people, 1)), truth),
-        log_loss=float(-np.log(np.clip(likely[np.arange(people), truth], 1e-15, 1)).mean()),
+        brier_gain=score_gain(brier_losses(likely, truth), brier_losses(flat, truth), folds),
+        log_gain=score_gain(log_losses(likely, truth), log_losses(flat, truth), folds),
         precision=precision,
         coverage=float(assigned.mean()),
         curve=tuple(CurvePoint(c, float((confidence >= c).mean()), _share(right, confidence >= c)) for c in CURVE),
+        labels={label: _of_label(likely, truth, place, assigned) for place, label in enumerate(labels)},
+        confusion=_confusion(truth, best, many),
     )
+
+
+def _of_label(likely: Floats, truth: Places, place: int, assigned: NDArray[np.bool_]) -> LabelQuality:
+    positive, best = truth == place, likely.argmax(axis=1)
+    chosen = assigned & (best == place)
+    return LabelQuality(
+        people=int(positive.sum()),
+        hit=float((best[positive] == place).mean()) if positive.any() else 0.0,
+        assigned=int(chosen.sum()),
+        right=int((chosen & positive).sum()),
+        ranking=ranking(likely[:, place], positive),
+        gains=gain_curve(likely[:, place], positive),
+        bands=bands(likely[:, place], positive),
+    )
+
+
+def _confusion(truth: Places, best: Places, many: int) -> tuple[tuple[int, ...], ...]:
+    counted = np.bincount(truth * many + best, minlength=many * many).reshape(many, many)
+    return tuple(tuple(int(people) for people in row) for row in counted)
 
 
 def _assigned(likely: Floats, thresholds: Thresholds) -> NDArray[np.bool_]:
@@ -118,12 +176,6 @@ def _share(right: NDArray[np.bool_], among: NDArray[np.bool_]) -> float | None:
     return float(right[among].mean()) if among.any() else None
 
 
-def _brier(likely: Floats, truth: Places) -> float:
-    wanted = np.zeros_like(likely)
-    wanted[np.arange(len(truth)), truth] = 1
-    return float(((likely - wanted) ** 2).sum(axis=1).mean())
-
-
 def calibration_error(confidence: Floats, right: NDArray[np.bool_]) -> float:
     """Return the expected calibration error over `BINS` equal bins of confidence."""
     places = np.minimum((confidence * BINS).astype(int), BINS - 1)
@@ -133,41 +185,3 @@ def calibration_error(confidence: Floats, right: NDArray[np.bool_]) -> float:
         if inside.any():
             error += float(inside.mean()) * abs(float(confidence[inside].mean()) - float(right[inside].mean()))
     return error
-
-
-@dataclass(frozen=True, slots=True)
-class QualityGate:
-    """The quality gate of a model: whether it may be used, and if not, why."""
-
-    passed: bool
-    sentences: tuple[str, ...]
-
-
-NO_BETTER = "The model predicts these segments no better than chance"
-
-
-def gate(quality: ModelQuality, *, rules_hit: float | None = None) -> QualityGate:
-    """Apply the quality gate to a model (SCIENCE.md 4.1).
-
-    Args:
-        quality: On held-out people.
-        rules_hit: What the workspace's rules hit among the same people, None where there is nothing to compare with.
-    """
-    reasons = []
-    lead = quality.hit - quality.largest_share
-    if quality.kappa < LEAST_KAPPA or lead < LEAST_LEAD:
-        reasons.append(
-            f"{NO_BETTER}: hit rate {quality.hit:.0%}, largest segment {quality.largest_share:.0%} "
-            f"(a lead of {LEAST_LEAD * 100:.0f} pp is required), kappa {quality.kappa:.2f} "
-            f"(at least {LEAST_KAPPA} is required)."
-        )
-    if not quality.coverage:
-        reasons.append("Nobody reaches the confidence needed for an assignment.")
-    for label, precision in quality.precision.items():
-        if precision is not None and precision < LEAST_PRECISION:
-            reasons.append(f"Precision of {label!r} is {precision:.0%}; at least {LEAST_PRECISION:.0%} is required.")
-    if rules_hit is not None and rules_hit >= quality.hit:
-        reasons.append(
-            f"Keep the rules: their hit rate on the same people is {rules_hit:.0%}, the model's {quality.hit:.0%}."
-        )
-    return QualityGate(not reasons, tuple(reasons))

@@ -49,7 +49,7 @@ class Training(_Part):
     """Training data of the model.
 
     Attributes:
-        target: Where the truth came from: rules, survey, declared or discovered.
+        target: Where the truth came from: rules, survey, declared, discovered, or an outcome.
         as_of: The moment for which traits were measured, UTC.
         traits_from: Oldest moment that a trait with a window looked at; None where one looks at the whole history.
         people: By segment.
@@ -60,7 +60,7 @@ class Training(_Part):
         purpose: For which it may read sensitive traits; empty where it reads none.
     """
 
-    target: Literal["rules", "survey", "declared", "discovered"]
+    target: Literal["rules", "survey", "declared", "discovered", "outcome"]
     as_of: datetime
     traits_from: datetime | None
     people: dict[Name, int]
@@ -73,10 +73,15 @@ class Training(_Part):
 
 
 class GatePart(_Part):
-    """The quality gate: whether the model may be used, and if not, why."""
+    """The quality gate: whether the model may classify people, for what else it may be used, and why not.
+
+    Attributes:
+        uses: Of rank, band and classify, those that pass.
+    """
 
     passed: bool
-    sentences: Names
+    sentences: Annotated[tuple[str, ...], Field(max_length=5_000)]
+    uses: tuple[Literal["rank", "band", "classify"], ...] = ()
 
 
 class ModelFile(_Part):

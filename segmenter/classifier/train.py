@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from segmenter.classifier.from_sklearn import at_temperature, from_discriminant
+from segmenter.classifier.gate import QualityGate, gate
+from segmenter.classifier.leaks import leak_sentence
 from segmenter.classifier.linear import LinearModel, score_rows
-from segmenter.classifier.metrics import ModelQuality, QualityGate, gate, model_quality
+from segmenter.classifier.metrics import ModelQuality, model_quality
 from segmenter.classifier.thresholds import Thresholds
 from segmenter.errors import DefinitionError
 from segmenter.minimum import A_FEATURE, OF_A_SEGMENT, needs
@@ -27,6 +29,7 @@ Discriminant = Literal["lda", "logit"]
 DISCRIMINANTS: tuple[Discriminant, ...] = ("lda", "logit")
 
 FOLDS = 10
+NAMED = 5  # of many small segments, the rest are counted
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
@@ -43,11 +46,15 @@ class Sample:
         features: As in `LinearModel`.
         rows: Shape (people, features); NaN is unknown.
         truth: Each person's segment.
+        outcome: Whether the truth is what people did, not a segment that they are in.
+        late: Features of an outcome that may have been known only after it.
     """
 
     features: tuple[str, ...]
     rows: Floats
     truth: NDArray[np.str_]
+    outcome: bool = False
+    late: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,15 @@ def missing_for_fit(sample: Sample) -> list[str]:
     if len(names) < 2:  # noqa: PLR2004 - one class needs no model
         gaps.append(f"A model needs two or more segments; there is {len(names)} with people.")
     few = [(str(name), int(count)) for name, count in zip(names, counts, strict=True) if count < OF_A_SEGMENT]
-    gaps += [needs(f"Segment {name!r}", OF_A_SEGMENT, "people", count) + "." for name, count in few]
+    who = "Outcome" if sample.outcome else "Segment"
+    if len(few) > NAMED:
+        gaps.append(
+            f"Each {who.lower()} needs {OF_A_SEGMENT} people, and {len(few)} of {len(names)} have fewer "
+            f"({', '.join(f'{name!r}: {count}' for name, count in few[:NAMED])} and {len(few) - NAMED} more). "
+            "Merge them, or leave their rows out."
+        )
+    else:
+        gaps += [needs(f"{who} {name!r}", OF_A_SEGMENT, "people", count) + "." for name, count in few]
     wanted = A_FEATURE * len(sample.features)
     if len(sample.truth) < wanted:
         gaps.append(needs(f"A model of {len(sample.features)} features", wanted, "people", len(sample.truth)) + ".")
@@ -119,19 +134,21 @@ def fit_classifier(
         raise DefinitionError("no values, or all the same", where="every feature")
     features = tuple(name for name, tells in zip(sample.features, useful, strict=True) if tells)
     dropped = tuple(name for name, tells in zip(sample.features, useful, strict=True) if not tells)
-    kept = Sample(features, sample.rows[:, useful], sample.truth)
+    kept = replace(sample, features=features, rows=sample.rows[:, useful])
     labels = tuple(str(name) for name in np.unique(kept.truth))
     with threadpool_limits(1):
         fold_of = _folds(kept.truth, folds, rng)
         held = {kind: _held_out(kept, labels, fold_of, kind, labeller) for kind in DISCRIMINANTS}
         quality = {
-            kind: model_quality(*_calibrated(*held[kind], fold_of), labels, thresholds) for kind in DISCRIMINANTS
+            kind: model_quality(*_calibrated(*held[kind], fold_of), labels, thresholds, folds=folds)
+            for kind in DISCRIMINANTS
         }
         kind = min(DISCRIMINANTS, key=lambda method: quality[method].brier)
         model = _trained(kept, np.arange(len(kept.truth)), kept.truth, kind)
     model = at_temperature(model, temperature_of(*held[kind]))
     rules_hit = None if rules is None else float((rules == kept.truth).mean())
-    return Fitted(model, quality, gate(quality[kind], rules_hit=rules_hit), dropped, folds)
+    leak = leak_sentence(features, kept.rows, kept.truth, late=kept.late)
+    return Fitted(model, quality, gate(quality[kind], rules_hit=rules_hit, leak=leak), dropped, folds)
 
 
 def _telling(rows: Floats) -> NDArray[np.bool_]:

@@ -11,7 +11,7 @@ from numpy.random import Generator
 
 from segmenter.discover.em_bootstrap import class_labels, one_hot_answers
 from segmenter.discover.latent_class import MISSING, Classes
-from segmenter.discover.markers import Marker, markers, shares_above_mean
+from segmenter.discover.markers import Marker, alike, markers, shares_above_mean
 from segmenter.discover.stability import CountStability, Effort, across, best_labels, bootstrap_labels, stability
 from segmenter.stats.item_matrix import Items, Labels, Matrix, coded
 from segmenter.stats.kmeans import Rows
@@ -32,6 +32,7 @@ class Solution:
         sizes: People of each segment.
         markers: Of each segment.
         up: Share of items above the mean of all, of each segment.
+        alike: Pairs of segments that no item tells apart.
     """
 
     k: int
@@ -41,6 +42,7 @@ class Solution:
     sizes: tuple[int, ...]
     markers: tuple[tuple[Marker, ...], ...]
     up: tuple[float, ...]
+    alike: tuple[tuple[int, int], ...] = ()
 
 
 def solutions(
@@ -100,4 +102,5 @@ def _solution(items: Items, k: int, labels: Labels, stable: CountStability, pare
     sizes = tuple(int(size) for size in np.bincount(labels, minlength=k))
     if min(sizes) == 0:  # a class that is nobody's likeliest has no profile
         return Solution(k, labels, stable, parents, sizes, ((),) * k, (float("nan"),) * k)
-    return Solution(k, labels, stable, parents, sizes, markers(items, labels, k), shares_above_mean(items, labels, k))
+    up, same = shares_above_mean(items, labels, k), alike(items, labels, k)
+    return Solution(k, labels, stable, parents, sizes, markers(items, labels, k), up, same)

@@ -14,10 +14,12 @@ from typing import Literal
 import numpy as np
 
 from segmenter.discover.candidates import Solution
-from segmenter.discover.markers import is_a_way_of_answering, segment_means
+from segmenter.discover.markers import segment_means
 from segmenter.discover.null_models import NullTest
+from segmenter.discover.segment_size import smallest
 from segmenter.minimum import needs, of_a_segment
 from segmenter.stats.item_matrix import Items, Labels, coded
+from segmenter.stats.one_sided import one_sided
 
 Light = Literal["green", "amber", "red"]
 
@@ -58,11 +60,25 @@ def refusals(solution: Solution, test: NullTest, bound: int, largest: int) -> tu
         reasons.append(f"repeated segmentations agree by {level:.2f} only")
     if min(stable.segments) < TRUSTED:
         reasons.append(f"a segment is not stable (SLSw {min(stable.segments):.2f})")
-    if min(solution.sizes) < (least := of_a_segment(len(solution.labels))):
-        reasons.append(needs("a segment", least, "people", min(solution.sizes)))
-    if not all(solution.markers):
-        reasons.append("a segment has no marker: nothing distinguishes it from the others")
+    if min(solution.sizes) < smallest(len(solution.labels)):
+        reasons.append(needs("a segment", of_a_segment(len(solution.labels)), "people", min(solution.sizes)))
+    if solution.alike:
+        a, b = solution.alike[0]
+        reasons.append(f"no item tells segments {a + 1} and {b + 1} apart")
     return tuple(reasons)
+
+
+def remarks_on(solution: Solution) -> tuple[str, ...]:
+    """Return what is to be noted of segments that are proposed: a sentence each."""
+    least = of_a_segment(len(solution.labels))
+    small = [str(j + 1) for j, size in enumerate(solution.sizes) if size < least]
+    unmarked = [str(j + 1) for j, own in enumerate(solution.markers) if not own]
+    notes = []
+    if small:
+        notes.append(f"Segment {' and '.join(small)} is small: fewer than {least:,} people describe it.")
+    if unmarked:
+        notes.append(f"Segment {' and '.join(unmarked)} has no marker: no single item tells it from all the others.")
+    return tuple(notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +108,15 @@ def light_of(solution: Solution, *, notes: Sequence[str]) -> Light:
     return "green" if good and not notes else "amber"
 
 
-def flagged(solution: Solution) -> tuple[int, ...]:
-    """Return the segments that are up or down on nearly everything."""
-    return tuple(j for j, share in enumerate(solution.up) if is_a_way_of_answering(share))
+def flagged(solution: Solution, items: int) -> tuple[int, ...]:
+    """Return the segments that are up or down on more of *items* than chance explains: probably a response style."""
+    return one_sided(solution.up, items)
 
 
 def messages(solution: Solution) -> list[str]:
     """Return what each segment would be told by: its markers and their direction, as one text."""
-    return [", ".join(sorted(f"{'+' if m.up else '-'}{m.item}" for m in own)) for own in solution.markers]
+    said = [", ".join(sorted(f"{'+' if m.up else '-'}{m.item}" for m in own)) for own in solution.markers]
+    return [text or f"segment {j}" for j, text in enumerate(said)]  # two that have no marker are not one
 
 
 def merge_segments(items: Items, labels: Labels, said: Sequence[str]) -> tuple[int, ...]:

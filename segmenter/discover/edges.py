@@ -12,7 +12,7 @@ from math import hypot
 
 from segmenter.discover.candidates import Solution
 from segmenter.discover.choose_k import BREAK, FRAGILE, REPRODUCIBLE, TRUSTED, VALID, ChosenK
-from segmenter.discover.null_models import COPIES, LEVEL, SMALL, NullTest
+from segmenter.discover.null_models import LEVEL, SMALL, NullTest
 
 EDGE, SEED = "On the edge", "Another --seed may decide otherwise."
 NEAR = 2.0
@@ -41,8 +41,8 @@ def edge_of_noise(test: NullTest) -> str:
     Copies differ by the same draws, so a lead is judged by its standard error; who is behind, by how many are ahead.
     """
     if test.p > LEVEL + SMALL:
-        rivals = round(test.p * (COPIES + 1)) - 1
-        few = f"only {rivals} of {COPIES} shuffled copies is as stable (p = {test.p:.2f}, limit {LEVEL:.2f})"
+        rivals = round(test.p * (test.copies + 1)) - 1
+        few = f"only {rivals} of {test.copies} shuffled copies is as stable (p = {test.p:.2f}, limit {LEVEL:.2f})"
         return f"{EDGE}: {few}. {SEED}" if test.p <= 2 * LEVEL + SMALL else ""
     figure = _Figure("lead over the most stable shuffled copy", test.lead, 0.0, test.lead_error)
     return _sentence([figure]) if figure.near else ""

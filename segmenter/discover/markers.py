@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,9 @@ from numpy.typing import NDArray
 from segmenter.stats.effect_sizes import GAP, LEVEL, RATIO, SPREAD
 from segmenter.stats.group_tests import GroupTest, adjusted, chi_squared, contingency, rank_column
 from segmenter.stats.item_matrix import Items, Labels, Matrix, coded
+from segmenter.stats.one_sided import ITEMS_NEEDED, on_one_scale
 
-ALL_UP, ALL_DOWN, ITEMS_NEEDED = 0.75, 0.25, 8
+NEARLY = 1e-9  # of a limit: rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +24,20 @@ class Marker:
     Attributes:
         item: Its name, or ``item=answer``.
         here: Share of yes (or mean) in the segment.
-        everywhere: The same in all.
+        everywhere: The same in all; in the others for a mainstream (see `markers`).
         up: Whether it is higher here.
+        others: Whether it is told from the others only, not from all.
     """
 
     item: str
     here: float
     everywhere: float
     up: bool
+    others: bool = False
 
     def sentence(self) -> str:
         """Return the marker in words."""
-        return f"{self.item} {self.here:.2f} (all {self.everywhere:.2f})"
+        return f"{self.item} {self.here:.2f} ({'others' if self.others else 'all'} {self.everywhere:.2f})"
 
 
 def described(items: Items) -> tuple[tuple[str, ...], Matrix]:
@@ -50,38 +54,68 @@ def segment_means(values: Matrix, labels: Labels, k: int) -> Matrix:
 
 
 def markers(items: Items, labels: Labels, k: int) -> tuple[tuple[Marker, ...], ...]:
-    """Return the markers of each segment, the strongest first."""
+    """Return the markers of each segment, the strongest first: items that are off by as much as flexclust asks.
+
+    A mainstream of most people is itself most of "all" and never far from it: a segment that is not told from all is
+    told from the others.
+    """
     names, values = described(items)
     here, everywhere = segment_means(values, labels, k), np.nanmean(values, axis=0)
-    off = np.abs(here - everywhere)
-    if items.kind == "metric":
-        strength = off / np.nanstd(values, axis=0) / SPREAD
-    else:
-        strength = np.maximum(off / GAP, off / np.maximum(RATIO * everywhere, 1e-12))
     results = []
     for j in range(k):
-        order = [int(v) for v in np.argsort(-off[j] if items.kind != "metric" else -strength[j], kind="stable")]
-        results.append(
-            tuple(
-                Marker(names[v], float(here[j, v]), float(everywhere[v]), bool(here[j, v] > everywhere[v]))
-                for v in order
-                if strength[j, v] >= 1 - 1e-9
-            )
-        )
+        own = _markers(items, names, here[j], everywhere, others=False)
+        if not own:
+            rest = np.nanmean(values[labels != j], axis=0) if (labels != j).any() else everywhere
+            own = _markers(items, names, here[j], rest, others=True)
+        results.append(own)
     return tuple(results)
 
 
+def _markers(items: Items, names: Sequence[str], here: Matrix, base: Matrix, *, others: bool) -> tuple[Marker, ...]:
+    strength = _strength(items, here - base, base)
+    order = np.argsort(-np.abs(here - base) if items.kind != "metric" else -strength, kind="stable")
+    return tuple(
+        Marker(names[v], float(here[v]), float(base[v]), bool(here[v] > base[v]), others)
+        for v in map(int, order)
+        if strength[v] >= 1 - NEARLY
+    )
+
+
+def _strength(items: Items, off: Matrix, base: Matrix) -> Matrix:
+    """How far items are off, in units of what makes a marker, (columns,); *base* is the share that is usual."""
+    if items.kind == "metric":
+        spread = np.nanstd(items.values, axis=0)
+        strength: Matrix = np.abs(off) / np.where(spread > 0, spread, 1.0) / SPREAD
+        return strength
+    return np.maximum(np.abs(off) / GAP, np.abs(off) / np.maximum(RATIO * base, 1e-12))
+
+
+def alike(items: Items, labels: Labels, k: int) -> tuple[tuple[int, int], ...]:
+    """Return the pairs of segments that no item tells apart, by the measure of a marker.
+
+    Args:
+        items: The base.
+        labels: (people,) segment of each, 0 to *k* - 1.
+        k: Segments.
+
+    Returns:
+        Numbers of segments, the smaller first; empty where each pair differs somewhere.
+    """
+    _, values = described(items)
+    here, everywhere = segment_means(values, labels, k), np.nanmean(values, axis=0)
+    return tuple(
+        (a, b)
+        for a, b in combinations(range(k), 2)
+        if not (_strength(items, here[a] - here[b], everywhere) >= 1 - NEARLY).any()
+    )
+
+
 def shares_above_mean(items: Items, labels: Labels, k: int) -> tuple[float, ...]:
-    """Return each segment's share of items that are above the mean of all; NaN where there are too few items."""
-    if len(items.names) < ITEMS_NEEDED or items.kind == "categorical":
+    """Return each segment's share of items above the mean of all; NaN where items are no answers on a scale."""
+    if len(items.names) < ITEMS_NEEDED or items.kind == "categorical" or not on_one_scale(items.values):
         return (float("nan"),) * k
     up = segment_means(items.values, labels, k) > np.nanmean(items.values, axis=0)
     return tuple(float(share) for share in up.mean(axis=1))
-
-
-def is_a_way_of_answering(share: float) -> bool:
-    """Return whether a segment is up (or down) on nearly all items: probably how people answer, not what they want."""
-    return share >= ALL_UP or share <= ALL_DOWN
 
 
 def centred_items(items: Items) -> Items:

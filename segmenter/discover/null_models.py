@@ -1,8 +1,8 @@
 """Null models: permutation tests of cluster stability against shuffled data.
 
-First null: each column shuffled by itself (same margins, no relation). Second null: same margins and same rank
-correlations, but no groups. Copies and data are exchangeable under the null, so the share of sets whose best
-standardised stability is at least that of the data is an exact p, whatever the margins.
+First null: each column shuffled by itself (same margins, no relation). Second null: same margins and same correlations,
+but no groups (`segmenter.discover.latent_correlations`). Copies and data are exchangeable under the null, so the share
+of sets whose best standardised stability is at least that of the data is an exact p, whatever the margins.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from segmenter.stats.item_matrix import Items, Matrix, coded
 from segmenter.stats.kmeans import Rows
 
 LEVEL = 0.05
-COPIES = 19  # the fewest with which p can reach the level
+COPIES, MOST_COPIES = 19, 76  # the fewest with which p can reach the level, and four times as many
+FAR_AHEAD = 3.0  # standard deviations of the copies: the data lead so far that more copies change nothing
+NEAR_LIMIT = 1.0  # standard errors of a figure and its limit
 QUANTILE = 0.95
 SMALL = 1e-9
 
@@ -41,6 +43,7 @@ class NullTest:
         errors: Standard error of each *agreement* less its *quantile*; empty where it is not known.
         lead: By how much the data's best standardised A(k) is above that of the best copy.
         lead_error: Its standard error.
+        copies: How many there were.
     """
 
     ks: tuple[int, ...]
@@ -51,6 +54,7 @@ class NullTest:
     errors: tuple[float, ...] = ()
     lead: float = 1.0
     lead_error: float = 0.0
+    copies: int = COPIES
 
     @property
     def beaten(self) -> bool:
@@ -68,29 +72,47 @@ def shuffled(items: Items, rng: Generator) -> Items:
     return Items(items.kind, items.names, rng.permuted(items.values, axis=0), items.categories)
 
 
-def same_ranks(items: Items, rng: Generator) -> Items:
-    """Return a copy with the same margins and rank correlations, without groups: the second null, for numbers.
-
-    Normals with correlation 2 sin(pi rho / 6) (Pearson 1907), each column replaced by its own values in their order.
-    """
-    from scipy.stats import rankdata  # noqa: PLC0415 - only where models are made
-
-    values = np.where(np.isnan(items.values), np.nanmedian(items.values, axis=0), items.values)
-    rho = np.corrcoef(rankdata(values, axis=0), rowvar=False)
-    roots, axes = np.linalg.eigh(2 * np.sin(np.pi * rho / 6))
-    # rounding or many ties may leave a root below 0, which no covariance has
-    drawn = rng.standard_normal(values.shape) @ (axes * np.sqrt(np.maximum(roots, 0.0))).T
-    place = drawn.argsort(axis=0).argsort(axis=0)
-    return Items(items.kind, items.names, np.take_along_axis(np.sort(values, axis=0), place, axis=0))
-
-
 def null_test(
-    items: Items, ks: Sequence[int], null: Null, effort: Effort, rng: Generator, *, copies: int = COPIES
+    items: Items,
+    ks: Sequence[int],
+    null: Null,
+    effort: Effort,
+    rng: Generator,
+    *,
+    copies: int = COPIES,
+    most: int = MOST_COPIES,
 ) -> NullTest:
-    """Compare *items* with *copies* of it that *null* makes, over all *ks* in one test."""
-    sets = [items, *(null(items, rng) for _ in range(copies))]
-    measured = [_measured(sample, ks, effort, rng) for sample in sets]
-    agreement, errors, inertia = (np.array(part) for part in zip(*measured, strict=True))
+    """Compare *items* with copies of it that *null* makes, over all *ks* in one test.
+
+    *copies* of them, and as many again up to *most* while it is open which side of its limit the answer lies: the same
+    data then get the same answer, whatever is drawn. Besag & Clifford 1991: it ends early only where further copies
+    could not bring p to the level, or where the data lie so far ahead that no copy would catch up.
+    """
+    measured = [_measured(items, ks, effort, rng)]
+    while True:
+        measured += [_measured(null(items, rng), ks, effort, rng) for _ in range(copies)]
+        agreement, errors, inertia = (np.array(part) for part in zip(*measured, strict=True))
+        test = _compared(ks, agreement, errors, inertia)
+        if len(measured) + copies > most + 1 or not _is_open(test, agreement, inertia, most):
+            return test
+
+
+def _is_open(test: NullTest, agreement: Matrix, inertia: Matrix, most: int) -> bool:
+    """Whether more copies may turn the answer: not where too many rivals are ahead, or the data far ahead of all."""
+    rivals = round(test.p * len(agreement)) - 1
+    if rivals + 1 > LEVEL * (most + 1) + SMALL:
+        return False
+    center, spread = agreement[1:].mean(axis=0), np.maximum(agreement[1:].std(axis=0, ddof=1), SMALL)
+    ahead = (agreement - center) / spread
+    if rivals > 0 or ahead[0].max() - ahead[1:].max() < FAR_AHEAD:
+        return True
+    tight = (inertia[1:].mean(axis=0) - inertia[0]) / np.maximum(inertia[1:].std(axis=0, ddof=1), SMALL)
+    near = np.abs(agreement[0] - test.quantile) < NEAR_LIMIT * np.array(test.errors)
+    return bool((near & (tight > 0)).any())
+
+
+def _compared(ks: Sequence[int], agreement: Matrix, errors: Matrix, inertia: Matrix) -> NullTest:
+    """The test of the first row, the data, against the others, the copies; each (sets, ks)."""
     spread = agreement.std(axis=0)
     unit = np.where(spread > 0, spread, 1.0)
     standard = (agreement - agreement.mean(axis=0)) / unit
@@ -106,6 +128,7 @@ def null_test(
         tuple(float(value) for value in np.hypot(errors[0], _error_of_quantile(agreement[1:]))),
         float(best[0] - best[rival]),
         float(np.hypot(own, other)),
+        len(agreement) - 1,
     )
 
 

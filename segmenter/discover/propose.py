@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.random import Generator
@@ -15,11 +15,14 @@ from segmenter.discover.candidates import SearchMethod, Solution, solutions
 from segmenter.discover.choose_k import Light
 from segmenter.discover.edges import edge_of_choice, edge_of_noise
 from segmenter.discover.latent_class import CLEAR, SURE, Classes, by_number, upper_bound
-from segmenter.discover.markers import Marker, centred_items, is_a_way_of_answering
-from segmenter.discover.null_models import LEVEL, NullTest, null_test, same_ranks, shuffled
+from segmenter.discover.latent_correlations import calibrated
+from segmenter.discover.markers import Marker, centred_items
+from segmenter.discover.null_models import LEVEL, NullTest, null_test, shuffled
+from segmenter.discover.segment_size import power_sentence
 from segmenter.discover.stability import Effort
 from segmenter.minimum import AN_ITEM, needs
 from segmenter.stats.item_matrix import Items, Labels
+from segmenter.stats.one_sided import LEVEL as STYLE_LEVEL
 
 REPORTED, TESTED = Effort(100, 10), Effort(20, 4)
 
@@ -36,6 +39,7 @@ class SearchOptions:
         class_starts: Fits of each number of latent classes.
         rows: People in the tests and the classes at most; the others are left out by lot.
         rows_of_numbers: The same for numbers, where no two people are one row.
+        answers: Whether people gave them as answers, so that they may show a way of answering.
     """
 
     most: int = 6
@@ -45,6 +49,7 @@ class SearchOptions:
     class_starts: int = 20
     rows: int = 2_000
     rows_of_numbers: int = 1_000
+    answers: bool = True
 
     def tested(self, items: Items) -> int:
         """Return how many people the tests look at."""
@@ -77,7 +82,7 @@ class Proposal:
         sentence: The light in words.
         notes: What to know beside it, a sentence each.
         test: Against shuffled copies.
-        second: Against copies with the same rank correlations; None where it was not made.
+        second: Against copies with the same correlations; None where it was not made (categories have none).
         bound: Most segments by the BIC; None where it was not computed.
         bic: By number of classes.
         tried: The solution of each number.
@@ -89,6 +94,7 @@ class Proposal:
         people: (people,) places in the base of those whom `labels` are of: latent classes look at `Asked.rows` at most.
         sure: How the nearest centre becomes a confidence; None for latent classes, which tell chances themselves.
         centred_p: p of the test on answers without each person's own level; None where it was not made.
+        power: Which segments can't be found in these data, a sentence.
     """
 
     light: Light
@@ -108,6 +114,7 @@ class Proposal:
     people: Labels
     sure: Sureness | None
     centred_p: float | None
+    power: str = ""
 
     @property
     def natural(self) -> bool | None:
@@ -127,16 +134,19 @@ def propose(items: Items, asked: SearchOptions, rng: Generator) -> Proposal:
         The segments found, or no segments and the reason; both with the figures of every number that was tried.
     """
     with threadpool_limits(1):  # many small fits: threads would wait for each other
-        return _propose(items, asked, rng)
+        proposal = _propose(items, asked, rng)
+    largest = max((segment.share for segment in proposal.segments), default=1.0)
+    power = power_sentence(len(items.values), largest, numbers=items.kind == "metric")
+    return replace(proposal, power=power)
 
 
 def _propose(items: Items, asked: SearchOptions, rng: Generator) -> Proposal:
     ks = tuple(range(2, asked.most + 1))
-    drawn = np.sort(rng.permutation(len(items.values))[: asked.tested(items)])
+    drawn = sampled(len(items.values), asked.tested(items))
     items_tested = items.rows(drawn)
     test = null_test(items_tested, ks, shuffled, asked.test, rng)
     if not test.beaten:
-        return _nothing(test, _noise(test), edge=edge_of_noise(test))
+        return _nothing(test, why_noise(test), edge=edge_of_noise(test))
     everybody = np.arange(len(items.values))
     base, people = (items, everybody) if asked.method == "kmeans" else (items_tested, drawn)
     classes = by_number(items_tested, asked.most, starts=_class_starts(items, asked), rng=rng)
@@ -157,7 +167,13 @@ def _class_starts(items: Items, asked: SearchOptions) -> int:
     return max(1, asked.class_starts // 4) if items.kind == "metric" else asked.class_starts
 
 
-def _noise(test: NullTest) -> str:
+def sampled(people: int, most: int) -> Labels:
+    """Return the places of *most* of *people* by a lot that is always the same: another one would be other data."""
+    return np.sort(np.random.default_rng(people).permutation(people)[:most])
+
+
+def why_noise(test: NullTest) -> str:
+    """Return the sentence for data that do not beat their shuffled copies."""
     if test.p <= LEVEL:
         return "No segments: the data are one group. Segments in shuffled copies of the data are just as tight."
     return (
@@ -213,9 +229,9 @@ def _proposed(
     chosen: choice.ChosenK,
 ) -> Proposal:
     k = chosen.k or 0
-    solution, tested = candidates[k], items.rows(rng.permutation(len(items.values))[: asked.tested(items)])
-    second = null_test(tested, test.ks, same_ranks, asked.test, rng) if items.kind == "metric" else None
-    styled = choice.flagged(solution)
+    solution, tested = candidates[k], items.rows(sampled(len(items.values), asked.tested(items)))
+    second = None if items.kind == "categorical" else null_test(tested, test.ks, calibrated, asked.test, rng)
+    styled = choice.flagged(solution, len(items.names)) if asked.answers else ()
     again = null_test(centred_items(tested), test.ks, shuffled, asked.test, rng) if styled else None
     own = classes[k] if asked.method == "lca" else None
     groups = choice.merge_segments(items, solution.labels, choice.messages(solution))
@@ -223,6 +239,7 @@ def _proposed(
         *_style_notes(styled, again, k),
         *_class_notes(own),
         *_base_notes(items),
+        *choice.remarks_on(solution),
         *filter(None, (edge_of_noise(test), edge_of_choice(candidates, test, chosen))),
         *(("Segments that would get the same message were merged.",) if len(set(groups)) < k else ()),
     )
@@ -240,7 +257,7 @@ def _proposed(
         refused=chosen.refused,
         k=k,
         groups=groups,
-        segments=_segments(solution, groups, own),
+        segments=_segments(solution, groups, own, styled),
         labels=np.array(groups, np.int64)[solution.labels],
         people=people,
         sure=sureness(items, solution.labels, k, rng) if own is None else None,
@@ -268,7 +285,8 @@ def _style_notes(styled: Sequence[int], again: NullTest | None, k: int) -> tuple
     left = again.candidate(k) and after >= choice.FRAGILE
     holds = "the segments are stable" if left else "no segments are left"
     note = (
-        f"Segment {named} is high or low on nearly every item: probably a response style, not a need. "
+        f"Segment {named} is high or low on nearly every item: probably a response style, not a need (sign test; "
+        f"of segments of unrelated items {STYLE_LEVEL:.0%} are flagged at most). "
         f"After centring each person {holds} (agreement {after:.2f}, p = {again.p:.2f})."
     )
     return (note,)
@@ -291,7 +309,9 @@ def _base_notes(items: Items) -> tuple[str, ...]:
     return (f"{note}.",) if people < wanted else ()
 
 
-def _segments(solution: Solution, groups: Sequence[int], classes: Classes | None) -> tuple[ProposedSegment, ...]:
+def _segments(
+    solution: Solution, groups: Sequence[int], classes: Classes | None, styled: Sequence[int]
+) -> tuple[ProposedSegment, ...]:
     posteriors = None if classes is None else classes.mean_posteriors()
     segments = []
     for group in range(max(groups) + 1):
@@ -304,7 +324,7 @@ def _segments(solution: Solution, groups: Sequence[int], classes: Classes | None
                 stability=min(solution.stability.segments[j] for j in own),
                 markers=solution.markers[own[0]],
                 posterior=None if posteriors is None else min(posteriors[j] for j in own),
-                style=any(is_a_way_of_answering(solution.up[j]) for j in own),
+                style=any(j in styled for j in own),
             )
         )
     return tuple(segments)

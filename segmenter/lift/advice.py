@@ -34,6 +34,7 @@ GOOD = ("ordered", "clicked")
 
 WORTH = 0.01
 TESTS = 4
+THOUSAND = 1000
 NOBODYS = (UNCLASSIFIED, "before any assignment")
 
 
@@ -50,16 +51,40 @@ class MeasuredCampaign:
 
 
 @dataclass(frozen=True, slots=True)
+class Gain:
+    """Responses more than with the other variant; with a 95% interval.
+
+    Attributes:
+        metric: Such as "clicked".
+        people: Contacts that it was measured on, or for how many it is reckoned.
+        measured: Whether these people got the variant; otherwise it is what as many people more would bring.
+    """
+
+    metric: str
+    more: float
+    low: float
+    high: float
+    people: int
+    measured: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Tip:
     """A recommendation: one sentence, and the persona and variant that it is about.
 
     Attributes:
         arm: The variant; "" where nothing was tested yet.
+        headline: What to do, without why; the sentence begins with it.
+        about: The campaign or experiment that it rests on; "" where it is none, or the table of offers.
+        gain: What it brings or brought, as the evidence carries it; None for what is only to be tested.
     """
 
     persona: str
     arm: str
     sentence: str
+    headline: str = ""
+    about: str = ""
+    gain: Gain | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,22 +229,35 @@ def _tip(effect: Effect, comparison: Comparison, about: str, verb: str) -> Tip:
     question = comparison.question
     low, high = 100 * effect.interval.low, 100 * effect.interval.high
     interim = INTERIM if question.early else ""
+    people = effect.treated.people
+    gain = Gain(
+        effect.metric,
+        people * effect.difference,
+        people * effect.interval.low,
+        people * effect.interval.high,
+        people,
+        measured=True,
+    )
+    headline = f"{verb} “{question.treated}” for {effect.persona}"
     sentence = (
-        f"{verb} “{question.treated}” for {effect.persona}: {RATES[effect.metric]} {points(effect.difference)} pp "
+        f"{headline}: {RATES[effect.metric]} {points(effect.difference)} pp "
         f"{versus(comparison)} in {about} (95% CI {low:.1f} to {high:.1f}{interim}; {effect.treated.people:,} vs "
         f"{effect.control.people:,} contacts)."
     )
-    return Tip(effect.persona, question.treated, sentence)
+    return Tip(effect.persona, question.treated, sentence, headline, about, gain)
 
 
 def _supported(offers: Sequence[Best]) -> Iterator[Tip]:
     for best in offers:
         if best.supported:
+            headline = f"Send “{best.best.offer}” to {best.persona}"
+            more, low, high = (THOUSAND * part for part in (best.difference, best.lead.low, best.lead.high))
+            gain = Gain("clicked", more, low, high, THOUSAND, measured=False)
             sentence = (
-                f"Send “{best.best.offer}” to {best.persona}, best of {listed(cell.offer for cell in best.offers)}: "
+                f"{headline}, best of {listed(cell.offer for cell in best.offers)}: "
                 f"{lead(best)}. Expected click rate, next send: {best.best.expected:.1%}. {carried(best)}."
             )
-            yield Tip(best.persona, best.best.offer, sentence)
+            yield Tip(best.persona, best.best.offer, sentence, headline, gain=gain)
 
 
 def _untold(
@@ -240,13 +278,16 @@ def _untold(
 def _test(persona: str, row: Best | None, measured: Sequence[MeasuredCampaign], apart: Sequence[Sequence[str]]) -> Tip:
     if (row is None or row.supported) and len(apart) >= SIDES:
         offer, other = apart[0][0] if row is None else row.best.offer, apart[1][0]
-        return Tip(persona, offer, f"Test “{offer}” vs “{other}” for {persona}: not compared yet.")
+        headline = f"Test “{offer}” vs “{other}” for {persona}"
+        return Tip(persona, offer, f"{headline}: not compared yet.", headline)
     if row is None:
-        return Tip(persona, "", f"Test two offers for {persona}: none have been compared for {persona} yet.")
+        headline = f"Test two offers for {persona}"
+        return Tip(persona, "", f"{headline}: none have been compared for {persona} yet.", headline)
     pair = f"“{row.best.offer}” vs “{row.rival}”"
-    sentence = f"Test {pair} again for {persona}: no significant winner yet{corrected(row)}: {lead(row)}"
+    headline = f"Test {pair} again for {persona}"
+    sentence = f"{headline}: no significant winner yet{corrected(row)}: {lead(row)}"
     sentence += f"; {_needed(row, measured)}."
-    return Tip(persona, row.best.offer, f"{sentence} {carried(row)}.")
+    return Tip(persona, row.best.offer, f"{sentence} {carried(row)}.", headline)
 
 
 def _needed(row: Best, measured: Sequence[MeasuredCampaign]) -> str:

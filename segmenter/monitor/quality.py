@@ -97,9 +97,15 @@ def trait_qualities(figures: Mapping[str, int], traits: Sequence[Trait]) -> list
 def _impossible(column: Any, trait: Trait, as_of: datetime) -> Any:
     if trait.type == "date":
         return (column < EARLIEST.date()) | (column > (as_of + AHEAD).date())
+    if trait.type == "text" and trait.limits.allowed:
+        return ~column.isin(trait.limits.allowed)
     if trait.type != "number":
         return ibis.literal(value=False)
     fault = column.isnan() | column.isinf()
+    if trait.limits.least is not None:
+        fault |= column < trait.limits.least
+    if trait.limits.most is not None:
+        fault |= column > trait.limits.most
     if trait.least is not None:
         fault |= column < trait.least
     most = (as_of - EARLIEST) / timedelta(days=1) if trait.most is None and trait.unit == "days" else trait.most

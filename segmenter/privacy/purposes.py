@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Literal, get_args
 
+from connectors.records import INTEREST_GROUP
+
 ConsentPurpose = Literal["mailing", "profiling", "tracking", "advertising"]
 LegalBasis = Literal["consent", "legitimate interest", "contract"]
 AnswerKind = Literal["yes", "no", "blank", "not understood"]
@@ -50,7 +52,7 @@ class ConsentSource:
 
     Attributes:
         connection: Name of the connection.
-        kind: "property": a property, merge field or file column; "subscription": a HubSpot subscription type;
+        kind: "property": a property, merge field, group or file column; "subscription": a HubSpot subscription type;
             "status": the contact's status on the platform.
         name: Of the property, or of the subscription type; "" for a status.
         dated: The property that says when the answer was given; "": none does.
@@ -66,6 +68,8 @@ class ConsentSource:
     @property
     def label(self) -> str:
         """The place in words: "crm, property profiling_ok"."""
+        if self.name.startswith(INTEREST_GROUP):
+            return f"{self.connection}, group {self.name.removeprefix(INTEREST_GROUP)}"
         return f"{self.connection}, {self.kind} {self.name or '/'.join(self.statuses)}"
 
 
@@ -177,7 +181,7 @@ def standing_of(rule: PurposeRule, answers: Sequence[ConsentAnswer], objection: 
     """
     if objection is not None and rule.purpose in OBJECTABLE:
         reason = f"objected{f' on {objection.day}' if objection.day else ''} ({objection.source})"
-        said = (objection.source, "objection", objection.day)
+        said = (objection.source, OBJECTION, objection.day)
         return PurposeStanding(rule.purpose, False, rule.basis, reason, *said)  # noqa: FBT003
     against, agreed = _first(answers, "no") or _first(answers, "not understood"), _first(answers, "yes")
     if against is not None and _released(against, answers):
@@ -239,6 +243,8 @@ def _day(text: str | None) -> date | None:
 
 
 MILLISECOND_DIGITS = 11
+OBJECTION = "objection"
+"""The answer of a standing that an objection decided."""
 
 NOT_PROFILED = "not profiled: no consent or legal basis, or an objection"
 """The reason of an assignment without segment and persona of somebody who may not be profiled."""

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from segmenter.minimum import AN_ITEM, needs
+from segmenter.stats.one_sided import on_one_scale, one_sided
 from segmenter.surveys.answers import AnswerSheet, Matrix
 
 REVERSED = -0.2  # item-rest correlation from which an item looks turned round
 STYLE_ITEMS = 8  # fewer items tell nothing of how somebody answers
-ALL_UP = 0.75  # share of items above the mean of all, from which a segment is a way of answering
 YES_SAYER = 0.9  # mean place on the scale, 0 to 1
 HALF = 0.5
 
@@ -126,22 +126,23 @@ def response_styles(sheet: AnswerSheet) -> dict[int, str]:
 
 
 def one_sided_segments(values: Matrix, labels: Sequence[int]) -> dict[int, float]:
-    """Return the segments whose answers are nearly all above, or nearly all below everybody's: segment -> share above.
+    """Return the segments above, or below, everybody on more answers than chance explains: segment -> share above.
 
-    Probably a way of answering, not a need (at least eight items; Dolnicar, Gruen & Leisch 2018, ch. 7).
+    Probably a way of answering, not a need (`segmenter.stats.one_sided`: 5% false alarms where items are unrelated).
 
     Args:
         values: (respondents, items); NaN is missing.
         labels: The segment of each respondent.
 
     Returns:
-        Share of items, 0 to 1; empty for fewer than eight items.
+        Share of items, 0 to 1; empty for fewer than eight items, or items that are no answers on one scale.
     """
-    if values.shape[1] < STYLE_ITEMS:
+    if not on_one_scale(values):
         return {}
     known, overall = np.asarray(labels), _mean(values.T)
     shares = {int(label): float((_mean(values[known == label].T) > overall).mean()) for label in np.unique(known)}
-    return {label: share for label, share in shares.items() if share >= ALL_UP or share <= 1 - ALL_UP}
+    flags = one_sided([*shares.values()], values.shape[1])
+    return {label: share for place, (label, share) in enumerate(shares.items()) if place in flags}
 
 
 def centred_answers(values: Matrix) -> Matrix:

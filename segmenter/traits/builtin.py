@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from segmenter.errors import DefinitionError
 from segmenter.traits.counts import CountedTrait
-from segmenter.traits.definitions import MappedTrait, SurveyTrait, Trait, trait_definition
+from segmenter.traits.definitions import ANYTHING, Limits, MappedTrait, SurveyTrait, Trait, trait_definition
 from segmenter.traits.trait_families import Family, likely_family
 
 ORDER_WINDOWS = (30, 90, 180, 365)
@@ -244,4 +245,15 @@ def _described(trait: MappedTrait | SurveyTrait) -> Trait:
         meaning, source = f"latest answer to {trait.item} of the survey {trait.survey}", "survey_answers"
         family = likely_family(f"{trait.name} {trait.item}", "psychographic")
     family = trait.family or family
-    return Trait(trait.name, trait.meaning or meaning, "", trait.type, source, sensitive=trait.sensitive, family=family)
+    limits = trait.limits if trait.limits != ANYTHING or trait.type != "number" else _implied(trait)
+    what = trait.meaning or meaning
+    return Trait(trait.name, what, "", trait.type, source, sensitive=trait.sensitive, family=family, limits=limits)
+
+
+def _implied(trait: MappedTrait | SurveyTrait) -> Limits:
+    """What a name says of numbers: years of birth since 1900, ages up to 120."""
+    source = trait.property if isinstance(trait, MappedTrait) else trait.item
+    words = {word.casefold() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", f"{trait.name} {source}")}
+    if words & {"birth", "birthyear", "born"} and words & {"year", "birthyear", "born"}:
+        return Limits(1900, 2100)
+    return Limits(0, 120) if words == {"age"} else ANYTHING

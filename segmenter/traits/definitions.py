@@ -14,6 +14,24 @@ TraitType = Literal["number", "text", "boolean", "date"]
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What values of a trait of the workspace's own can be; values outside are reported, and stay.
+
+    Attributes:
+        least: The smallest possible number.
+        most: The largest possible number.
+        allowed: The possible texts; empty: all.
+    """
+
+    least: float | None = None
+    most: float | None = None
+    allowed: tuple[str, ...] = ()
+
+
+ANYTHING = Limits()
+
+
+@dataclass(frozen=True, slots=True)
 class Trait:
     """One column of the trait table.
 
@@ -25,6 +43,7 @@ class Trait:
         most: The largest possible number.
         sensitive: Whether it may enter a model or a template only when the workspace names the purpose.
         family: What it tells of a persona; it decides nothing, so it is no part of the catalogue's digest.
+        limits: What the workspace says that values can be; it changes none, so it is no part of the digest either.
     """
 
     name: str
@@ -37,6 +56,7 @@ class Trait:
     least: float | None = None
     most: float | None = None
     family: Family = "behavioural"
+    limits: Limits = ANYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +76,7 @@ class MappedTrait:
     sensitive: bool = False
     words: tuple[tuple[str, float], ...] = ()
     family: Family | None = None
+    limits: Limits = ANYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +96,16 @@ class SurveyTrait:
     sensitive: bool = False
     words: tuple[tuple[str, float], ...] = ()
     family: Family | None = None
+    limits: Limits = ANYTHING
 
 
 def trait_definition(trait: Trait | MappedTrait | SurveyTrait) -> dict[str, Any]:
-    """Return all that its values follow from, for digests: the family is not among it.
+    """Return all that its values follow from, for digests: family and limits are not among it.
 
     Returns:
         Attribute -> value, ready for JSON.
     """
-    return {key: value for key, value in asdict(trait).items() if key != "family"}
+    return {key: value for key, value in asdict(trait).items() if key not in {"family", "limits"}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ibis import Table
 
 DAY, HOUR = 86_400, 3_600  # seconds
+DAYS, THURSDAY = 7, 3  # 1970-01-01 was a Thursday
 
 
 def zone_spelt(contacts: Table, sources: TraitProperties = NAMED_ALIKE) -> Table:
@@ -28,7 +29,7 @@ def zone_spelt(contacts: Table, sources: TraitProperties = NAMED_ALIKE) -> Table
     return contacts.mutate(time_zone=told_text(contacts, properties, sources, "time_zone"))
 
 
-def with_local_hour(events: Table, at: str, people: Table, offsets: Table | None) -> Table:
+def with_local_hour(events: Table, at: str, people: Table, offsets: Table | None, *, weekday: bool = False) -> Table:
     """Return *events* with ``hour``, 0 to 23: the hour of the moment *at* where the person is.
 
     By the microseconds of the epoch: an engine's own hour may be that of its session's time zone.
@@ -39,6 +40,7 @@ def with_local_hour(events: Table, at: str, people: Table, offsets: Table | None
         people: Columns ``person_id``, ``time_zone`` (as the platform writes it, or null).
         offsets: Columns ``spelt`` ("" for people without a zone), ``since`` and ``until`` (epoch seconds, the first
             included), ``ahead`` (seconds before UTC); None: everybody's hour is that of UTC.
+        weekday: Whether ``weekday`` is wanted too, 0 (Monday) to 6, where the person is.
 
     Returns:
         The same rows, and ``hour`` as int64.
@@ -53,4 +55,6 @@ def with_local_hour(events: Table, at: str, people: Table, offsets: Table | None
         table = table.mutate(epoch=table.epoch + table.ahead.fill_null(0)).drop(
             "spelt", "zone", "since", "until", "ahead"
         )
+    if weekday:
+        table = table.mutate(weekday=((table.epoch // DAY + THURSDAY) % DAYS).cast("int64"))
     return table.mutate(hour=((table.epoch % DAY) // HOUR).cast("int64")).drop("epoch")

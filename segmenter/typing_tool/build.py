@@ -44,6 +44,8 @@ class ToolRequest:
     Attributes:
         items: So many questions; None: as few of 5 to 15 as come within two points of the best.
         texts: What to ask, by item; the item's name otherwise.
+        segments_test: Whether the segments are more than noise, a sentence; "" where they were given.
+        anyway: Whether the tool is built although they are not.
     """
 
     name: str
@@ -52,6 +54,8 @@ class ToolRequest:
     items: int | None
     texts: Mapping[str, str]
     made_at: datetime
+    segments_test: str = ""
+    anyway: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +194,8 @@ def _quality(
     return ToolQuality(
         respondents=respondents,
         segments_from=order.segments_from,
+        segments_test=order.segments_test,
+        anyway=order.anyway,
         largest_share=curve.largest_share,
         proportional_chance=curve.proportional_chance,
         calibration_error=held_out.calibration_error(held_out.temperature()),

@@ -17,8 +17,6 @@ Relabeller = Callable[[Labels, Generator], Labels]
 
 The truth of somebody who was held out is what a segmentation of the others says of their full set of answers."""
 
-STARTS = 20  # k-means has many optima that lie close together
-
 
 def given(labels: Labels) -> Relabeller:
     """Return a labeller for segments that are known: nothing is learned.
@@ -55,31 +53,5 @@ def found_anew(values: Matrix, segments: int, truth: Labels) -> Relabeller:
             return truth
         labels = found_again(items, segments, generator)(rows)
         return aligned(labels, names, rows).astype(np.int64)
-
-    return relabel
-
-
-def k_means(values: Matrix, segments: int) -> Relabeller:
-    """Return a labeller that finds *segments* groups by k-means on *values* (people, items), without gaps.
-
-    Group 0 is the largest.
-
-    Args:
-        values: (people, items).
-        segments: How many.
-
-    Returns:
-        Called with places of respondents and a generator, it returns (people,) groups found on those only.
-    """
-
-    def relabel(rows: Labels, generator: Generator) -> Labels:
-        from sklearn.cluster import KMeans  # noqa: PLC0415 - 1.8 s, only where a model is made
-
-        seed = int(generator.integers(2**31))
-        fitted = KMeans(segments, n_init=STARTS, random_state=seed).fit(values[rows])
-        sizes = np.bincount(fitted.labels_, minlength=segments)
-        rank = np.empty(segments, dtype=np.int64)
-        rank[np.argsort(-sizes, kind="stable")] = np.arange(segments)
-        return np.asarray(rank[fitted.predict(values)], dtype=np.int64)
 
     return relabel

@@ -67,10 +67,17 @@ class Point(_Part):
 
 
 class ToolQuality(_Part):
-    """Accuracy measured when the tool was built; an imported tool has none."""
+    """Accuracy measured when the tool was built; an imported tool has none.
+
+    Attributes:
+        segments_test: Whether found segments are more than noise, a sentence; "" where they were given.
+        anyway: Whether the tool was built although they are not.
+    """
 
     respondents: int
     segments_from: Name
+    segments_test: Annotated[str, Field(max_length=2_000)] = ""
+    anyway: bool = False
     largest_share: Number
     proportional_chance: Number
     calibration_error: Number

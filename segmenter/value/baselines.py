@@ -96,7 +96,7 @@ def _matters(ranks: NDArray[np.int64], outcome: Array, wanted: int) -> NDArray[n
     """Who can change a share: who did something, and who is near the top of a ranking. Everybody among few people."""
     if len(outcome) < MANY:
         return np.ones(len(outcome), dtype=bool)
-    matters = outcome != 0
+    matters: NDArray[np.bool_] = outcome != 0
     matters[np.unique(ranks[:, : 3 * wanted])] = True
     return matters
 

@@ -108,9 +108,23 @@ def rank(
     Returns:
         Value per contact with 95% intervals of value and rank, ties, and the rank by past spend alone.
     """
+    return rank_and_sum(segments, costs, rng, beside=beside)[0]
+
+
+def rank_and_sum(
+    segments: Sequence[SegmentPeople], costs: Costs, rng: np.random.Generator, *, beside: Sequence[SegmentResponse] = ()
+) -> tuple[list[RankedSegment], Interval]:
+    """Rank segments as `rank` does, and return the 95% interval of their values' sum beside it.
+
+    The sum is that of each bootstrap draw: segments that share a measured response err together, so the sum of their
+    intervals would not be its interval.
+
+    Returns:
+        The ranking, the most valuable first, and the interval of the sum; 0 to 0 without people.
+    """
     filled = [segment for segment in segments if len(segment.values)]
     if not filled:
-        return []
+        return [], Interval(0.0, 0.0)
     drawn = _draws(filled, beside, rng)
     values = _worth(drawn, costs, np.arange(1))[0]
     draws = _worth(drawn, costs, np.arange(1, DRAWS + 1))
@@ -133,7 +147,9 @@ def rank(
         )
         for j, segment in enumerate(filled)
     ]
-    return sorted(made, key=lambda segment: (-segment.value, segment.name))
+    ends = np.quantile(draws.sum(axis=1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    ordered = sorted(made, key=lambda segment: (-segment.value, segment.name))
+    return ordered, Interval(float(ends[0]), float(ends[1]))
 
 
 @dataclass(frozen=True, slots=True)

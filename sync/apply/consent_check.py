@@ -16,7 +16,7 @@ import pyarrow as pa
 from connectors.errors import FixSettingsError, PersonasyncError, TryLaterError
 from connectors.records import CONTACTS, Change, Outcome, email_key, normalise_email, platform_key
 from segmenter.traits.people import NO_CONSENT
-from sync.apply.push import Sent, key
+from sync.apply.push import CONSENT, OBJECTED, Sent, key
 from sync.assign.exclusions import excluded_persons
 from sync.consent.strictest import ContactRow, strictest_consent
 from sync.plan.job import assigned_at
@@ -25,7 +25,7 @@ from sync.session import RecordedRun, Session
 FRESH = timedelta(minutes=1)  # so long an answer holds while an apply goes on
 FEW = 300  # people up to whom their records are named to the platforms
 ADDRESS = email_key("")
-CONSENT, GONE = "consent_changed", "gone"  # codes of outcomes
+GONE = "gone"  # code of outcomes
 WORDS = {
     "unsubscribed": "unsubscribed",
     "cleaned": "bounced and cleaned",
@@ -74,12 +74,17 @@ class ConsentCheck:
         outcomes, objected = [], self._objected()
         for change in changes:
             if change.after is not None and change.person_id in objected:
-                outcomes.append(Outcome(change, "skipped", "Objected after this was planned.", CONSENT))
+                outcomes.append(Outcome(change, "skipped", OBJECTED, CONSENT))
             elif reason := self.persons.get(change.person_id):
                 outcomes.append(Outcome(change, "skipped", reason, CONSENT))
             elif reason := self.records.get((change.connection, change.platform_id)):
                 outcomes.append(Outcome(change, "skipped", reason, GONE))
         return outcomes
+
+    def without_objections(self, changes: Sequence[Change]) -> Sequence[Change]:
+        """Leave out what would give anything to people who objected by now; asked before each request of an apply."""
+        objected = self._objected()
+        return [change for change in changes if change.after is None or change.person_id not in objected]
 
     def _objected(self) -> set[str]:
         """People who objected since the plan was made; with `whole`, everybody who did. Asked before each slice."""
@@ -87,6 +92,8 @@ class ConsentCheck:
         since = None if self.whole or planned is None else planned.started_at
         noted = self.session.control.objections.by_person()
         persons = {person for person, said in noted.items() if since is None or said.noted_at >= since}
+        if not persons:
+            return persons
         return persons | {old for old, new in self.session.control.links.merged().items() if new in persons}
 
     def _ask(self) -> None:

@@ -167,7 +167,8 @@ def _send(
             applied.predicted_seconds += seconds_of(session, name, requests)
             applied.predicted[name] = dict(Counter(applied.predicted.get(name, {})) + Counter(requests))
             began = session.now()
-            send_changes(session, connector, waiting, applied, run, onward(progress, done, len(changes)))
+            further = onward(progress, done, len(changes))
+            send_changes(session, connector, waiting, applied, run, further, still=check.without_objections)
             look_again(session, waiting, since=began, run_id=run.run_id)
         done += len(some)
 

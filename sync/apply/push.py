@@ -11,13 +11,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from connectors.connector import Connector
+from connectors.connector import Connector, Still, as_given
 from connectors.errors import PersonasyncError, TryLaterError
 from connectors.records import Change, Outcome
 from sync.control.ledger import INTERRUPTED
 from sync.session import Progress, RecordedRun, Recording
 
 NOT_KEPT = "not_kept"
+CONSENT = "consent_changed"  # code of outcomes
+OBJECTED = "Objected after this was planned."
 AT_ONCE = 5_000  # contacts a slice: whole batches of HubSpot, one job of Mailchimp
 ABSENT = "\0"  # no platform shows this
 
@@ -48,6 +50,23 @@ class Sent:
         return sum(count for (_, ending), count in self.states.items() if ending == state)
 
 
+class _Stopped:
+    """Changes that *still* left out just before they would have been sent, as outcomes."""
+
+    def __init__(self, still: Still) -> None:
+        self._still = still
+        self.outcomes: list[Outcome] = []  # senders add to it side by side
+
+    def __call__(self, changes: Sequence[Change]) -> Sequence[Change]:
+        left = self._still(changes)
+        if len(left) < len(changes):
+            kept = {key(change) for change in left}
+            self.outcomes += [
+                Outcome(change, "skipped", OBJECTED, CONSENT) for change in changes if key(change) not in kept
+            ]
+        return left
+
+
 def send_changes(
     session: Recording,
     connector: Connector,
@@ -57,6 +76,7 @@ def send_changes(
     progress: Progress,
     *,
     sample: bool = True,
+    still: Still = as_given,
 ) -> None:
     """Write *changes* through *connector*; outcomes are in the ledger of *run*, and counted in *sent*.
 
@@ -68,17 +88,22 @@ def send_changes(
         run: Whose ledger.
         progress: Told how far it is.
         sample: Whether some of what was said to be applied is looked at.
+        still: Asked before each request which of its changes may still be written; the others are skipped.
     """
     session.control.ledger.intend(run.run_id, changes)
     outcomes: dict[tuple[str, str, str], Outcome] = {}
+    stopped = _Stopped(still)
     try:
-        _push(session, connector, changes, outcomes, run, progress)
-        _send_again(session, connector, outcomes, run, progress)
+        _push(session, connector, changes, outcomes, run, progress, stopped)
+        _send_again(session, connector, outcomes, run, progress, stopped)
         if sample:
             _look_at_some(session, connector, outcomes, run)
     except PersonasyncError as error:
         # one platform in trouble does not hold up the other; what is left keeps waiting in the ledger
         sent.failed[connector.name] = str(error)
+    if stopped.outcomes:
+        session.control.ledger.settle(run.run_id, stopped.outcomes)
+        outcomes.update({key(outcome.change): outcome for outcome in stopped.outcomes})
     if any(outcome.state == "unchanged" and outcome.change.kind == "group" for outcome in outcomes.values()):
         # our picture of its groups is not what is there: the next pull reads all of them, whatever the platform says
         stream = "memberships" if "memberships" in connector.streams else "contacts"  # groups come with one of them
@@ -132,9 +157,10 @@ def _push(
     outcomes: dict[tuple[str, str, str], Outcome],
     run: RecordedRun,
     progress: Progress,
+    stopped: _Stopped,
 ) -> None:
     done = 0
-    for batch in connector.push(changes):
+    for batch in connector.push(changes, stopped):
         session.control.ledger.settle(run.run_id, batch)
         outcomes.update({key(outcome.change): outcome for outcome in batch})
         done += len(batch)
@@ -147,6 +173,7 @@ def _send_again(
     outcomes: dict[tuple[str, str, str], Outcome],
     run: RecordedRun,
     progress: Progress,
+    stopped: _Stopped,
 ) -> None:
     """Look for what was not answered for, and send once more what did not take effect."""
     unknown = [outcome.change for outcome in outcomes.values() if outcome.state == "unknown"]
@@ -159,7 +186,7 @@ def _send_again(
     outcomes.update({key(outcome.change): outcome for outcome in settled})
     again = [outcome.change for outcome in results if outcome.code == INTERRUPTED]
     if again:
-        _push(session, connector, again, outcomes, run, progress)
+        _push(session, connector, again, outcomes, run, progress, stopped)
     still = [outcome.change for outcome in outcomes.values() if outcome.state == "unknown"]
     if still:
         raise TryLaterError(f"{connector.name} did not confirm {len(still)} changes.")

@@ -141,7 +141,8 @@ def _restore(
         written = [change for change in some if change.after is not None]
         left = leave_out(session, check.refused(written), some, undone, run) if written else some
         if left:
-            send_changes(session, session.connector(name), left, undone, run, onward(progress, done, len(changes)))
+            connector, further = session.connector(name), onward(progress, done, len(changes))
+            send_changes(session, connector, left, undone, run, further, still=check.without_objections)
         if name in undone.failed:
             return
         done += len(some)

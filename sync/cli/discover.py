@@ -202,7 +202,7 @@ def _figures(proposal: Proposal) -> list[tuple[object, ...]]:
 
 def _told(done: Discovered) -> list[Any]:
     proposal = done.proposal
-    shown: list[Any] = [f"{LIGHTS[proposal.light]}: {proposal.sentence}", *done.notes]
+    shown: list[Any] = [f"{LIGHTS[proposal.light]}: {proposal.sentence}", *done.notes, proposal.power]
     if done.file.segments:
         rows = [
             (p.name, p.size, f"{p.share:.0%}", f"{p.stability:.2f}", "; ".join(p.markers[:4]))
@@ -241,6 +241,7 @@ def _document(done: Discovered) -> dict[str, Any]:
         "light": proposal.light,
         "sentence": proposal.sentence,
         "notes": list(done.notes),
+        "power": proposal.power,
         "p": proposal.test.p,
         "p_against_correlations": None if proposal.second is None else proposal.second.p,
         "natural": proposal.natural,

@@ -1,4 +1,4 @@
-"""Persona commands: draft, show, diff."""
+"""Persona commands: draft, show, diff; poster is in `sync.cli.poster`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from connectors.errors import FixSettingsError
 from sync.cli import names
 from sync.cli.console import table
 from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
+from sync.cli.poster import personas_poster_command
 
 if TYPE_CHECKING:
     from segmenter.profile.profile import Profile
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 group = typer.Typer(name="personas", help="Personas: facts from your data, profile from your team.")
 app.add_typer(group)
+group.command("poster")(personas_poster_command)
 
 
 @group.command("draft")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -21,6 +22,7 @@ from sync.cli.options import HERE, REJECTS, ConnectionOption, JsonOption, Worksp
 if TYPE_CHECKING:
     from connectors.records import SetupStep
     from sync.apply.undo import Intended
+    from sync.report.job import Written
     from sync.session import Session
 
 AsOfOption = Annotated[
@@ -227,7 +229,14 @@ def results_command(
 
 
 @app.command("report")
-def report_command(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
+def report_command(
+    *,
+    workspace: WorkspaceOption = HERE,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Print a subject line and three bullet points to paste into an email.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Write the HTML report: personas and campaign results."""
     from sync.report import job  # noqa: PLC0415
 
@@ -240,12 +249,23 @@ def report_command(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = F
             "summary": written.summary,
             "advice": written.advice,
             "changes": written.changes,
+            "mail": {"subject": written.mail.subject, "bullets": list(written.mail.bullets)},
         },
-        *written.summary,
-        *written.changes,
-        *(f"{title}: {line}" for title, lines in written.advice.items() for line in lines),
-        f"Report: {written.path}",
+        *_report_lines(written, summary=summary),
     )
+
+
+def _report_lines(written: Written, *, summary: bool) -> Iterator[str]:
+    """The report on the terminal: for pasting, or with all findings."""
+    if summary:
+        yield f"Subject: {written.mail.subject}"
+        yield ""
+        yield from (f"- {bullet}" for bullet in written.mail.bullets)
+        return
+    yield from written.summary
+    yield from written.changes
+    yield from (f"{title}: {line}" for title, lines in written.advice.items() for line in lines)
+    yield f"Report: {written.path}"
 
 
 @app.command(name="run")

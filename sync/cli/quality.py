@@ -53,7 +53,9 @@ def _shown(judged: Judged) -> list[Any]:
     shown.extend(judged.stale)
     shown.extend(f"{fault.table}: {_fault(fault.what, fault.example)}. {fault.fix}" for fault in judged.faults)
     shown.extend(judged.concept)
+    shown.extend(f"{finding.trait}: {finding.what}. {finding.fix}" for finding in judged.own)
     shown.extend(_structural(judged))
+    shown.append(f"For assign: {judged.assign_light}. For discover, fit and personas: {judged.model_light}.")
     shown.append(f"Overall: {judged.light}.")
     return shown
 
@@ -74,6 +76,8 @@ def _fault(what: str, example: str) -> str:
 def _document(judged: Judged) -> dict[str, Any]:
     return {
         "light": judged.light,
+        "lights": {"assign": judged.assign_light, "models": judged.model_light},
+        "own_traits": [asdict(finding) for finding in judged.own],
         "traits": [
             {**asdict(trait), "light": trait.light, "decides": trait.name in judged.deciding} for trait in judged.traits
         ],

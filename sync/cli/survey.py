@@ -12,10 +12,11 @@ import typer
 from connectors.errors import FixSettingsError
 from sync.cli.console import table
 from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
+from sync.cli.survey_text import design_lines, is_anyway, tool_origin, written_lines
 
 if TYPE_CHECKING:
     from segmenter.classifier.thresholds import Thresholds
-    from sync.surveys.job import Designed, SurveyScores
+    from sync.surveys.job import SurveyScores
     from sync.workspace.settings import Workspace
 
 survey_app = typer.Typer(help="Typing tools: short surveys that assign segments.", no_args_is_help=True)
@@ -41,7 +42,6 @@ AnswersArgument = Annotated[
     Path | None,
     typer.Argument(metavar="[FILE]", help="Answers (CSV, TSV, XLSX). Default: the answers in the warehouse."),
 ]
-FOUND_ONCE = "found once"
 SLUG = re.compile(r"[a-z][a-z0-9_]{0,19}")
 
 
@@ -78,6 +78,9 @@ def survey_design_command(
     ] = None,
     centre: Annotated[
         bool, typer.Option("--centre", help="Center each respondent's answers before clustering.")
+    ] = False,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Make the tool although the answers have no such segments.")
     ] = False,
     texts: Annotated[
         Path | None,
@@ -131,9 +134,8 @@ def survey_design_command(
         if proposal is not None:
             known = accepted(session.workspace.directory, proposal)
             read = survey_answers.with_segments(read, known, session.control.links.mapping(), proposal)
-        wish = surveys.Wish(
-            tool, of, length, segments, reverse or (), centre, _texts(texts) if texts else {}, proposal_file, seed
-        )
+        asked = _texts(texts) if texts else {}
+        wish = surveys.Wish(tool, of, length, segments, reverse or (), centre, anyway, asked, proposal_file, seed)
         made = surveys.design(session.workspace, read, wish, now=session.now())
     written = _write(made.made.file, out, action, title, ends)
     console.result(
@@ -144,8 +146,8 @@ def survey_design_command(
             "saved": str(made.path),
             "written": [str(path) for path in written],
         },
-        *_designed(made),
-        *_written(made.path, written, action),
+        *design_lines(made),
+        *written_lines(made.path, written, action),
     )
 
 
@@ -177,79 +179,6 @@ def _write(file: Any, out: Path | None, action: str | None, title: str | None, s
     from sync.surveys.exports import write_exports  # noqa: PLC0415
 
     return write_exports(file, out or Path(f"survey-{file.name}"), action=action, title=title, scale=scale)
-
-
-def _designed(made: Designed) -> list[Any]:
-    file, quality = made.made.file, made.made.file.quality
-    if quality is None:
-        return []
-    size = len(file.questions)
-    rows = [
-        (
-            f"{point.items}{' <' if point.items == size else ''}",
-            f"{point.lda:.1%}",
-            f"{point.logit:.1%}",
-            f"{point.low:.1%} - {point.high:.1%}",
-            f"{point.hit_above:.1%} of {point.coverage:.0%}",
-            f"{point.agreement:.2f}",
-        )
-        for point in quality.curve
-    ]
-    questions = [
-        (place, question.text, f"{made.made.chosen_in[question.item]:.0%}")
-        for place, question in enumerate(file.questions, 1)
-    ]
-    warnings = (
-        [table("Warning", "How to fix", rows=[(f.message, f.fix) for f in made.findings])] if made.findings else []
-    )
-    return [
-        *warnings,
-        table("Items", "LDA", "Logit", "95% interval", "Accuracy above threshold", "Stable items", rows=rows),
-        _chance(quality),
-        table("", "Question", "Selected in folds", rows=questions),
-        _missing(file),
-    ]
-
-
-def _chance(quality: Any) -> str:
-    once = quality.segments_from.endswith(FOUND_ONCE)
-    anew = (
-        "questions and model refitted in each fold, segments fixed"
-        if once
-        else "segments, questions and model refitted in each fold"
-    )
-    return (
-        f"Held-out validation: {anew}. Chance level: {quality.proportional_chance:.1%}; largest "
-        f"segment: {quality.largest_share:.1%}. {quality.respondents:,} respondents; segments: "
-        f"{quality.segments_from}."
-    )
-
-
-def _missing(file: Any) -> str:
-    quality = file.quality
-    if quality.hit_missing_mean is None or quality.hit_missing_lca is None:
-        return "A missing answer counts as the mean of all respondents."
-    way = "latent class model" if file.profiles else "mean imputation"
-    return (
-        f"With 20% of answers missing: {quality.hit_missing_mean:.1%} with mean imputation, "
-        f"{quality.hit_missing_lca:.1%} with a latent class model; {way} will be used."
-    )
-
-
-def _written(saved: Path, written: list[Path], action: str | None = None) -> list[str]:
-    kept = (
-        "form.html saves answers as a file on the reader's computer. To collect them, pass --action with the address "
-        "of a Mailchimp signup form or a HubSpot form."
-    )
-    return [
-        f"Saved {saved}",
-        *(f"Wrote {path}" for path in written),
-        (
-            "Next: copy traits.toml into your personasync.toml and segments.toml into your "
-            "segments.toml, and send people the form."
-        ),
-        *([] if action else [kept]),
-    ]
 
 
 @survey_app.command("score")
@@ -356,7 +285,7 @@ def survey_import_command(
             "It has no means, so every question must be answered. Add a column 'mean' to allow missing answers."
         )
     document = {**made.model_dump(mode="json"), "transposed": transposed, "written": [str(path) for path in written]}
-    console.result(document, *lines, *_written(saved, written))
+    console.result(document, *lines, *written_lines(saved, written))
 
 
 @survey_app.command("list")
@@ -369,12 +298,18 @@ def survey_list_command(*, workspace: WorkspaceOption = HERE, as_json: JsonOptio
         tools = load_tools(session.workspace)
     document = {
         "tools": [
-            {"name": t.file.name, "version": t.file.version, "questions": len(t.file.questions), "lacking": t.lacking}
+            {
+                "name": t.file.name,
+                "version": t.file.version,
+                "questions": len(t.file.questions),
+                "lacking": t.lacking,
+                "anyway": is_anyway(t.file),
+            }
             for t in tools
         ]
     }
     rows = [
-        (t.file.name, len(t.file.questions), t.file.source, f"not used: {t.lacking}" if t.lacking else "asked")
+        (t.file.name, len(t.file.questions), tool_origin(t.file), f"not used: {t.lacking}" if t.lacking else "asked")
         for t in tools
     ]
     console.result(document, table("Tool", "Questions", "Made", "Waterfall", rows=rows))

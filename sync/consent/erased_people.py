@@ -22,9 +22,13 @@ import pyarrow as pa
 from connectors.errors import FixSettingsError, not_writable
 from connectors.records import CONTACTS, MEMBERSHIPS, ORDER_LINES, ORDERS, email_key, platform_key
 from sync.control.erasures import Erased
+from sync.control.rows import BY_COMMAND
 from sync.control.store import Control
 
 KEY = "erasure.key"
+OBJECTED = "objected:"
+"""Before a contact key whose person objected (GDPR art. 21): its hash says that they still do if they come back."""
+BEFORE_ERASURE = "the person, before the erasure"
 KEY_BYTES = 32
 NEW_CONSENT = "subscribed"
 WITHOUT = {"unsubscribed", "cleaned", "pending", "transactional", "none", "deleted"}
@@ -43,6 +47,10 @@ class Hasher:
     def digest(self, contact_key: str) -> str:
         """Return the hash of a contact key: 64 hexadecimal digits."""
         return hmac.digest(self._key, contact_key.encode("utf-8", "surrogatepass"), "sha256").hex()
+
+    def objection(self, contact_key: str) -> str:
+        """Return the hash that says that the person of a contact key objected."""
+        return self.digest(OBJECTED + contact_key)
 
 
 def hasher(state_dir: Path, *, make: bool) -> Hasher:
@@ -185,11 +193,17 @@ class ErasedPeople:
             return row
         if self._is_new_consent(row, max(record.erased_at for record in open_records)):
             self._lift({record.erasure for record in open_records})
+            if self._objected(keys):
+                self._control.objections.note(keys, source=BY_COMMAND, by=BEFORE_ERASURE)
             return row
         if self._open(keys[0]) is None and self._control.links.of_keys(keys[:1]):
             return self._without_addresses(row)  # somebody whom we have: two records were merged, say
         self._recognise(row, keys, max(open_records, key=lambda record: record.erased_at))
         return None
+
+    def _objected(self, keys: Collection[str]) -> bool:
+        """Whether the person of one of some contact keys objected before the erasure."""
+        return self._hasher is not None and any(self._hasher.objection(key) in self._known for key in keys)
 
     def _without_addresses(self, row: dict[str, Any]) -> dict[str, Any]:
         """The row of somebody who was not erased, without the addresses of people who were."""
@@ -219,6 +233,8 @@ class ErasedPeople:
             replace(record, digest=self._hasher.digest(own), shown=shown[:20]),
             *(replace(record, digest=self._hasher.digest(key), shown="") for key in addresses),
         ]
+        if self._objected(keys):
+            records += [replace(record, digest=self._hasher.objection(key), shown="") for key in keys]
         new = [each for each in records if self._known.get(each.digest) != each]
         if new:
             self._erasures.remember(new)

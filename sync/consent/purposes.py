@@ -7,6 +7,7 @@ the same answers and decide by `segmenter.privacy.purposes`.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -54,6 +55,7 @@ class Withheld:
 
 
 NOBODY = Withheld()
+PATH = re.compile(r"[^\W\d]\w*")  # a name that every engine reads as a key of JSON
 
 
 def consent_answers(
@@ -249,17 +251,27 @@ def _answers_by_person(warehouse: Warehouse, control: Control, rules: ConsentRul
 
 
 def _shown(warehouse: Warehouse, rules: ConsentRules) -> Iterator[ContactRow]:
-    """Contacts with the properties that sources read, and no others: ``properties`` is a mapping."""
+    """Contacts with the properties that sources read, and no others: ``properties`` is a mapping.
+
+    The engine reads a name as a path: where one has a dot, a slash or a quote, whole properties are read here instead.
+    """
     names = list(dict.fromkeys(n for s in rules.sources if s.kind == "property" for n in (s.name, s.dated) if n))
     contacts = warehouse.current(CONTACTS.name)
     mine = contacts.filter(contacts.connection.isin(sorted({source.connection for source in rules.sources})))
-    shown = mine.properties.cast("json")
-    columns = {f"shown_{place}": shown[name].str for place, name in enumerate(names)}
+    plain = all(map(PATH.fullmatch, names))
+    shown = mine.properties.cast("json") if plain else None
+    columns = {f"shown_{place}": shown[name].str for place, name in enumerate(names)} if shown is not None else {}
+    if not plain:
+        columns["properties"] = mine.properties
     kept = ("connection", "platform_id", "state", "consent", "updated_at")
     rows = mine.select(*kept, **columns).order_by(["connection", "platform_id"])
     for batch in rows.to_pyarrow_batches():
         for row in batch.to_pylist():
-            properties = {name: row[f"shown_{place}"] for place, name in enumerate(names)}
+            if plain:
+                properties = {name: row[f"shown_{place}"] for place, name in enumerate(names)}
+            else:
+                whole = _properties(row)
+                properties = {name: whole.get(name) for name in names}
             yield {**{name: row[name] for name in kept}, "properties": properties}
 
 

@@ -64,19 +64,29 @@ class Seal:
 
     def _compare(self, *, reading: bool) -> None:
         try:
-            kept = json.loads(self._seal.read_text("utf-8"))
+            text = self._seal.read_text("utf-8")
+            kept = json.loads(text)
             wanted = {name: int(kept[name]) for name in ("bytes", "crc32")}
             size = self.path.stat().st_size
         except (OSError, ValueError, KeyError, TypeError):
             return  # a new file, one that was lost, or one whose last user was killed
         if self._first and not (reading and size > QUICK_BYTES):
             if checksum(self.path) != wanted:
+                if not self._still(text):  # whoever opened the file meanwhile took it away before writing
+                    return
                 raise control_damaged("its content is not what was last written to it")
             self._known = wanted, self.path.stat()
         elif reading:
             self._stays = True
             return
         self._seal.unlink(missing_ok=True)
+
+    def _still(self, text: str) -> bool:
+        """Whether the checksum is there as it was read."""
+        try:
+            return self._seal.read_text("utf-8") == text
+        except OSError:
+            return False
 
     def close(self) -> None:
         """Write the checksum, if nobody else has the file open. Call it when the file is closed."""

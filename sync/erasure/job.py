@@ -19,12 +19,14 @@ from uuid import uuid4
 
 from connectors.errors import FixSettingsError, TryLaterError
 from connectors.records import email_key, normalise_email
+from segmenter.privacy.purposes import OBJECTION
 from sync.consent.erased_people import hasher
+from sync.consent.purposes import person_standings
 from sync.control.erasures import Erased, ErasureJob
 from sync.control.leases import has_gone, new_holder
 from sync.erasure.anonymous import keys_that_rows_name, rewriting
 from sync.erasure.files import CleanedFiles, clean_files
-from sync.erasure.traces import Traces, record_pairs, traces, traces_of_plain
+from sync.erasure.traces import Trace, Traces, record_pairs, traces, traces_of_plain
 from sync.session import RecordedRun, Session, recorded
 from sync.traits.aggregates import AGAIN, AGGREGATES, LINKED, MARK, OVERTAKEN
 from sync.warehouse.erase import compacted, rewrite
@@ -36,6 +38,7 @@ LOCK, LOCK_SECONDS = "identity", 60.0  # as in a pull: links are read, decided a
 PERSON_SECONDS, LOOK_AGAIN = 60.0, 0.05
 WHAT_STAYS = (
     "A hash of each address and id, made with the key of this workspace: only with it can the person be recognised.",
+    "For who objected to profiling, a second such hash: the objection stands if the person comes back.",
     "Anonymous rows of mails, answers, orders and variants, under new ids: totals of reports and lift stay.",
     "Models, segments and personas, which describe groups.",
     "What the platforms hold: personasync tells them nothing. `personasync forget EMAIL --on-platforms` prints it.",
@@ -166,14 +169,27 @@ def begin(
     numbers = {
         trace.persons[0]: uuid4().hex for trace in meant.people
     }  # not the stand-in: nothing leads from one to it
-    remembered = [
-        Erased(hashes.digest(key), numbers[trace.persons[0]], at, trace.shown.get(key, "")[:20])
-        for trace in meant.people
-        for key in trace.keys
-        if hashes is not None
-    ]
+    remembered: list[Erased] = []
+    for trace in meant.people:
+        if hashes is None:
+            break
+        number = numbers[trace.persons[0]]
+        remembered += [Erased(hashes.digest(key), number, at, trace.shown.get(key, "")[:20]) for key in trace.keys]
+        if _objects(session, trace):
+            remembered += [Erased(hashes.objection(key), number, at) for key in trace.keys]
     job = f"{session.now():%Y%m%dT%H%M%S}-{uuid4().hex[:8]}"
     control.erasures.begin(job, meant.plain(), remembered)
+
+
+def _objects(session: Session, trace: Trace) -> bool:
+    """Whether a person objected (GDPR art. 21): it is remembered, since a new subscription takes no objection back."""
+    if session.control.objections.of(trace.keys):
+        return True
+    rules = session.workspace.purposes
+    if not rules.objections:
+        return False
+    standing = person_standings(session.warehouse, session.control, rules, trace.persons[0])["profiling"]
+    return standing.answer == OBJECTION
 
 
 def complete(session: Session, run: RecordedRun) -> Forgotten:

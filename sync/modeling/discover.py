@@ -56,7 +56,8 @@ def discover(session: Session, base: Base, asked: SearchOptions, *, name: str, s
         )
     base = _of_persons(session, base).in_order()
     with recorded(session, "discover") as run:
-        proposal = propose(base.items, asked, np.random.default_rng(seed))
+        own = replace(asked, answers=base.source == "survey")
+        proposal = propose(base.items, own, np.random.default_rng(seed))
         people = [base.people[place] for place in proposal.people]
         parts, kept = _named(session, name, people, proposal, survey=base.source == "survey")
         notes = (*base.notes, *proposal.notes, *_turned(base))

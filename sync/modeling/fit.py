@@ -34,6 +34,7 @@ from segmenter.stats.item_matrix import rebuilt_items
 from segmenter.traits.definitions import Trait
 from sync.assign.sources import definitions_of
 from sync.modeling.inputs import USUAL
+from sync.modeling.outcomes import Outcomes, are_segments, everybody_scored, late_features, read_outcomes
 from sync.monitor.stability import item_traits
 from sync.session import Session, recorded
 from sync.traits.compute import measured
@@ -41,7 +42,7 @@ from sync.workspace.models import save_model
 from sync.workspace.proposals import ACCEPTED, found_before, load, path_of
 from sync.workspace.settings import Workspace
 
-Target = Literal["rules", "survey", "declared", "discovered"]
+Target = Literal["rules", "survey", "declared", "discovered", "outcome"]
 
 MOST_PEOPLE = 50_000  # more teach a linear model nothing, and cost minutes
 SEED = 20_261_101
@@ -53,17 +54,29 @@ class FittedModel:
 
     Attributes:
         path: Its file.
+        in_use: Whether `assign` asks it from now on.
         left_out: Traits that were not asked, since so few people allow fewer features.
+        outcomes: What the file of outcomes said; None for other targets.
+        late: Traits of an outcome's model that may have been known only after it.
+        scores: For outcomes that may be ranked, banded or classified: column names and everybody's row; else None.
     """
 
     file: ModelFile
     fitted: Fitted
     path: Path
+    in_use: bool
     left_out: tuple[str, ...] = ()
+    outcomes: Outcomes | None = None
+    late: tuple[str, ...] = ()
+    scores: tuple[Sequence[str], list[list[Any]]] | None = None
 
     def document(self) -> dict[str, Any]:
         """Return the model as scripts read it."""
-        return {"path": str(self.path), **self.file.model_dump(mode="json", exclude={"model", "catalogue"})}
+        return {
+            "path": str(self.path),
+            "in_use": self.in_use,
+            **self.file.model_dump(mode="json", exclude={"model", "catalogue"}),
+        }
 
 
 def fit(
@@ -82,7 +95,7 @@ def fit(
         target: Where the truth comes from.
         as_of: The moment for which traits are measured, UTC.
         labels: For "discovered": the name of an accepted proposal, or a CSV file with the columns ``segment`` and
-            ``person_id`` or ``email``.
+            ``person_id`` or ``email``. For "outcome": a file as `sync.modeling.outcomes.read_outcomes` reads it.
         only: Traits to learn from; None: all that may be.
         seed: Of the folds, and of the people that are drawn where there are very many.
 
@@ -90,13 +103,14 @@ def fit(
         FixSettingsError: There are too few people, nothing to learn from, or the target tells nothing.
     """
     with recorded(session, "fit") as run:
+        _check_labels(target, labels)
         definitions = definitions_of(session.workspace, with_model=False)
         people = measured(session, as_of).to_pyarrow()
-        truth = _truth(session, definitions, session.warehouse.memtable(people), target, as_of, labels)
+        outcomes = read_outcomes(session, labels, as_of) if labels and target == "outcome" else None
+        truth = dict(outcomes.truth) if outcomes else _truth(session, definitions, people, target, as_of, labels)
         if not truth:
             raise FixSettingsError(f"No segment comes from {target}.", fix="Check [classify] in personasync.toml.")
         drawn = _drawn(people, truth, np.random.default_rng(seed))
-        again = None if labels is None else _found_again(session, labels, drawn, seed)
         made = train(
             session,
             drawn,
@@ -105,29 +119,48 @@ def fit(
             as_of=as_of,
             but=_but(definitions, target),
             only=only,
-            labeller=again,
+            labeller=None if labels is None or outcomes else _found_again(session, labels, drawn, seed),
             seed=seed,
+            dated=outcomes is not None and outcomes.dated,
         )
         run.counts.update(version=made.file.version, passed=made.file.gate.passed)
-    return made
+        return with_scores(session, made, outcomes, people) if outcomes else made
+
+
+def with_scores(session: Session, made: FittedModel, outcomes: Outcomes, people: pa.Table) -> FittedModel:
+    """Return a model of outcomes with what must be known of it, and everybody's scores where a use passes.
+
+    Args:
+        session: The open workspace.
+        made: The model.
+        outcomes: What it learned from.
+        people: Everybody's traits, a row a person.
+    """
+    late = late_features(made.fitted.model.traits, session.workspace.catalogue, dated=outcomes.dated)
+    scores = everybody_scored(session, people, made.fitted) if made.file.gate.uses else None
+    return replace(made, outcomes=outcomes, scores=scores, late=tuple(sorted(late)))
+
+
+def _check_labels(target: Target, labels: Path | None) -> None:
+    if (target in {"discovered", "outcome"}) != (labels is not None):
+        raise FixSettingsError(
+            "The targets discovered and outcome need a labels file; the others take none.",
+            fix="Run `personasync fit --target discovered --labels FILE` (or the name of an accepted proposal), "
+            "or `personasync fit --target outcome --labels FILE`.",
+        )
 
 
 def _truth(
-    session: Session, definitions: Definitions, people: Any, target: Target, as_of: datetime, labels: Path | None
+    session: Session, definitions: Definitions, people: pa.Table, target: Target, as_of: datetime, labels: Path | None
 ) -> dict[str, str]:
     """Person id -> segment, of everybody whom the target tells of."""
-    if (target == "discovered") != (labels is not None):
-        raise FixSettingsError(
-            "The discovered target needs a labels file.",
-            fix="Run `personasync fit --target discovered --labels FILE`, or pass the name of an accepted proposal.",
-        )
     if labels is not None:
         return _labels(session, _accepted(session, labels), definitions)
     if target not in definitions.order:
         raise FixSettingsError(
             f"personasync.toml, [classify] order has no {target!r}.", fix="Add it, or fit to another target."
         )
-    return _told_by(replace(definitions, order=(target,)), session, people, as_of)
+    return _told_by(replace(definitions, order=(target,)), session, session.warehouse.memtable(people), as_of)
 
 
 def _told_by(definitions: Definitions, session: Session, people: Any, as_of: datetime) -> dict[str, str]:
@@ -221,6 +254,7 @@ def train(
     only: Sequence[str] | None = None,
     labeller: Labeller | None = None,
     seed: int = SEED,
+    dated: bool = False,
 ) -> FittedModel:
     """Fit on these people, and save the model.
 
@@ -234,6 +268,7 @@ def train(
         only: Traits to learn from; None: all others.
         labeller: Recalculates the segments in each fold; see `segmenter.classifier.train`.
         seed: Of the folds.
+        dated: Whether outcomes are known to have come after *as_of*.
 
     Raises:
         FixSettingsError: There are too few people, or nothing to learn from.
@@ -241,21 +276,23 @@ def train(
     traits, left_out = _learnable(session.workspace, people, but, only)
     features = features_among(people, traits)
     labels = np.array([truth[person] for person in people["person_id"].to_pylist()], dtype=str)
-    sample = Sample(features, design_matrix(people, features), labels)
+    outcome = target == "outcome"
+    late = late_features(features, session.workspace.catalogue, dated=dated) if outcome else frozenset[str]()
+    sample = Sample(features, design_matrix(people, features), labels, outcome, late)
     settings = session.workspace.classify
-    limits = Thresholds(settings.min_confidence, settings.min_margin, settings.min_known)
     try:
         fitted = fit_models(
             sample,
             rng=np.random.default_rng(seed),
-            thresholds=limits,
+            thresholds=Thresholds(settings.min_confidence, settings.min_margin, settings.min_known),
             labeller=labeller,
             rules=_rules(session, people, as_of) if target != "rules" else None,
         )
     except DefinitionError as error:
-        raise FixSettingsError(f"No model was fitted: {error}", fix="Wait for more data, or merge segments.") from error
+        raise FixSettingsError(f"No model was fitted: {error}", fix="Wait for more data, or merge groups.") from error
     file = _file(session, fitted, sample, target, as_of=as_of, seed=seed, again=labeller is not None)
-    return FittedModel(file, fitted, save_model(session.workspace.state_dir, file), left_out)
+    in_use = fitted.gate.passed and (not outcome or are_segments(session.workspace, fitted.model.labels))
+    return FittedModel(file, fitted, save_model(session.workspace.state_dir, file, in_use=in_use), in_use, left_out)
 
 
 def _learnable(
@@ -336,7 +373,7 @@ def _file(
         training=training,
         calibration=f"temperature {model.temperature:.3f}, from {fitted.folds} held-out folds",
         quality={kind: asdict(quality) for kind, quality in fitted.quality.items()},
-        gate=GatePart(passed=fitted.gate.passed, sentences=fitted.gate.sentences),
+        gate=GatePart(passed=fitted.gate.passed, sentences=fitted.gate.sentences, uses=fitted.gate.uses),
     )
 
 

@@ -54,17 +54,24 @@ class Base:
     respondent: str = ""
 
     def in_order(self) -> Base:
-        """Return the same, people ordered by their values: what is drawn by lot then hangs on the data alone.
+        """Return the same, items by name and people by their values: what is drawn by lot then hangs on the data alone.
 
-        Ids are drawn anew in every workspace, and a file may be sorted otherwise the next time.
+        Ids are drawn anew in every workspace, and a file may be sorted otherwise than its pulled copy.
         """
-        order = np.lexsort(self.items.values.T[::-1])
+        columns = sorted(range(len(self.items.names)), key=lambda place: self.items.names[place])
+        items = Items(
+            self.items.kind,
+            tuple(self.items.names[place] for place in columns),
+            self.items.values[:, columns],
+            tuple(self.items.categories[place] for place in columns) if self.items.categories else (),
+        )
+        order = np.lexsort(items.values.T[::-1])
         beside = {
             name: column[order] if isinstance(column, np.ndarray) else [column[place] for place in order]
             for name, column in self.beside.items()
         }
         people = tuple(self.people[place] for place in order)
-        return replace(self, people=people, items=self.items.rows(order), beside=beside)
+        return replace(self, people=people, items=items.rows(order), beside=beside)
 
 
 Sensitive = Callable[[str, str], str]

@@ -8,6 +8,7 @@ from typing import Any
 
 from connectors.records import CONTACTS, DELIVERIES, ENGAGEMENTS, ORDERS, SURVEY_ANSWERS
 from segmenter.monitor.drift import Drift
+from segmenter.monitor.own_traits import TraitFinding
 from segmenter.monitor.quality import (
     MOMENTS,
     DataFault,
@@ -28,6 +29,7 @@ from segmenter.monitor.quality import (
 from segmenter.privacy.sensitive import usable_traits
 from sync.assign.sources import definitions_of
 from sync.monitor.drift import lifted, population, response_drift
+from sync.monitor.own_traits import trait_findings, twins
 from sync.monitor.stability import Held, held
 from sync.results.campaigns import newest_campaigns
 from sync.results.freshness import freshness
@@ -49,6 +51,7 @@ class Judged:
         drifts: By trait that decides; "segment" is the segments themselves. Empty without a reference.
         concept: Sentences about segments that answer otherwise, and about how sure the answers are.
         structural: How the segments that were found and accepted hold among the people of now.
+        own: What is doubtful about the workspace's own traits, used or not.
     """
 
     traits: Sequence[TraitQuality]
@@ -58,11 +61,26 @@ class Judged:
     drifts: Mapping[str, Drift]
     concept: Sequence[str]
     structural: Sequence[Held]
+    own: Sequence[TraitFinding]
 
     @property
     def light(self) -> Light:
-        """Red: a trait that decides is mostly impossible, or data are stale. Amber: anything else to look at."""
+        """The worse of both uses."""
+        return worst([self.assign_light, self.model_light])
+
+    @property
+    def model_light(self) -> Light:
+        """For discover, fit and personas. Red: a trait of the workspace's own is mostly impossible. Amber: doubts."""
+        mapped = {finding.trait for finding in self.own}
+        lights: list[Light] = [trait.light for trait in self.traits if trait.name in mapped]
+        lights += ["amber" for _ in (*self.own, *self.faults)]
+        return worst(lights)
+
+    @property
+    def assign_light(self) -> Light:
+        """For assign. Red: a trait that decides is mostly impossible, or data are stale. Amber: anything to look at."""
         lights: list[Light] = [trait.light for trait in self.traits if trait.name in self.deciding]
+        lights += ["amber" for finding in self.own if finding.trait in self.deciding]
         lights += ["red" for _ in self.stale]
         lights += ["amber" for drift in self.drifts.values() if drift.alarm or drift.share_new >= NEW_SHARE]
         lights += ["amber" for _ in (*self.faults, *self.concept)]
@@ -78,7 +96,8 @@ def judge_quality(session: Session) -> Judged:
     """
     now, definitions = session.now(), definitions_of(session.workspace)
     traits = usable_traits(session.workspace.catalogue, session.workspace.sensitive)
-    row = _row(trait_figures(measured(session, now), traits, now))
+    with measured(session, now).cache() as people:  # asked twice, and costly to measure
+        row, own = _row(trait_figures(people, traits, now)), trait_findings(session, people)
     names = frozenset(trait.name for trait in deciding(session, definitions))
     drifts, moved = population(session, definitions.version)
     return Judged(
@@ -89,6 +108,7 @@ def judge_quality(session: Session) -> Judged:
         drifts,
         [*moved, *response_drift(newest_campaigns(session)), *lifted(session)],
         held(session),
+        own,
     )
 
 
@@ -114,7 +134,7 @@ def faults(session: Session) -> list[DataFault]:
     if mapped:
         problems += unreadable_faults(_row(unreadable_figures(contacts, mapped)), mapped)
     twice = duplicate_figures(contacts, session.links())
-    return problems + duplicate_faults(*(int(_row(table)["n"] or 0) for table in twice))
+    return problems + twins(contacts) + duplicate_faults(*(int(_row(table)["n"] or 0) for table in twice))
 
 
 def stale_streams(session: Session) -> list[str]:

@@ -55,6 +55,34 @@ FAVOURITE = (
     'none get the fallback.\n[fields.favourite]\nlabel = "Favourite category"\nfallback = "the '
     'whole shop"\ntrait = "favourite_category"\ncrm = "personasync_favourite"\nemail = "PS_FAV"\n'
 )
+DESCRIBED = """
+# What people tell of themselves; a name that does not say its family gets one.
+[traits.age_band]
+connection = "crm"
+property = "age_band"
+
+[traits.gender]
+connection = "crm"
+property = "gender"
+
+[traits.birthday_month]
+connection = "crm"
+property = "birthday_month"
+
+[traits.area]
+connection = "crm"
+property = "area_type"
+family = "geographic"
+
+[traits.interest_group]
+connection = "crm"
+property = "interest_group"
+
+[traits.buying_motive]
+connection = "crm"
+property = "buying_motive"
+family = "psychographic"
+"""
 CREEPY = '[personalize]\ncreepy = "fallback"                  # values that may feel intrusive are not shown'
 
 
@@ -98,7 +126,7 @@ def demo(
     tell("Starting the local platforms ...")
     with local_platforms(people=people, seed=seed, orders=orders, begins=begins) as access:
         make_workspace(directory, access, samples="shop" if orders else "demo")
-        _personalize(directory)
+        _personalize(directory, described=orders is None)
         environment = {"HUBSPOT_TOKEN": access["hubspot_token"], "MAILCHIMP_API_KEY": access["mailchimp_key"]}
         clock = DemoClock(begins - now())
         with open_session(directory, now=clock, environment=environment) as session:
@@ -171,11 +199,12 @@ def _preview(session: Session) -> tuple[Preview, Path]:
     return sample, folder / "preview.html"
 
 
-def _personalize(directory: Path) -> None:
-    """Let the fields hold a value of each reader's own as well."""
+def _personalize(directory: Path, *, described: bool) -> None:
+    """Let the fields hold a value of each reader's own as well; if *described*, read what people tell of themselves."""
     personas, main = directory / "personas.toml", directory / "personasync.toml"
     personas.write_text(personas.read_text("utf-8") + FAVOURITE, "utf-8")
-    main.write_text(main.read_text("utf-8").replace("[personalize]", CREEPY, 1), "utf-8")
+    settings = main.read_text("utf-8").replace("[personalize]", CREEPY, 1)
+    main.write_text(settings + (DESCRIBED if described else ""), "utf-8")
 
 
 def send_demo_campaign(access: Mapping[str, str], personal: str = PERSONAL) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from connectors.connector import Connector
-from connectors.records import FieldDefinition, SetupStep
+from connectors.records import INTEREST_GROUP, FieldDefinition, SetupStep
 from segmenter.personalize.personas import UNCLASSIFIED
 from sync.ops import webhooks as hooks
 from sync.session import Session, recorded
@@ -34,7 +34,8 @@ def consent_fields(session: Session, connector: Connector) -> list[FieldDefiniti
         connector: Of the connection.
     """
     sources = [source for source in session.workspace.purposes.sources if source.connection == connector.name]
-    answers = dict.fromkeys(source.name for source in sources if source.kind == "property")
+    named = [source.name for source in sources if source.kind == "property"]
+    answers = dict.fromkeys(name for name in named if not name.startswith(INTEREST_GROUP))  # a form has the groups
     dates = dict.fromkeys(source.dated for source in sources if source.dated)
     if not answers:
         return []

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape as escape_html
 
-from connectors.visible import visible
 from segmenter.personalize.creepiness import Concern
+from sync.design.page import render
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +59,11 @@ class PreviewedMail:
     share: float = 1.0
     fields: Sequence[FieldShare] = ()
 
+    def size(self) -> str:
+        """Return how many people it stands for, and how many of them get exactly this mail."""
+        people = "1 person" if self.people == 1 else f"{self.people:,} people"
+        return people if self.share == 1 else f"{people}; {share_text(self.share)} get exactly this"
+
 
 @dataclass(frozen=True, slots=True)
 class Preview:
@@ -79,45 +83,13 @@ class Preview:
 
     def page(self) -> str:
         """Return all of it as one HTML file; each mail stands in a frame that runs no scripts."""
-        body = _listed("Problems", self.problems) if self.problems else "<p>No problems found.</p>"
-        body += _listed("Too personal?", [concern.sentence() for concern in self.concerns])
-        body += _listed("Notes", [*self.notes, *([self.focus] if self.focus else [])])
-        return PAGE.format(told=body, cards="".join(_card(mail) for mail in self.shown))
+        return render("sync.preview", "preview.html.j2", preview=self, mail_css=MAILS)
 
 
-PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Preview</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<style>
-body{{font:1rem/1.5 system-ui,sans-serif;margin:1rem;color:#1b1b1b;background:#fff;overflow-wrap:anywhere}}
-main{{display:grid;margin-top:1rem;grid-template-columns:repeat(auto-fill,minmax(min(20rem,100%),1fr));gap:1rem}}
-section{{border:1px solid #888;border-radius:.5rem;padding:.75rem;min-width:0}}
-h1{{font-size:1.5rem;margin:0}}h2{{font-size:1.1rem;margin:0 0 .5rem}}h3{{font-size:1rem;margin:.75rem 0 0}}
-iframe{{width:100%;height:30rem;border:1px solid #888;background:#fff;box-sizing:border-box}}
-ul{{padding-left:1.25rem;margin:.25rem 0}}
-@media print{{iframe{{height:20rem}}section{{break-inside:avoid}}}}
-</style></head>
-<body><h1>Preview</h1>{told}<main>{cards}</main></body></html>
+MAILS = """
+.mails { display: grid; margin-top: 1rem; gap: 1rem; }
+.mails { grid-template-columns: repeat(auto-fill, minmax(min(20rem, 100%), 1fr)); }
+h2.plain { border: 0; margin: 0; padding: 0; font-size: 1.0625rem; }
+iframe { width: 100%; height: 30rem; border: 1px solid var(--line); border-radius: .3rem; background: #fff; }
+@media print { iframe { height: 20rem; } }
 """
-
-
-def escape(text: str) -> str:
-    """Return a text of others as HTML, with what would turn the order of its letters spelled out."""
-    return escape_html(visible(text))
-
-
-def _listed(title: str, lines: Sequence[str]) -> str:
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
-    return f"<h3>{title}</h3><ul>{items}</ul>" if lines else ""
-
-
-def _card(previewed_mail: PreviewedMail) -> str:
-    bullets = "".join(
-        f"<li>{escape(field.sentence())}</li>" for field in previewed_mail.fields if field.others or field.fallback
-    )
-    bullets += "".join(f"<li>{escape(name)}: no value</li>" for name in previewed_mail.empty)
-    title, document = escape(previewed_mail.title), escape_html(previewed_mail.html)  # the mail as readers get it
-    frame = f'<iframe sandbox title="Email for {title}" srcdoc="{document}"></iframe>'
-    people = "1 person" if previewed_mail.people == 1 else f"{previewed_mail.people:,} people"
-    people += "" if previewed_mail.share == 1 else f"; {share_text(previewed_mail.share)} get exactly this"
-    return f"<section><h2>{escape(previewed_mail.title)}, {people}</h2>{frame}<ul>{bullets}</ul></section>"

@@ -29,6 +29,7 @@ class KeyFigures:
         ranks: Segment -> rank by value, 1 is the most valuable.
         offers: Persona's name -> its best supported offer.
         verdicts: Campaign -> verdict on everyone in the primary metric.
+        tiles: Figures of the front page, by `Tile.key`.
     """
 
     made_at: str
@@ -37,6 +38,7 @@ class KeyFigures:
     ranks: Mapping[str, int] = field(default_factory=dict)
     offers: Mapping[str, str] = field(default_factory=dict)
     verdicts: Mapping[str, str] = field(default_factory=dict)
+    tiles: Mapping[str, float] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """Return the facts for the run's counts."""

@@ -23,7 +23,7 @@ from sync.warehouse.time_zones import offsets
 LEAST_PEOPLE = 5
 """Minimum group size for any figure (privacy)."""
 
-HOURS = 24
+DAYS, HOURS = 7, 24
 STEPS = {"mail": "received an email", "open": "opened an email", "click": "clicked", "order": "ordered"}
 
 
@@ -56,11 +56,13 @@ class Portrait:
 
     Attributes:
         opens: People-mails opened by hour of the day where they are, 24 numbers, machines left out; *clicks* likewise.
+        week: Opens and clicks by weekday (from Monday) and hour where they are.
     """
 
     channels: list[Channel] = field(default_factory=list)
     opens: list[int] = field(default_factory=lambda: [0] * HOURS)
     clicks: list[int] = field(default_factory=lambda: [0] * HOURS)
+    week: list[list[int]] = field(default_factory=lambda: [[0] * HOURS for _ in range(DAYS)])
     path: list[FirstTime] = field(default_factory=list)
 
 
@@ -109,12 +111,14 @@ def _fill_hours(
     shown = first_text(keyed, keyed.time_zone, session.workspace.catalogue.precedence)
     zones = keyed.group_by("person_id").aggregate(time_zone=shown)
     spans = offsets(known, session.workspace.catalogue.properties, session.workspace.time_zone, as_of)
-    hourly = with_local_hour(reactions, "at", zones, session.warehouse.memtable(spans))
-    counted = hourly.group_by("slug", "kind", "hour").aggregate(n=hourly.count())
+    hourly = with_local_hour(reactions, "at", zones, session.warehouse.memtable(spans), weekday=True)
+    counted = hourly.group_by("slug", "kind", "weekday", "hour").aggregate(n=hourly.count())
     for row in counted.to_pyarrow().to_pylist():
         if row["slug"] in pictures:
             portrait = pictures[row["slug"]]
-            (portrait.opens if row["kind"] == "open" else portrait.clicks)[int(row["hour"])] = int(row["n"])
+            day, hour, n = (int(row[name]) for name in ("weekday", "hour", "n"))
+            (portrait.opens if row["kind"] == "open" else portrait.clicks)[hour] += n
+            portrait.week[day][hour] += n
 
 
 def _human(session: Session, links: Table) -> Table:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader
-
-from connectors.visible import visible
+from segmenter.lift.effects import Comparison
 from segmenter.personalize.fields import title_of_others
 from segmenter.personalize.personas import UNCLASSIFIED
 from sync.active_people import assigned_people
-from sync.report import charts
+from sync.design.hues import GREY, hues_of
+from sync.design.page import render
+from sync.design.plots import Measured, Plot, Slice, parts_of_whole, plot
 from sync.report import sections as parts
 from sync.report.changes import KeyFigures, key_figures_of, report_changes
-from sync.report.charts import click_chart
-from sync.report.page import CampaignPart, Figure, ReportPage
+from sync.report.front import decisions, effect_plot
+from sync.report.key_figures import key_figures, tiles
+from sync.report.mail_summary import MailSummary, mail_summary
+from sync.report.page import CampaignPart, ReportPage
 from sync.report.persona_cards import cards
 from sync.report.sentences import PersonaShare, Report, show_campaign
 from sync.results.campaign_result import CampaignResult
@@ -26,16 +28,20 @@ from sync.results.freshness import freshness
 from sync.session import Session, recorded
 from sync.value.ranking import SegmentValues
 
+CHARTED = 12
+"""Personas in the chart of the front page, the largest."""
+
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A written report: its path, its summary and its figures."""
+    """A written report: its path, its summary and its figures; *mail* is what to paste into an email."""
 
     path: Path
     summary: Sequence[str]
     campaigns: Sequence[CampaignResult]
     advice: Mapping[str, Sequence[str]]
     changes: Sequence[str]
+    mail: MailSummary
 
 
 def write_report(session: Session) -> Written:
@@ -51,9 +57,10 @@ def write_report(session: Session) -> Written:
         path = session.workspace.state_dir / "reports" / f"report-{session.now():%Y%m%d-%H%M%S}.html"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(render_page(made.report, made.page), "utf-8")
-        run.counts.update(report=path.name, campaigns=len(made.measured), key_figures=made.key_figures.document())
+        run.counts.update(report=path.name, campaigns=len(made.measured), key_figures=made.kept.document())
     advice = {title: [line.text for line in lines] for title, lines in made.page.advice}
-    return Written(path, made.report.summary, made.measured, advice, made.page.changes)
+    mail = mail_summary(made.report.workspace, made.page.tiles, made.page.decisions, made.report.summary[0])
+    return Written(path, made.report.summary, made.measured, advice, made.page.changes, mail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +68,7 @@ class _Made:
     report: Report
     page: ReportPage
     measured: Sequence[CampaignResult]
-    key_figures: KeyFigures
+    kept: KeyFigures
 
 
 def _made(session: Session, before: KeyFigures | None) -> _Made:
@@ -73,10 +80,24 @@ def _made(session: Session, before: KeyFigures | None) -> _Made:
     worth = {share.name: float(share.persons) for share in shares if share.slug != UNCLASSIFIED}
     known = parts.worth_of(session, ranked)
     taught = parts.learned(session, measured, dict.fromkeys(worth, 0.0) | known if known else worth)
-    key_figures = _key_figures(session, shares, ranked, taught)
+    hues = _hues(session)
+    newest_pair = parts.usable_comparison(taught.lifts)
+    figures = key_figures(session, ranked, newest_pair, measured)
+    kept = replace(
+        _key_figures(session, shares, ranked, taught),
+        tiles={figure.key: figure.value for figure in figures if figure.value is not None},
+    )
     names, rows = parts.offer_rows(taught.offers.bests)
+    health = freshness(session.workspace.connections, session.control.cursors)
+    lifts = parts.shown_lifts(taught.lifts, hues)
+    title, chart = _front_chart(newest_pair, shares, hues)
     page = ReportPage(
-        changes=report_changes(before, key_figures) if before else [],
+        tiles=tiles(session, figures, health),
+        decisions=decisions(taught.advice, {lift.about: lift.anchor for lift in reversed(lifts)}) if as_of else [],
+        chart=chart,
+        chart_title=title,
+        refused=taught.refused,
+        changes=report_changes(before, kept) if before else [],
         advice=parts.advice_lines(taught.advice) if as_of else [],
         values=parts.value_rows(session, ranked) if ranked else [],
         value_notes=ranked.notes if ranked else [],
@@ -84,22 +105,50 @@ def _made(session: Session, before: KeyFigures | None) -> _Made:
         quality=parts.quality_sentences(session),
         drifts=parts.drifts(session, measured) if as_of else [],
         moves=parts.recent_moves(session, session.now()),
-        lifts=parts.shown_lifts(taught.lifts),
+        lifts=lifts,
         offers=rows,
         offer_names=names,
         offer_notes=parts.offer_notes(taught.offers),
         campaigns=_campaign_parts(session, measured),
-        shares=_shares_figure(shares),
+        shares=_slices(shares, hues),
     )
     report = Report(
         workspace=session.workspace.name,
         made_at=session.now(),
         as_of=as_of,
         summary=[*summarise(shares, measured, parts.finding_sentences(taught.lifts)), *taught.refused],
-        health=freshness(session.workspace.connections, session.control.cursors),
+        health=health,
         sync=_sync_sentences(session),
     )
-    return _Made(report, page, measured, key_figures)
+    return _Made(report, page, measured, kept)
+
+
+def _hues(session: Session) -> dict[str, int]:
+    """The hue of each persona by its name; of two with one name that of the first."""
+    by_slug = hues_of(session.workspace.personas)
+    return {persona.name: by_slug[slug] for slug, persona in reversed(list(session.workspace.personas.items()))}
+
+
+def _front_chart(
+    newest: tuple[str, Comparison] | None, shares: Sequence[PersonaShare], hues: Mapping[str, int]
+) -> tuple[str, Plot | None]:
+    """The chart of the front page: the newest comparison, else how large the personas are."""
+    if newest is not None and (drawn := effect_plot(newest[1], hues)):
+        return f"Effect by persona, “{newest[0]}”", drawn
+    rows = [
+        Measured(
+            share.name,
+            100 * share.share,
+            100 * share.share,
+            100 * share.share,
+            f"{share.share:.0%}",
+            f"{share.persons:,} people",
+            GREY if share.slug == UNCLASSIFIED else hues.get(share.name, GREY),
+        )
+        for share in shares[:CHARTED]
+        if share.persons
+    ]
+    return "How large the personas are", plot("Share of all people", rows, lambda share: f"{share:g}%", bars=True)
 
 
 def _key_figures(
@@ -120,7 +169,7 @@ def _campaign_parts(session: Session, measured: Sequence[CampaignResult]) -> lis
     links = parts.links_clicked(session, measured)
     return [
         CampaignPart(
-            show_campaign(result, chart=click_chart(result)),
+            show_campaign(result),
             f"campaign-{place}",
             links.get((result.connection, result.campaign_id), []),
             parts.machine_sentence(result),
@@ -142,17 +191,19 @@ def _worth_words(
     }
 
 
-def _shares_figure(shares: Sequence[PersonaShare]) -> Figure:
-    points = [(share.name, share.persons, share.share) for share in shares]
-    text = ", ".join(f"{name} {share:.0%}" for name, _, share in points)
-    return Figure(charts.shares(points), f"Share of all people by persona: {text}.")
+def _slices(shares: Sequence[PersonaShare], hues: Mapping[str, int]) -> list[Slice]:
+    return parts_of_whole(
+        [
+            (share.name, share.share, GREY if share.slug == UNCLASSIFIED else hues.get(share.name, GREY))
+            for share in shares
+            if share.persons
+        ]
+    )
 
 
 def render_page(report: Report, page: ReportPage) -> str:
     """Return the page as HTML; everything that stems from data is escaped, marks that turn the order of letters too."""
-    # always: by its name, which ends in .j2, Jinja would not know that the template is HTML
-    environment = Environment(loader=PackageLoader("sync.report"), autoescape=True, trim_blocks=True)
-    return visible(environment.get_template("report.html.j2").render(report=report, page=page))
+    return render("sync.report", "report.html.j2", report=report, page=page)
 
 
 def persona_shares(session: Session) -> list[PersonaShare]:

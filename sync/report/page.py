@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from sync.design.hues import GREY
+from sync.design.plots import Plot, Slice, Spark
+from sync.report.front import FrontDecision, Tile
 from sync.report.sentences import PersonaShare, ShownCampaign
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A drawing with its alternative text; without *svg* nothing is shown."""
-
-    svg: str = ""
-    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,23 +17,29 @@ class Card:
 
     Attributes:
         anchor: Of the card in the page.
+        hue: The persona's, see `sync.design.hues`.
         value: In words; "" where it is not known.
+        headlines: The strongest facts, one of each family that has any, without their statistics.
         distinctive: Family and what is said of it, in sentences; *quiet*: families of which nothing is.
         made_from: Facts about what the segment was made from.
         typical: Its typical member, in sentences.
         confidence: How far all this may be believed, in sentences.
         silent: Why there are no facts; "" where there are some.
         quote: Written by the team, like the story.
-        picture: A ``data:`` address; "" for none.
+        picture: A ``data:`` address: the team's picture, or the drawn avatar.
+        drawn: Whether *picture* is the drawn avatar.
         channels: Where they can be reached, in words.
         path: Steps of the usual way, in words.
         copy: Label and text of each template field.
         history: Campaigns with the persona's click rate, the newest first: name, rate, interval.
+        clicks: The newest click rate and its interval; "" for none. *course* is its course.
     """
 
     share: PersonaShare
     anchor: str
+    hue: int = GREY
     value: str = ""
+    headlines: Sequence[str] = ()
     distinctive: Sequence[tuple[str, Sequence[str]]] = ()
     quiet: str = ""
     made_from: Sequence[str] = ()
@@ -47,12 +48,14 @@ class Card:
     silent: str = ""
     quote: str = ""
     picture: str = ""
+    drawn: bool = False
     channels: Sequence[str] = ()
     path: Sequence[str] = ()
     copy: Sequence[tuple[str, str]] = ()
     history: Sequence[tuple[str, str, str]] = ()
-    hours: Figure = field(default_factory=Figure)
-    responses: Figure = field(default_factory=Figure)
+    hours: str = ""
+    clicks: tuple[str, str] = ("", "")
+    course: Spark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ class ShownLift:
     """The lift of one campaign or experiment, per persona, formatted.
 
     Attributes:
-        headline: Metric and arms of the drawing.
+        headline: Metric and arms of the drawing; *lead* what it says of everyone.
         sentences: Of its first metric: everybody, whether personas differ, each persona.
         others: Sentences about everybody in the other metrics.
     """
@@ -84,10 +87,11 @@ class ShownLift:
     about: str
     anchor: str
     headline: str
+    lead: str
     sentences: Sequence[str]
     others: Sequence[str]
     notes: Sequence[str]
-    figure: Figure
+    plot: Plot | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +157,18 @@ class AdviceLine:
 
 @dataclass(frozen=True, slots=True)
 class ReportPage:
-    """Every section of the page beside campaigns."""
+    """Every section of the page.
 
+    Attributes:
+        chart: Of the front page; *chart_title* what it answers.
+        refused: Experiments without a result, and why.
+    """
+
+    tiles: Sequence[Tile] = ()
+    decisions: Sequence[FrontDecision] = ()
+    chart: Plot | None = None
+    chart_title: str = ""
+    refused: Sequence[str] = ()
     changes: Sequence[str] = ()
     advice: Sequence[tuple[str, Sequence[AdviceLine]]] = ()
     values: Sequence[ValueRow] = ()
@@ -168,4 +182,4 @@ class ReportPage:
     campaigns: Sequence[CampaignPart] = ()
     quality: Sequence[str] = ()
     drifts: Sequence[str] = ()
-    shares: Figure = field(default_factory=Figure)
+    shares: Sequence[Slice] = ()

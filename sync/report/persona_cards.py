@@ -13,16 +13,22 @@ from segmenter.personalize.personas import UNCLASSIFIED
 from segmenter.profile import text as words
 from segmenter.profile.profile import Profile
 from segmenter.stats.proportions import Responses, wilson
+from sync.design.hues import GREY, hues_of
+from sync.design.plots import spark
+from sync.personas.avatars import avatar
 from sync.personas.groups import as_they_were_assigned
 from sync.personas.profiles import profiles
-from sync.report import charts
 from sync.report.engagement_profile import FirstTime, Portrait, portraits
-from sync.report.page import Card, Figure
+from sync.report.page import Card
 from sync.report.sentences import PersonaShare
 from sync.results.campaign_result import CLICKED, CampaignResult, ResultRow
 from sync.session import Session
 
 PICTURES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".svg": "image/svg+xml"}
+HEADLINES = 3
+BEGINS = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
+"""What the content of a picture begins with."""
+SVG_HEAD = 1024  # bytes in which its root element stands
 LARGEST_PICTURE = 1_000_000  # bytes: the report is one file, which people send around
 
 
@@ -60,25 +66,25 @@ def _card(
     name = UNCLASSIFIED if share.slug == UNCLASSIFIED else share.name
     responses = _responses(name, measured)
     persona = session.workspace.personas.get(share.slug)
-    hours = Figure(charts.hours(drawn.opens, drawn.clicks), _hours_text(share.name, drawn))
-    newest_last = [(result.name, rate, low, high) for result, rate, low, high in reversed(responses)]
-    course = Figure(
-        charts.history_chart(newest_last), f"Click rate of {share.name} by campaign: " + _course_text(newest_last)
-    )
+    own = picture(session.workspace.directory, persona.picture) if persona else ""
+    history = [(result.name, f"{rate:.1%}", f"{low:.1%} to {high:.1%}") for result, rate, low, high in responses]
     card = Card(
         share,
         f"persona-{share.slug}",
+        hues_of(session.workspace.personas).get(share.slug, GREY),
         values.get(share.slug, ""),
         channels=[
             f"{channel.connection}: {channel.persons:,}, {channel.reachable:,} marketable" for channel in drawn.channels
         ],
         path=[_step(step) for step in drawn.path],
         copy=_copy(session, share.slug),
-        history=[(result.name, f"{rate:.1%}", f"{low:.1%} to {high:.1%}") for result, rate, low, high in responses],
-        hours=hours,
-        responses=course,
+        history=history,
+        hours=_hours_text(share.name, drawn),
+        clicks=(history[0][1], history[0][2]) if history else ("", ""),
+        course=spark([rate for _, rate, _, _ in reversed(responses)], lambda rate: f"{rate:.1%}"),
         quote=persona.quote if persona else "",
-        picture=picture(session.workspace.directory, persona.picture) if persona else "",
+        picture=own or (avatar(share.slug) if persona else ""),
+        drawn=not own,
     )
     return card if profile is None else _with_distinctive(card, profile)
 
@@ -89,6 +95,7 @@ def _with_distinctive(card: Card, profile: Profile) -> Card:
     quiet = [family for family in lines if family not in said]
     return replace(
         card,
+        headlines=headlines(profile),
         distinctive=[(family.capitalize(), lines[family]) for family in lines if family in said],
         quiet=f"No significant differences: {', '.join(quiet)}." if quiet and not profile.silent else "",
         made_from=words.made_from(profile),
@@ -98,8 +105,19 @@ def _with_distinctive(card: Card, profile: Profile) -> Card:
     )
 
 
+def headlines(profile: Profile) -> list[str]:
+    """Return what sets a persona apart: the strongest fact of each family, and more until there are three."""
+    families = [facts for facts in profile.card().values() if facts]
+    first = [facts[0] for facts in families]
+    more = sorted((fact for facts in families for fact in facts[1:]), key=lambda fact: fact.strength, reverse=True)
+    chosen = first + more[: max(0, HEADLINES - len(first))]
+    return [f"{words.what(fact)} (all {words.figure(fact, fact.everywhere)})" for fact in chosen]
+
+
 def picture(directory: Path, name: str) -> str:
-    """Return a picture as an address that holds it; "" where there is none, or it lies elsewhere or is too large.
+    """Return a picture as an address that holds it; "" where there is none, or it can't be used.
+
+    It can't where it lies elsewhere, is too large, or its content is no picture of the kind that its name says.
 
     Args:
         directory: The workspace's folder; a picture outside of it is not read.
@@ -113,7 +131,13 @@ def picture(directory: Path, name: str) -> str:
     if not name or kind is None or not path.is_relative_to(directory.resolve()) or not path.is_file():
         return ""
     content = path.read_bytes()
-    return f"data:{kind};base64,{b64encode(content).decode()}" if len(content) <= LARGEST_PICTURE else ""
+    if len(content) > LARGEST_PICTURE or not _is_picture(kind, content):
+        return ""
+    return f"data:{kind};base64,{b64encode(content).decode()}"
+
+
+def _is_picture(kind: str, content: bytes) -> bool:
+    return content.startswith(BEGINS[kind]) if kind in BEGINS else b"<svg" in content[:SVG_HEAD]
 
 
 def _step(first_time: FirstTime) -> str:
@@ -150,15 +174,9 @@ def _responses(name: str, measured: Sequence[CampaignResult]) -> list[tuple[Camp
     return responses
 
 
-def _course_text(points: Sequence[tuple[str, float, float, float]]) -> str:
-    return ", ".join(f"{name} {rate:.1%}" for name, rate, _, _ in points) + "."
-
-
 def _hours_text(name: str, drawn: Portrait) -> str:
     if not any(drawn.opens):
         return f"Opens and clicks of {name} by hour: none yet."
     best = max(range(len(drawn.opens)), key=lambda hour: drawn.opens[hour])
-    return (
-        f"Opens and clicks of {name} by hour of the day, local time: {sum(drawn.opens):,} opens, peak hour "
-        f"{best:02d}; {sum(drawn.clicks):,} clicks."
-    )
+    peak = f"most of them from {best:02d}:00 to {best:02d}:59 local time"
+    return f"{sum(drawn.opens):,} opens, {peak}; {sum(drawn.clicks):,} clicks."

@@ -22,8 +22,8 @@ from sync.experiments.definitions import EditedExperimentError
 from sync.monitor.drift import lifted, population, response_drift
 from sync.monitor.migration import migration
 from sync.monitor.stability import held
-from sync.report import charts
-from sync.report.page import AdviceLine, Figure, LinkRow, MoveCell, Moves, OfferRow, ShownLift, ValueRow
+from sync.report.front import effect_plot
+from sync.report.page import AdviceLine, LinkRow, MoveCell, Moves, OfferRow, ShownLift, ValueRow
 from sync.results.campaign_result import CampaignResult
 from sync.results.engagements import engagements
 from sync.results.lift import Lift, lift_of_campaign, lift_of_experiment
@@ -84,32 +84,55 @@ def _campaigns(session: Session, measured: Sequence[CampaignResult]) -> Iterator
             yield lift_of_campaign(session, result.campaign_id)
 
 
-def shown_lifts(lifts: Sequence[Lift]) -> list[ShownLift]:
-    """Return each lift as the page shows it: a forest plot and sentences of the primary metric."""
+def shown_lifts(lifts: Sequence[Lift], hues: Mapping[str, int]) -> list[ShownLift]:
+    """Return each lift as the page shows it: a plot and sentences of the primary metric.
+
+    Args:
+        lifts: The newest experiments first, then campaigns.
+        hues: By the persona's name.
+    """
     entries = []
     for number, lift in enumerate(lifts):
         for place, comparison in enumerate(lift.comparisons):
             if comparison.question.metric == lift.primary:
-                entries.append(_shown_lift(lift, comparison, anchor=f"lift-{number}-{place}"))
+                entries.append(_shown_lift(lift, comparison, hues, anchor=f"lift-{number}-{place}"))
     return entries
 
 
-def _shown_lift(lift: Lift, comparison: Comparison, *, anchor: str) -> ShownLift:
+def _shown_lift(lift: Lift, comparison: Comparison, hues: Mapping[str, int], *, anchor: str) -> ShownLift:
     question = comparison.question
     headline = f"{RATES[question.metric]}: {contrast(comparison)}"
-    if lift.broken:
-        return ShownLift(lift.about, anchor, headline, [NO_RATIO], [], lift.notes, Figure())
-    if not lift.mailed:
-        return ShownLift(lift.about, anchor, headline, [NO_SENDS], [], lift.notes, Figure())
+    if lift.broken or not lift.mailed:
+        return ShownLift(lift.about, anchor, headline, NO_RATIO if lift.broken else NO_SENDS, [], [], lift.notes, None)
     pair = question.treated, question.control
     mine = [o for o in lift.comparisons if (o.question.treated, o.question.control) == pair and o is not comparison]
     early = (
         ["Interim: the experiment still runs. The intervals are peeking-safe, and wider for it."] if lift.early else []
     )
-    text = f"Difference in {RATES[question.metric]}, by persona. " + " ".join(sentences(comparison))
-    figure = Figure(charts.forest(comparison), text)
     others = [effect_sentence(other.everyone, other) for other in mine if other.everyone.verdict != "nobody"]
-    return ShownLift(lift.about, anchor, headline, _hetero_first(comparison), others, [*early, *lift.notes], figure)
+    hetero, everybody, *rest = (
+        _hetero_first(comparison) if len(comparison.personas) > 1 else ["", *sentences(comparison)]
+    )
+    lead = f"{everybody} {hetero}".strip()
+    notes = [*early, *lift.notes]
+    return ShownLift(lift.about, anchor, headline, lead, rest, others, notes, effect_plot(comparison, hues))
+
+
+def usable_comparison(lifts: Sequence[Lift]) -> tuple[str, Comparison] | None:
+    """Return the newest comparison that counts: of orders where any were measured to differ, else the primary metric.
+
+    Returns:
+        The name of its experiment or campaign and the comparison; None where nothing was compared.
+    """
+    for lift in lifts:
+        usable = [c for c in lift.comparisons if c.everyone.verdict != "nobody"]
+        if lift.broken or not lift.mailed or not usable:
+            continue
+        orders = [c for c in usable if c.question.metric == "ordered" and c.everyone.verdict in {"more", "less"}]
+        primary = [c for c in usable if c.question.metric == lift.primary]
+        for comparison in (*orders, *primary):
+            return lift.about, comparison
+    return None
 
 
 def _hetero_first(comparison: Comparison) -> list[str]:

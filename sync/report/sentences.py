@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from segmenter.personalize.personas import UNCLASSIFIED
 from segmenter.stats.proportions import wilson
-from sync.results.campaign_result import CLICKED, METRICS, CampaignResult, Metric, ResultRow
+from sync.results.campaign_result import METRICS, CampaignResult, Metric, ResultRow
 from sync.results.freshness import Freshness
 
 EVERYONE = "everyone"
@@ -60,8 +61,7 @@ class ShownCampaign:
     variants: Sequence[str]
     rows: Sequence[ShownRow]
     notes: Sequence[str]
-    chart: str = ""
-    chart_text: str = ""
+    whole: Sequence[ShownRow] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +77,11 @@ class Report:
     metrics: Sequence[Metric] = METRICS
 
 
-def show_campaign(result: CampaignResult, *, chart: str = "") -> ShownCampaign:
-    """Turn a campaign's counts into the lines and sentences of the page."""
+def show_campaign(result: CampaignResult) -> ShownCampaign:
+    """Turn a campaign's counts into the lines and sentences of the page; *whole* is everyone, all variants together."""
     variants = sorted({row.variant for row in result.rows if row.variant})
     rows = [*result.rows, *everyone(result.rows)]
+    pooled = [ResultRow(EVERYONE, None, **_summed(result.rows))] if result.rows else []
     return ShownCampaign(
         result.connection,
         result.name,
@@ -89,8 +90,7 @@ def show_campaign(result: CampaignResult, *, chart: str = "") -> ShownCampaign:
         variants,
         [_shown(row, result.currency) for row in rows],
         differences(result),
-        chart,
-        _chart_text(result, rows),
+        [_shown(row, result.currency) for row in pooled],
     )
 
 
@@ -101,10 +101,14 @@ def everyone(rows: Sequence[ResultRow]) -> list[ResultRow]:
     summed = []
     for variant in sorted({row.variant for row in rows}, key=lambda name: name or ""):
         part = [row for row in rows if row.variant == variant]
-        columns = ("delivered", "tracked", "machine_only", *(metric.column for metric in METRICS))
-        totals = {column: sum(int(getattr(row, column)) for row in part) for column in columns}
-        summed.append(ResultRow(EVERYONE, variant, **totals, revenue=sum(row.revenue for row in part)))
+        summed.append(ResultRow(EVERYONE, variant, **_summed(part)))
     return summed
+
+
+def _summed(rows: Sequence[ResultRow]) -> dict[str, Any]:
+    columns = ("delivered", "tracked", "machine_only", *(metric.column for metric in METRICS))
+    totals = {column: sum(int(getattr(row, column)) for row in rows) for column in columns}
+    return {**totals, "revenue": sum(row.revenue for row in rows)}
 
 
 def differences(result: CampaignResult) -> list[str]:
@@ -145,12 +149,3 @@ def _shown(row: ResultRow, currency: str) -> ShownRow:
         rates.append(Rate(f"{responses.rate:.1%}", f"{interval.low:.1%} to {interval.high:.1%}"))
     revenue = f"{row.revenue:,.0f} {currency}".strip() if row.revenue else "–"
     return ShownRow(row.persona, row.variant, row.delivered, rates, revenue)
-
-
-def _chart_text(result: CampaignResult, rows: Sequence[ResultRow]) -> str:
-    rates = ", ".join(
-        f"{row.persona}{f' ({row.variant})' if row.variant else ''} {row.responses(CLICKED).rate:.1%}"
-        for row in rows
-        if row.tracked
-    )
-    return f"Click rate in {result.name}: {rates}."

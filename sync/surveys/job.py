@@ -16,11 +16,9 @@ from connectors.safe_cells import safe_cell
 from segmenter.classifier.model_file import coefficients_of
 from segmenter.classifier.thresholds import Thresholds
 from segmenter.errors import DefinitionError
-from segmenter.minimum import needs
 from segmenter.surveys.answers import AnswerSheet, is_no_answer, number_of
 from segmenter.surveys.survey_checks import (
     SurveyFinding,
-    centred_answers,
     check_survey,
     latest_answers,
     one_sided_segments,
@@ -32,13 +30,13 @@ from segmenter.typing_tool.agency_table import AgencyTable, read_coefficients
 from segmenter.typing_tool.build import BuiltTool, ToolRequest, make_tool
 from segmenter.typing_tool.lda import Matrix
 from segmenter.typing_tool.scoring import Scored, score_answers
-from segmenter.typing_tool.targets import Relabeller, found_anew, given, k_means
+from segmenter.typing_tool.targets import Relabeller, found_anew, given
 from segmenter.typing_tool.tool_file import FORMAT, ToolFile, slug, trait_name, version_of
-from segmenter.typing_tool.validation import fill_values, filled
 from sync.session import Session
 from sync.surveys.answers import Read, SurveyColumns, answers_from_file, numbers_in
 from sync.surveys.sensitive_items import why_item
 from sync.surveys.spreadsheet import read_grid
+from sync.surveys.wished_segments import wished_segments
 from sync.traits.compute import measured
 from sync.workspace.proposals import ProposalFile, found_before
 from sync.workspace.settings import Workspace
@@ -56,6 +54,7 @@ class Wish:
         segments: Groups to find where the answers come without segments.
         reverse: Items whose scale is the other way round.
         centre: Whether each person's mean is taken out before groups are found.
+        anyway: Whether a tool is made for groups that are no segments.
         texts: What to ask, by item.
         proposal: The accepted proposal whose segments the tool predicts; the answers' segments are its names.
     """
@@ -66,6 +65,7 @@ class Wish:
     segments: int | None = None
     reverse: Sequence[str] = ()
     centre: bool = False
+    anyway: bool = False
     texts: Mapping[str, str] | None = None
     proposal: ProposalFile | None = None
     seed: int = 1
@@ -102,12 +102,18 @@ def design(workspace: Workspace, read: Read, wish: Wish, *, now: datetime) -> De
     findings = [*read.findings, *check_survey(turned_round(sheet, wish.reverse))]
     usable, withheld = _usable(latest_answers(turned_round(sheet, wish.reverse)), workspace, wish)
     findings += withheld
-    labeller, names = _labeller(usable, wish)
-    source = "given" if usable.segments else f"k-means of {len(names)}"
+    tested, anyway = "", False
+    if usable.segments:
+        (labeller, names), source = _known_labeller(usable, wish), "given"
+    else:
+        wished = wished_segments(usable, wish.segments, centre=wish.centre, anyway=wish.anyway, seed=wish.seed)
+        labeller, names, source = wished.labeller, wished.names, f"k-means of {len(wished.names)}"
+        tested, anyway = wished.judged.sentence, wished.judged.light == "red"
+        findings += wished.findings
     if wish.proposal is not None:
         source, remarks = _source(wish.proposal)
         findings += remarks
-    order = ToolRequest(wish.tool, wish.survey, source, wish.items, wish.texts or {}, now)
+    order = ToolRequest(wish.tool, wish.survey, source, wish.items, wish.texts or {}, now, tested, anyway)
     generator = np.random.default_rng(wish.seed)
     try:
         made = make_tool(usable, labeller, names, order, generator)
@@ -143,30 +149,15 @@ def _usable(sheet: AnswerSheet, workspace: Workspace, wish: Wish) -> tuple[Answe
     return sheet.only(rows, kept), findings
 
 
-def _labeller(sheet: AnswerSheet, wish: Wish) -> tuple[Relabeller, list[str]]:
-    if sheet.segments:
-        named = [slug(segment) for segment in sheet.segments]
-        names = sorted(set(named))
-        places = {name: place for place, name in enumerate(names)}
-        truth = np.array([places[name] for name in named], dtype=np.int64)
-        if wish.proposal is None or wish.proposal.proposal.method != "kmeans":
-            return given(truth), names
-        own = [place for place, item in enumerate(sheet.items) if item in wish.proposal.proposal.base]
-        return found_anew(sheet.values[:, own], max(found_before(wish.proposal), len(names)), truth), names
-    if wish.segments is None:
-        raise FixSettingsError(
-            "The answers have no segments.",
-            fix="Name the segment column: --segment NAME; or set how many to find: -k 4.",
-        )
-    different = len(np.unique(sheet.values, axis=0))
-    if different < wish.segments:
-        raise FixSettingsError(
-            f"{needs(f'Finding {wish.segments} segments', wish.segments, 'different answers', different)}.",
-            fix="Set fewer segments, or survey more people.",
-        )
-    known = filled(sheet.values, fill_values(sheet.values))
-    base = centred_answers(known) if wish.centre else known
-    return k_means(base, wish.segments), [f"segment_{place + 1}" for place in range(wish.segments)]
+def _known_labeller(sheet: AnswerSheet, wish: Wish) -> tuple[Relabeller, list[str]]:
+    named = [slug(segment) for segment in sheet.segments]
+    names = sorted(set(named))
+    places = {name: place for place, name in enumerate(names)}
+    truth = np.array([places[name] for name in named], dtype=np.int64)
+    if wish.proposal is None or wish.proposal.proposal.method != "kmeans":
+        return given(truth), names
+    own = [place for place, item in enumerate(sheet.items) if item in wish.proposal.proposal.base]
+    return found_anew(sheet.values[:, own], max(found_before(wish.proposal), len(names)), truth), names
 
 
 def _source(proposal: ProposalFile) -> tuple[str, list[SurveyFinding]]:

@@ -18,11 +18,12 @@ from connectors.errors import FixSettingsError
 from connectors.records import CONTACTS, DELIVERIES, ORDERS
 from segmenter.lift.effects import Comparison
 from segmenter.lift.randomization import HOLDOUT
+from segmenter.stats.proportions import Interval
 from segmenter.value.baselines import TOP, Capture, compare_rankings
 from segmenter.value.clv import TooLittle
 from segmenter.value.focus import with_subsegments
 from segmenter.value.keep_or_merge import SegmentAdvice, advise_on_segments
-from segmenter.value.ranking import Costs, RankedSegment, SegmentPeople, SegmentResponse, most_valuable, rank
+from segmenter.value.ranking import Costs, RankedSegment, SegmentPeople, SegmentResponse, most_valuable, rank_and_sum
 from segmenter.value.rfm_summary import Array, Buyers, History, purchase_history
 from sync.active_people import assigned_people
 from sync.fields.pushed_segments import in_focus
@@ -46,6 +47,7 @@ class SegmentValues:
         tried: How the model would have done on the last quarter, beside naive rankings; empty: too little known.
         notes: What must be known, in sentences.
         empty: Segments that nobody is in, in the order of segments.toml.
+        total: 95% interval of the sum of all values; None where they are unknown.
     """
 
     ranking: Sequence[RankedSegment]
@@ -55,6 +57,7 @@ class SegmentValues:
     tried: Mapping[str, Capture]
     notes: Sequence[str]
     empty: Sequence[str] = ()
+    total: Interval | None = None
 
 
 def rank_segments(session: Session) -> SegmentValues:
@@ -87,14 +90,15 @@ def _ranked(session: Session) -> SegmentValues:
     part = session.workspace.value
     costs = Costs(part.margin * model.spend.mean, part.contact_cost) if model else Costs()
     beside = [response for name, response in responses.items() if name not in _names(session)]
-    ranking = rank(segments, costs, np.random.default_rng(0), beside=beside)
+    ranking, total = rank_and_sum(segments, costs, np.random.default_rng(0), beside=beside)
     if model is None:
         ranking = sorted(ranking, key=lambda place: (place.naive, place.name))
     advice = advise_on_segments(ranking, _messages(session), valued=model is not None)
     sentences = [*valued.notes, *notes, *_margin_note(session, valued=model is not None)]
     empty = tuple(segment.name for segment in segments if not len(segment.values))
     tried = _tried(session, links, history)
-    return SegmentValues(ranking, advice, model is not None, history.currency, tried, sentences, empty)
+    known = total if model is not None else None
+    return SegmentValues(ranking, advice, model is not None, history.currency, tried, sentences, empty, known)
 
 
 def _margin_note(session: Session, *, valued: bool) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from connectors.records import INTEREST_GROUP
 from sync.control.inbox import Claimed, Event
 from sync.webhooks.events import values_shown
 from sync.webhooks.service import Service
@@ -57,7 +58,8 @@ def _known(service: Service, event: Event, seen: Mapping[str, object], wrote: Ma
     values = seen.get("values")
     shown: Mapping[str, object] = values if isinstance(values, Mapping) else {}
     used = {*service.connector(connection).reads, *owned}
-    if not event.detail.get("shows"):
+    groups = any(name.startswith(INTEREST_GROUP) for name in used)  # what people chose of them no event shows
+    if groups or not event.detail.get("shows"):
         return False
     return all(  # of what nobody uses nothing can be new
         wrote.get((event.contact, name)) == value if name in owned else bool(shown) and shown.get(name, "") == value

@@ -10,7 +10,7 @@ from connectors.records import Consent
 from segmenter.privacy.purposes import LegalBasis
 from sync.workspace.schema_parts import ConnectionName, FilePart
 
-PLACES = ("property", "merge_field", "column", "subscription", "status")
+PLACES = ("property", "merge_field", "group", "column", "subscription", "status")
 
 
 class ConsentSourcePart(FilePart):
@@ -19,6 +19,11 @@ class ConsentSourcePart(FilePart):
     connection: ConnectionName = Field(description="The connection that has the answer.")
     property: str | None = Field(default=None, min_length=1, description="Property of a HubSpot contact.")
     merge_field: str | None = Field(default=None, min_length=1, description="Merge field of a Mailchimp member.")
+    group: str | None = Field(
+        default=None,
+        pattern=r"^[^/]+/.+$",
+        description='Group of a Mailchimp audience, as "Title/Name". A member who has not chosen it says no.',
+    )
     column: str | None = Field(default=None, min_length=1, description="Column of a file of contacts.")
     subscription: str | None = Field(
         default=None, min_length=1, description="Name or ID of a HubSpot subscription type."

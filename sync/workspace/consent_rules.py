@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from connectors.errors import FixSettingsError
+from connectors.records import INTEREST_GROUP
 from segmenter.privacy.purposes import PURPOSES, ConsentSource, PurposeRule
 from sync.workspace.consent_parts import PLACES, ConsentPart, ConsentSourcePart
 from sync.workspace.manifest import Manifest
 from sync.workspace.schema import ConnectionPart
 from sync.workspace.toml_reader import at_line, read_text
 
-KIND_OF = {"property": "crm", "merge_field": "email", "column": "files", "subscription": "crm"}
+KIND_OF = {"property": "crm", "merge_field": "email", "group": "email", "column": "files", "subscription": "crm"}
 """Which kind of connection has such a place."""
 CALLED = {"crm": "property", "email": "merge_field", "files": "column"}
 
@@ -98,6 +99,8 @@ class _Checked:
                 yield ConsentSource(part.connection, "status", statuses=tuple(value))
             elif named == "subscription":
                 yield ConsentSource(part.connection, "subscription", value)
+            elif named == "group":
+                yield ConsentSource(part.connection, "property", INTEREST_GROUP + value, part.date or "")
             else:
                 yield ConsentSource(part.connection, "property", value, part.date or "")
 

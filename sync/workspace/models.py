@@ -14,22 +14,23 @@ FOLDER, IN_USE, TRIED = "models", "model.json", "tried"
 FIX = "Run `personasync fit` again, or delete the file to continue without a model."
 
 
-def save_model(state_dir: Path, file: ModelFile) -> Path:
-    """Write a model; one that passed its gate is in use from now on. Returns where it was written.
+def save_model(state_dir: Path, file: ModelFile, *, in_use: bool) -> Path:
+    """Write a model. Returns where it was written.
 
     Every model is kept under ``tried``, so that assignments that name it can be audited.
 
     Args:
         state_dir: The workspace's ``.personasync``.
         file: The model, with the verdict of its gate.
+        in_use: Whether `assign` asks it from now on.
 
     Returns:
-        Path of the file in use, or of the one under ``tried`` where the model did not pass.
+        Path of the file in use, or of the one under ``tried`` where it is not to be used.
     """
     tried = state_dir / FOLDER / TRIED / f"{file.version}.json"
     tried.parent.mkdir(parents=True, exist_ok=True)
     replace_bytes(tried, write_model(file).encode())
-    if not file.gate.passed:
+    if not in_use:
         return tried
     replace_bytes(state_dir / FOLDER / IN_USE, write_model(file).encode())
     return state_dir / FOLDER / IN_USE

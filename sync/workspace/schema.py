@@ -76,6 +76,15 @@ class TraitPart(FilePart):
         default_factory=dict,
         description='Numeric value of each word, like { "No" = 0, "Yes" = 1 }.',
     )
+    least: Annotated[float, Field(allow_inf_nan=False)] | None = Field(
+        default=None, description="Smallest possible number; `quality` reports smaller ones."
+    )
+    most: Annotated[float, Field(allow_inf_nan=False)] | None = Field(
+        default=None, description="Largest possible number; `quality` reports larger ones."
+    )
+    allowed: tuple[Annotated[str, StringConstraints(min_length=1)], ...] = Field(
+        default=(), description="Possible values of a text; `quality` reports others."
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -85,6 +94,15 @@ class TraitPart(FilePart):
             raise ValueError(message)
         if self.words and self.type != "number":
             message = f'`words` need type = "number", but this trait has type {self.type}'
+            raise ValueError(message)
+        if (self.least is not None or self.most is not None) and self.type != "number":
+            message = f'`least` and `most` need type = "number", but this trait has type {self.type}'
+            raise ValueError(message)
+        if self.least is not None and self.most is not None and self.least > self.most:
+            message = f"`least` is {self.least:g}, above `most`, which is {self.most:g}: no value would be possible"
+            raise ValueError(message)
+        if self.allowed and self.type != "text":
+            message = f'`allowed` needs type = "text", but this trait has type {self.type}'
             raise ValueError(message)
         return self
 

@@ -16,7 +16,7 @@ from segmenter.rules.rules import Rule, counted_in, parse_rule
 from segmenter.rules.segments import Segment, Waterfall
 from segmenter.traits.builtin import READ_FROM_CONTACTS, Catalogue, Precedence, TraitProperties
 from segmenter.traits.counts import CountedTrait
-from segmenter.traits.definitions import MappedTrait, SurveyTrait, TraitType
+from segmenter.traits.definitions import Limits, MappedTrait, SurveyTrait, TraitType
 from segmenter.traits.trait_families import Family
 from sync.workspace.manifest import Manifest
 from sync.workspace.personas_file import FieldPart, PersonaPart, PersonasFile
@@ -53,8 +53,9 @@ def properties_of(main: MainFile, manifest: Manifest) -> TraitProperties:
     }
 
 
-def _told(part: TraitPart) -> tuple[TraitType, str, bool, tuple[tuple[str, float], ...], Family | None]:
-    return part.type, part.meaning, part.sensitive, tuple(part.words.items()), part.family
+def _told(part: TraitPart) -> tuple[TraitType, str, bool, tuple[tuple[str, float], ...], Family | None, Limits]:
+    limits = Limits(part.least, part.most, part.allowed)
+    return part.type, part.meaning, part.sensitive, tuple(part.words.items()), part.family, limits
 
 
 def everybody_of(main: MainFile) -> Experiment | None:

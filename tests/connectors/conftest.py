@@ -73,13 +73,13 @@ def open_mailchimp(sandbox: Sandbox) -> Iterator[Callable[..., Mailchimp]]:
     """Open the connector, with settings or limits that differ from the usual ones."""
     opened: list[Mailchimp] = []
 
-    def connect(*, limits: dict[str, int] | None = None, **settings: str) -> Mailchimp:
+    def connect(*, limits: dict[str, int] | None = None, mapped: tuple[str, ...] = (), **settings: str) -> Mailchimp:
         access = sandbox.access
         given = {"api_key": access["mailchimp_key"], "audience": access["audience"], "base_url": sandbox.mailchimp_url}
         given |= settings
         secret = Secret(given.pop("api_key"))
         connection = Connection(
-            "email", given, spec("mailchimp", limits), secret, (), ("champions",), OWNED["mailchimp"]
+            "email", given, spec("mailchimp", limits), secret, mapped, ("champions",), OWNED["mailchimp"]
         )
         opened.append(mailchimp.connect(connection))
         return opened[-1]

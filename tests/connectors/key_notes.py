@@ -33,7 +33,7 @@ LOCAL = "http://127.0.0.1"
 RESULTS = "batch results"
 LINKS = "_links"  # on every answer of Mailchimp; the description's table leaves them out, and nobody reads them
 PROPERTIES, ANY = re.compile("personasync_|hs_persona$|tier$|mapped"), re.compile("")
-OWN = {"results[].properties": PROPERTIES, "inputs[].properties": ANY, "merge_fields": ANY}
+OWN = {"results[].properties": PROPERTIES, "inputs[].properties": ANY, "merge_fields": ANY, "interests": ANY}
 """Where keys are the account's own, and which of them are."""
 
 

@@ -137,6 +137,9 @@ def test_every_endpoint_of_mailchimp_is_walked(
     for singly in (len(state.members(AUDIENCE)), 0):  # each of them is asked for its tags; each tag for its members
         monkeypatch.setattr(tags, "SINGLY", singly)
         calls |= walk(open_mailchimp())
+    title = state.add_interest_category(AUDIENCE, "Privacy")
+    state.add_interest(AUDIENCE, str(title["id"]), "Profiling")
+    calls |= walk(open_mailchimp(mapped=("group:Privacy/Profiling",)))
 
     assert calls - {"GET batch results"} == {f"{endpoint.method} {endpoint.name}" for endpoint in ENDPOINTS}
     assert version("mailchimp-marketing") == "3.0.80"

@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
@@ -47,6 +48,11 @@ def make_world(seed: int, people: int = 14) -> list[Person]:
     """Return the people of a world; the same seed gives the same."""
     chance = random.Random(seed)  # noqa: S311 - worlds, no secrets
     return [_person(chance, number) for number in range(people)]
+
+
+def side_by_side(worlds: Iterable[Iterable[Person]]) -> list[Person]:
+    """Return the people of several worlds in one workspace, numbered anew; each keeps its answers and its data."""
+    return [replace(person, number=number) for number, person in enumerate(chain.from_iterable(worlds))]
 
 
 def _person(chance: random.Random, number: int) -> Person:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import requests
 
 from connectors.base import JsonClient, SourceContact, SourcePage, WantedContact, Written
-from connectors.connector import Connection, Known, Traffic, nobody
+from connectors.connector import Connection, Known, Still, Traffic, as_given, nobody
 from connectors.errors import ContractError
 from connectors.fetched import Fetched
 from connectors.records import CONTACTS, Change, Cursor, FieldDefinition, Finding, Outcome, Page, SetupStep
@@ -113,7 +113,7 @@ class Careless(Pond):
             raise ZeroDivisionError
         super().create(step)
 
-    def push(self, changes: Sequence[Change]) -> Iterator[list[Outcome]]:
+    def push(self, changes: Sequence[Change], still: Still = as_given) -> Iterator[list[Outcome]]:
         self.client.get("labels")
         body = {"name": f"{len(changes)}", "label": "x", "type": "text"}
         self.client.send("POST", "fields", body)
@@ -213,8 +213,8 @@ class Eager(Pond):
         self.client.send("POST", "ducks/batch", {"ducks": ducks})
         return {}
 
-    def push(self, changes: Sequence[Change]) -> Iterator[list[Outcome]]:
-        for batch in super().push(changes):
+    def push(self, changes: Sequence[Change], still: Still = as_given) -> Iterator[list[Outcome]]:
+        for batch in super().push(changes, still):
             yield [*batch, *batch]
 
 

@@ -113,6 +113,7 @@ BROKEN: dict[Any, tuple[str, ...]] = {
         "what was written is read: a second plan would be empty",
     ),
     Careless: (
+        "who may not be written to any more is left out at the last moment",
         "looking at what is missing writes nothing",
         "groups of others are left alone",
         "fields of others are left alone",

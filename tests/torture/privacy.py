@@ -39,7 +39,7 @@ from sync.clock import now
 from sync.ops.demo import send_demo_campaign
 from sync.results.campaigns import newest_campaigns
 from sync.session import open_session
-from tests.torture.stage import COMMANDS, KILLED, OPTIONS, Control, Stage
+from tests.torture.stage import COMMANDS, KILLED, OPTIONS, Control, Stage, refuse_open_stores
 
 HERE = Path(__file__).parent
 MEMORY = Path("/dev/shm")  # noqa: S108 - where there is one, a workspace costs no disk
@@ -64,7 +64,7 @@ MOST = 200  # traces that are told: a pipe holds 64 KiB until it is read
 
 def identities(workspace: Path, count: int, dice: random.Random) -> tuple[list[str], frozenset[bytes]]:
     """Return addresses of some people, one each, and every text by which anybody could find them, in lower case."""
-    with sqlite3.connect(workspace / ".personasync" / "control.db") as control:
+    with contextlib.closing(sqlite3.connect(workspace / ".personasync" / "control.db")) as control:
         links = control.execute(
             "SELECT contact_key, person_id FROM link WHERE contact_key NOT LIKE 'erased:%'"
         ).fetchall()
@@ -88,7 +88,7 @@ def traces(workspace: Path, texts: Collection[bytes], folder: Path) -> list[str]
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     state = workspace / ".personasync"
-    with sqlite3.connect(state / "control.db") as control:
+    with contextlib.closing(sqlite3.connect(state / "control.db")) as control:
         control.execute(f"VACUUM INTO '{folder / 'control.db'}'")
     with duckdb.connect() as copy:
         copy.execute("PRAGMA force_compression = 'uncompressed'")
@@ -150,7 +150,7 @@ def apart(stage: Stage, look: Callable[[], list[str]]) -> list[str]:
 
 def came_back(workspace: Path, texts: Collection[bytes]) -> list[str]:
     """Return what the workspace knows of erased people: links, and contacts in any version."""
-    with sqlite3.connect(workspace / ".personasync" / "control.db") as control:
+    with contextlib.closing(sqlite3.connect(workspace / ".personasync" / "control.db")) as control:
         known = [key for (key,) in control.execute("SELECT contact_key FROM link")]
     with duckdb.connect(str(workspace / ".personasync" / "warehouse.duckdb"), read_only=True) as warehouse:
         for email, platform_id in warehouse.execute("SELECT email, platform_id FROM contacts").fetchall():
@@ -179,7 +179,7 @@ class Erasing:
                 if status == 0:
                     break
                 time.sleep(0.05)  # somebody else has the warehouse
-            assert status == 0, self.stage.said
+            assert status == 0, (status, self.stage.said)
             if self.stage.control is not None:
                 self.calls = max(self.calls, self.stage.control.calls)
             os.waitpid(other, 0)
@@ -187,6 +187,7 @@ class Erasing:
 
     def beside(self, arguments: list[str]) -> int:
         """Start a command that nobody waits for; what becomes of it is its own matter."""
+        refuse_open_stores(self.stage.folder)
         pid = os.fork()
         if pid == 0:
             with contextlib.suppress(BaseException):
@@ -203,7 +204,8 @@ def live(options: argparse.Namespace) -> int:
     page = os.environ.get("PERSONASYNC_TORTURE")
     began, dice = time.monotonic(), random.Random(options.seed)  # noqa: S311 - people, not secrets
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
-        stage = Stage(Path(folder), Control(Path(page)) if page else None, people=options.people + options.others)
+        control, count = Control(Path(page)) if page else None, options.people + options.others
+        stage = Stage(Path(folder), control, people=count, patience=options.patience)
         stage.build({"new": [["setup", "--yes"], *LOOP]})
         with stage.at("new"):
             try:
@@ -228,7 +230,7 @@ def live_and_erase(stage: Stage, options: argparse.Namespace, dice: random.Rando
     erasing.erase(addresses)
     changed = list(differences(before, totals(stage)))
     for command in (["pull"], ["pull", "--full"], *LOOP[1:], ["results"], ["report"]):
-        assert stage.command(command) in {0, 3, 4}, stage.said
+        assert (status := stage.command(command)) in {0, 3, 4}, (command, status, stage.said)
     if options.plant:
         (workspace / ".personasync" / "notes.log").write_bytes(
             dice.choice(sorted(texts)) + b" asked us to forget them\n"
@@ -252,11 +254,11 @@ def two_loops(stage: Stage) -> None:
     with (stage.workspace / "experiments.toml").open("a", encoding="utf-8") as file:
         file.write(EXPERIMENT)
     for command in (["setup", "--yes"], *LOOP, ["results"]):
-        assert stage.command(command) == 0, stage.said
+        assert (status := stage.command(command)) == 0, (command, status, stage.said)
     send_demo_campaign(access)
     stage.pass_time(timedelta(days=4))
     for command in (["results"], ["pull"], LOOP[1], ["plan"], ["report"]):
-        assert stage.command(command) in {0, 3}, stage.said
+        assert (status := stage.command(command)) in {0, 3}, (command, status, stage.said)
     for name in ("people.csv", "people.parquet", "people.xlsx"):
         assert stage.command(["export", "people", "--out", str(stage.workspace / name)]) == 0, stage.said
 
@@ -267,6 +269,7 @@ def main() -> int:
     parser.add_argument("--people", type=int, default=100, help="who are erased")
     parser.add_argument("--others", type=int, default=60, help="who stay")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--patience", type=float, default=1800.0, help="seconds after which a command is stuck")
     parser.add_argument("--no-kills", action="store_true", help="kill no command: needs no compiler")
     parser.add_argument("--plant", action="store_true", help="leave a trace, which must be found")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="where to copy the workspace if it breaks off")

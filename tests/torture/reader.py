@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
@@ -93,7 +94,8 @@ def _plain(addresses: list[str]) -> frozenset[str]:
 def ours(folder: Path) -> Ours:
     """Return what the workspace in *folder* knows; call it in a process of its own."""
     links: dict[Key, str] = {}
-    with sqlite3.connect(f"file:{folder / '.personasync' / 'control.db'}?mode=ro", uri=True) as control:
+    store = f"file:{folder / '.personasync' / 'control.db'}?mode=ro"
+    with contextlib.closing(sqlite3.connect(store, uri=True)) as control:
         for key, person in control.execute("SELECT contact_key, person_id FROM link"):
             connection, _, name = key.partition(":")
             links[connection, name] = person

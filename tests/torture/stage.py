@@ -73,10 +73,13 @@ class Stage:
         folder: Where everything lies; best in memory.
         control: None where nothing is ever stopped.
         people: How many there are at first.
+        patience: Seconds after which a command is stuck.
     """
 
-    def __init__(self, folder: Path, control: Control | None, *, people: int = PEOPLE) -> None:
-        self.folder, self.control, self.people = folder, control, people
+    def __init__(
+        self, folder: Path, control: Control | None, *, people: int = PEOPLE, patience: float = PATIENCE
+    ) -> None:
+        self.folder, self.control, self.people, self.patience = folder, control, people, patience
         self.ahead = timedelta(0)  # of commands' clock: as far as whoever uses this moved that of the platforms
         self.workspace = folder / "workspace"
         self.ports = (_free_port(), _free_port())
@@ -169,6 +172,7 @@ class Stage:
 
     def fork(self, work: Callable[[], int], *, at: int = 0, error: int = 0) -> int:
         """Do *work* in a fork; what it prints is in `said` afterwards."""
+        refuse_open_stores(self.folder)
         self._number += 1
         os.environ["PERSONASYNC_BUDGETS"] = str(self.folder / f"budgets{self._number % 50}.{os.getpid()}")
         shutil.rmtree(os.environ["PERSONASYNC_BUDGETS"], ignore_errors=True)
@@ -180,7 +184,7 @@ class Stage:
                 self.control.arm(os.getpid(), at, error)
             _work(work, writing)
         os.close(writing)
-        status = _ended(pid)
+        status = _ended(pid, self.patience)
         with os.fdopen(reading) as pipe:
             self.said = pipe.read()
         return status
@@ -214,6 +218,20 @@ class Stage:
             return json.loads(answer.read())
 
 
+def refuse_open_stores(folder: Path) -> None:
+    """Refuse to fork while this process has a store open.
+
+    The fork would believe that it holds the locks that SQLite counted here, although the system gives it none: whoever
+    closes the store meanwhile deletes the log into which the fork goes on writing.
+    https://www.sqlite.org/howtocorrupt.html#_carrying_an_open_database_file_across_a_fork_
+    """
+    for descriptor in Path("/proc/self/fd").glob("*"):
+        with contextlib.suppress(OSError):
+            path = descriptor.readlink()
+            if folder in path.parents and path.name.startswith(("control.db", "warehouse.duckdb")):
+                raise RuntimeError(f"{path} is open in the process that forks")
+
+
 def _work(work: Callable[[], int], writing: int) -> None:
     """The child's whole life."""
     status, out = 70, io.StringIO()
@@ -227,8 +245,8 @@ def _work(work: Callable[[], int], writing: int) -> None:
         os._exit(status)
 
 
-def _ended(pid: int) -> int:
-    deadline = time.monotonic() + PATIENCE
+def _ended(pid: int, patience: float) -> int:
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         done, status = os.waitpid(pid, os.WNOHANG)
         if done:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from tests.torture.privacy import came_back, differences, traces
+from tests.torture.privacy import came_back, differences, identities, traces
+from tests.torture.stage import refuse_open_stores
 
 WHO = "ada@people.test"
 MANY = 5000  # rows of one column, so that the engine compresses them
@@ -22,6 +24,7 @@ def workspace(tmp_path: Path) -> Path:
     with sqlite3.connect(state / "control.db") as control:
         control.execute("CREATE TABLE link (contact_key TEXT, person_id TEXT)")
         control.execute("INSERT INTO link VALUES ('mailto:bea@people.test', 'p-2')")
+    control.close()
     with duckdb.connect(str(state / "warehouse.duckdb")) as warehouse:
         warehouse.execute("CREATE TABLE contacts (email VARCHAR, platform_id VARCHAR)")
         warehouse.execute(f"INSERT INTO contacts SELECT 'p' || i || '@people.test', i::VARCHAR FROM range({MANY}) t(i)")  # noqa: S608 - a number of ours
@@ -63,6 +66,20 @@ def test_a_trace_in_the_control_store_is_found(workspace: Path, tmp_path: Path) 
 
     assert len(found(workspace, tmp_path)) >= 2  # in the store, and in its compacted copy
     assert came_back(workspace, {WHO.encode()}) == [f"mailto:{WHO}"]
+
+
+def test_no_store_stays_open_in_a_process_that_forks(workspace: Path, tmp_path: Path) -> None:
+    """`with sqlite3.connect(...)` closes nothing, and the connection is in a cycle: it lived until some collection."""
+    with sqlite3.connect(workspace / ".personasync" / "control.db") as control:
+        control.execute("INSERT INTO link VALUES ('mailto:cid@people.test', 'p-3')")
+    with pytest.raises(RuntimeError, match=r"control\.db is open"):
+        refuse_open_stores(tmp_path)
+    control.close()
+    identities(workspace, 1, random.Random(1))  # noqa: S311 - people, not secrets
+    came_back(workspace, {WHO.encode()})
+    found(workspace, tmp_path)
+
+    refuse_open_stores(tmp_path)
 
 
 def test_a_figure_that_changed_is_told_and_one_that_is_rounded_is_not() -> None:

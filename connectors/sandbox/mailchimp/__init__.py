@@ -1,7 +1,7 @@
 """A local Mailchimp: the Marketing API 3.0 as a stateful server.
 
 It remembers, refuses what Mailchimp refuses, and answers 404 to what it does not imitate: OAuth, automations and
-customer journeys, templates, file manager, landing pages, surveys, interest groups, notes, goals, growth history,
+customer journeys, templates, file manager, landing pages, surveys, notes, goals, growth history,
 signup forms, locations of an audience, advanced segments, account exports, batch webhooks, carts, promo rules,
 product variants and images, A/B campaigns of the old kind (`absplit`), RSS campaigns, timewarp, SMS,
 `/audiences/{id}/contacts`, conversations, feedback, verified domains.

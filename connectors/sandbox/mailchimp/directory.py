@@ -122,6 +122,14 @@ class Audiences:
         """Return the merge fields of an audience by merge id."""
         return self.world.store.table(f"mailchimp.merge_fields.{list_id}")
 
+    def interest_categories(self, list_id: str) -> DocumentTable:
+        """Return the titles of an audience's groups by id."""
+        return self.world.store.table(f"mailchimp.interest_categories.{list_id}")
+
+    def interests(self, list_id: str) -> DocumentTable:
+        """Return the groups of an audience by id."""
+        return self.world.store.table(f"mailchimp.interests.{list_id}")
+
     def segments(self, list_id: str) -> DocumentTable:
         """Return the segments (a tag is a static one) of an audience by id."""
         return self.world.store.table(f"mailchimp.segments.{list_id}")
@@ -153,6 +161,20 @@ class Audiences:
         }
         fields[str(merge_id)] = row
         return row
+
+    def add_interest_category(self, list_id: str, title: str, *, kind: str = "checkboxes") -> Document:
+        """Create a title for groups."""
+        row = {"list_id": list_id, "id": self.token("interest_category"), "title": title, "type": kind}
+        rows = self.interest_categories(list_id)
+        rows[str(row["id"])] = {**row, "display_order": len(rows)}
+        return rows[str(row["id"])]
+
+    def add_interest(self, list_id: str, category_id: str, name: str) -> Document:
+        """Create a group under a title; nobody has chosen it yet."""
+        row = {"category_id": category_id, "list_id": list_id, "id": self.token("interest"), "name": name}
+        rows = self.interests(list_id)
+        rows[str(row["id"])] = {**row, "display_order": len(rows)}
+        return rows[str(row["id"])]
 
     # -- members -------------------------------------------------------------------------------------------
     def add_member(

@@ -59,6 +59,7 @@ class MemberBodies:
         self.url = call.url
         self.linked = call.wants(f"{prefix}_links")
         self.blank: Document = {field["tag"]: "" for field in state.fields(list_id).values()}
+        self.interests = [str(row["id"]) for row in state.interests(list_id).values()]
         self.tag_names = {key: segment["name"] for key, segment in state.segments(list_id).items()}
         self.permissions = state.audiences[list_id]["marketing_permissions"]
         now = state.now()
@@ -87,6 +88,7 @@ class MemberBodies:
         body |= {
             "consents_to_one_to_one_messaging": True,
             "merge_fields": values,
+            **({"interests": self.chosen(member)} if self.interests else {}),
             "stats": self.rates(member["contact_id"]),
             "ip_signup": "",
             "timestamp_signup": member["timestamp_signup"],
@@ -124,6 +126,11 @@ class MemberBodies:
     def tags(self, member: Document) -> list[Document]:
         """Return the member's tags as id and name."""
         return [{"id": int(key), "name": self.tag_names[key]} for key in member["tags"] if key in self.tag_names]
+
+    def chosen(self, member: Document) -> Document:
+        """Return every group of the audience by id, and whether the member has chosen it."""
+        shown = member.get("interests", {})
+        return {key: bool(shown.get(key, False)) for key in self.interests}
 
     def permission(self, member: Document) -> list[Document]:
         """Return the one marketing permission of the audience."""

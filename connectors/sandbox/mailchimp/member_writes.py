@@ -54,6 +54,7 @@ class MemberWriter:
             raise wrong_status("status" if "status_if_new" not in body else "status_if_new", status, NEW_STATUSES)
         if self.blocked(address):
             raise problems.compliance_state(address, ERASED)
+        self.check_interests(body)
         values, moments = self.values({}, body, new=True), moments_of(body)
         member_id = self.state.add_member(self.list_id, address, status=status, merge_fields=values, source=self.source)
         member = self.directory.find(member_id)
@@ -77,6 +78,7 @@ class MemberWriter:
                 message = "status"
                 raise wrong_status(message, status, statuses)
             self.check_consent(member, status)
+        self.check_interests(body)
         values, moments = self.values(member["merge_fields"], body, new=False), moments_of(body)
         if moved:
             self.state.rename_member(self.list_id, member, address)
@@ -123,11 +125,19 @@ class MemberWriter:
             raise problems.invalid_merge_fields(errors)
         return values
 
+    def check_interests(self, body: Document) -> None:
+        """Refuse a group that the audience does not have."""
+        known = self.state.interests(self.list_id)
+        if unknown := [key for key in body.get("interests", {}) if key not in known]:
+            raise problems.invalid_fields(("interests", f"Invalid interest ID: {unknown[0]}"))
+
     def finish(self, member: Document, body: Document, moments: dict[str, str]) -> None:
         """Keep the plain keys of *body* and the time of the change."""
         for key in ("language", "vip", "email_type"):
             if key in body:
                 member[key] = body[key]
+        if body.get("interests"):
+            member["interests"] = {**member.get("interests", {}), **body["interests"]}
         member |= moments
         if body.get("marketing_permissions"):
             member["permitted"] = any(entry.get("enabled") for entry in body["marketing_permissions"])

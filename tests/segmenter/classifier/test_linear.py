@@ -133,7 +133,7 @@ persons = st.fixed_dictionaries(
 SCHEMA = pa.schema([("orders", pa.float64()), ("country", pa.string()), ("vip", pa.bool_()), ("spent", pa.float64())])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @examples(20)
 @given(weights=models, people=st.lists(persons, min_size=1, max_size=40))
 def test_whatever_is_known_all_three_forms_say_the_same(

@@ -19,16 +19,17 @@ from scipy import stats
 from threadpoolctl import threadpool_limits
 
 from segmenter.discover.candidates import solutions
+from segmenter.discover.choose_k import flagged
 from segmenter.discover.latent_class import latent_classes
+from segmenter.discover.latent_correlations import calibrated
 from segmenter.discover.markers import (
     centred_items,
     descriptors,
-    is_a_way_of_answering,
     markers,
     reversed_items,
     shares_above_mean,
 )
-from segmenter.discover.null_models import null_test, same_ranks, shuffled
+from segmenter.discover.null_models import null_test, shuffled
 from segmenter.discover.propose import SearchOptions, propose
 from segmenter.discover.stability import Effort, best_labels
 from segmenter.errors import DefinitionError
@@ -117,7 +118,7 @@ def test_stability_and_its_break_are_those_of_the_literature(perceptions: Items)
     always = {"yummy", "tasty", "cheap", "expensive", "disgusting"}
     assert all(always <= {m.item for m in own} for own in four.markers)
     assert ["healthy" in {m.item for m in own} for own in four.markers] == [True, False, True, True]
-    assert not any(is_a_way_of_answering(share) for share in four.up)
+    assert not flagged(four, 11)
 
 
 def test_the_best_of_four_segments_is_as_tight_as_the_best_known(perceptions: Items) -> None:
@@ -287,7 +288,7 @@ def test_four_segments_by_recency_frequency_and_revenue_are_no_more_than_indepen
     rng = default_rng(8)
     some = shoppers.rows(rng.permutation(4338)[:2000])
 
-    test = null_test(some, (2, 3, 4), shuffled, Effort(6, 3), rng)
+    test = null_test(some, (2, 3, 4), shuffled, Effort(6, 3), rng, most=19)
 
     assert [test.candidate(k) for k in (2, 4)] == [True, False]
     assert test.agreement[2] == pytest.approx(0.84, abs=0.1)
@@ -299,7 +300,7 @@ def test_segments_by_recency_frequency_and_revenue_are_constructed(shoppers: Ite
     some = shoppers.rows(rng.permutation(4338)[:2000])
 
     first = null_test(some, (2, 3, 4, 5, 6), shuffled, Effort(20, 5), rng)
-    second = null_test(some, (2, 3, 4), same_ranks, Effort(10, 3), rng)
+    second = null_test(some, (2, 3, 4), calibrated, Effort(10, 3), rng)
 
     assert [first.candidate(k) for k in (2, 3, 4, 5, 6)] == [True, True, False, True, True]
     # of fewer people and pairs than the published ones
@@ -319,8 +320,8 @@ def test_planted_clusters_beat_the_second_null_and_one_common_factor_does_not() 
         "metric", tuple("abcdefgh"), 0.5**0.5 * (rng.normal(size=(PEOPLE, 1)) + rng.normal(size=(PEOPLE, 8)))
     )
 
-    clusters = null_test(three_clusters(rng), (2, 3, 4), same_ranks, Effort(8, 3), rng)
-    common = null_test(factor, (2, 3, 4), same_ranks, Effort(8, 3), rng)
+    clusters = null_test(three_clusters(rng), (2, 3, 4), calibrated, Effort(8, 3), rng)
+    common = null_test(factor, (2, 3, 4), calibrated, Effort(8, 3), rng)
 
     assert clusters.candidate(3)
     assert not common.candidate(2)

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
+from segmenter.discover.stability import best_labels
 from segmenter.errors import DefinitionError
+from segmenter.stats.kmeans import Rows
 from segmenter.surveys.answers import AnswerSheet, Matrix, WordsError, code_answers, number_of
 from segmenter.surveys.survey_checks import (
     centred_answers,
@@ -18,7 +20,6 @@ from segmenter.surveys.survey_checks import (
     response_styles,
     turned_round,
 )
-from segmenter.typing_tool.targets import k_means
 
 
 @pytest.mark.parametrize(
@@ -125,7 +126,8 @@ def test_segments_of_simulated_yes_sayers_without_content_are_ways_of_answering(
     leaning = generator.beta(0.5, 0.5, size=(1000, 1))
     answers = (generator.random((1000, 10)) < leaning).astype(np.float64)
     with threadpool_limits(1):
-        labels = k_means(answers, 2)(np.arange(1000), generator)
+        rows = Rows.of(answers)
+        labels = best_labels(rows, 2, starts=20, rng=generator)[0][rows.place]
 
     assert sorted(one_sided_segments(answers, labels.tolist()).values()) == [0.0, 1.0]
     assert one_sided_segments(answers, generator.integers(0, 1, 1000).tolist()).get(0, 0.0) == 0.0

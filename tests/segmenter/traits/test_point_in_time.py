@@ -39,7 +39,7 @@ def asked(prepared: PreparedTraits, rows: dict[str, Rows], as_of: datetime) -> R
     return sorted(records, key=lambda row: str(row["person_id"]))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @examples(15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(happened, st.integers(0, 600).map(lambda halves: halves / 2))
 def test_nothing_after_the_moment_counts_for_any_trait(

@@ -39,6 +39,7 @@ def shown(platforms: Platforms) -> dict[str, Any]:
     return {"crm": crm, "email": email, "lists": lists, "tags": tags}
 
 
+@pytest.mark.long
 def test_an_undo_restores_everything_and_an_undo_of_it_brings_it_back(platforms: Platforms, session: Session) -> None:
     pull(session)
     assign(session, as_of=session.now())
@@ -133,6 +134,7 @@ def test_only_what_wrote_can_be_undone(session: Session, applied: str, run: str)
         intended(session, newest.run_id if run == "pull" else run)
 
 
+@pytest.mark.long
 def test_the_command_shows_first_and_needs_a_yes(
     platforms: Platforms, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

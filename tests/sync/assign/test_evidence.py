@@ -138,7 +138,7 @@ def test_decisions_of_past_days_are_rebuilt_exactly_also_on_a_copy(platforms: Pl
     assert len(moved) > 10
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_explanation_of_a_past_day_tells_the_decision_of_then(platforms: Platforms) -> None:
     lived = live(platforms, 3, random.Random(3))  # noqa: S311 - people, not secrets
     with opened(lived, lambda: lived.ends[-1]) as session:
@@ -156,6 +156,7 @@ def test_an_explanation_of_a_past_day_tells_the_decision_of_then(platforms: Plat
     assert json.dumps(explained[0].document["evidence"], default=str)
 
 
+@pytest.mark.long
 def test_a_decision_that_was_changed_afterwards_is_told(platforms: Platforms) -> None:
     lived = live(platforms, 1, random.Random(5))  # noqa: S311 - people, not secrets
     with opened(lived, lambda: lived.ends[-1]) as session:

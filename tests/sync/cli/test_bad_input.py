@@ -114,6 +114,7 @@ def test_run_makes_no_field_that_nobody_was_shown(platforms: Platforms, say: Run
     assert platforms.writes() == []
 
 
+@pytest.mark.long
 def test_contacts_without_an_address_are_kept_and_written_where_that_works(platforms: Platforms, say: Run) -> None:
     visitor = platforms.crm.add_contact({"firstname": "Visitor"}, created_at=platforms.sandbox.world.clock.now())
     assert say("setup", "--yes")[0] == 0
@@ -125,6 +126,7 @@ def test_contacts_without_an_address_are_kept_and_written_where_that_works(platf
     assert row["properties"]["personasync_persona"] == "nora_new"
 
 
+@pytest.mark.long
 def test_a_member_in_compliance_state_is_left_alone_and_told(platforms: Platforms, say: Run) -> None:
     platforms.email.add_member(AUDIENCE, "left@people.test", status="unsubscribed")
     assert say("setup", "--yes")[0] == 0

@@ -35,6 +35,7 @@ main()
 """
 
 
+@pytest.mark.long
 def test_every_file_and_folder_is_for_its_owner_alone(tmp_path: Path) -> None:
     folder, outside = tmp_path / "work", tmp_path / "outside"
     outside.mkdir(mode=0o755)

@@ -11,6 +11,7 @@ from sync.cli.main import run
 from tests.sync.conftest import Run
 
 
+@pytest.mark.long
 def test_the_steps_run_one_by_one(say: Run) -> None:
     documents = {}
     for command in (["doctor"], ["setup", "--yes"], ["pull"], ["assign"], ["plan"], ["apply"], ["results"], ["report"]):

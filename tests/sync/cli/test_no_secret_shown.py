@@ -150,6 +150,7 @@ def test_a_planted_leak_is_found(tmp_path: Path) -> None:
     assert {leak.split(" in ")[0] for leak in leaks_below(tmp_path, but=())} == {TOKENS[0].name, TOKENS[1].name}
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore:Mean of empty slice")  # discover, of so few people
 def test_nothing_is_shown_where_all_works(watch: Watch, capsys: pytest.CaptureFixture[str]) -> None:
     for name, flags in zip(commands(), itertools.cycle([("--json",), ("--debug",)]), strict=False):
@@ -160,6 +161,7 @@ def test_nothing_is_shown_where_all_works(watch: Watch, capsys: pytest.CaptureFi
     no_leak(watch, capsys, 6)
 
 
+@pytest.mark.long
 def test_nothing_is_shown_of_secrets_that_cant_be_used(
     watch: Watch, ring: Ring, platforms: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -263,6 +265,7 @@ def crashing(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "_is_current", crash(watch.folder))
 
 
+@pytest.mark.long
 def test_nothing_is_shown_by_a_crash(
     watch: Watch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -31,6 +31,7 @@ def after_apply(tmp_path: Path, applied_moment: Moment) -> Iterator[Platforms]:
         yield connected(sandbox, tmp_path / "workspace", applied_moment)
 
 
+@pytest.mark.long
 def test_an_undo_asks_with_nothing_locked_and_nothing_painted(after_apply: Platforms) -> None:
     with at_a_terminal("undo", "last", "-w", str(after_apply.folder), environment=after_apply.environment) as terminal:
         asked = terminal.read_until("Undo these changes? [y/N]:")
@@ -94,6 +95,7 @@ def test_setup_asks_with_nothing_locked(tmp_path: Path) -> None:
         assert "Stopped." in terminal.told
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("as_json", [False, True])
 def test_ctrl_c_in_a_pull_ends_with_its_sentence_and_130(tmp_path: Path, *, as_json: bool) -> None:
     with Sandbox(filled()) as sandbox:

@@ -149,6 +149,7 @@ def test_what_looks_at_runs_loads_no_engine_no_client_and_no_migrations(demo_fil
     assert heavy & {"duckdb", "pandas", "alembic", "requests", "urllib3", "scipy", "sklearn", "jinja2"} == set()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("command", ["explain", "classify"])
 def test_what_asks_about_one_person_compiles_once_and_then_loads_no_compiler(demo_files: Path, command: str) -> None:
     with open_stores(demo_files, now=now) as stores:

@@ -251,3 +251,18 @@ def test_where_nobody_may_be_profiled_the_steps_still_run(tmp_path: Path, capsys
     assert "profiling: 1 person is left out, without consent or after an objection" in out
     assert explained["purposes"]["profiling"]["reason"] == "no consent is on record"
     assert shop.people()["ada"]["headline"] == "Hello"
+
+
+def test_a_no_counts_whatever_its_column_is_called(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On legitimate interest, a no that is not found would let the person be profiled."""
+    odd = 'Profiling (e.mail/post) "OK" o\'clock *'
+    rule = f'[consent.profiling]\nsources = [{{ connection = "shop", column = {json.dumps(odd)} }}]\n'
+    shop = Shop(tmp_path / "shop", capsys, rule)
+    (tmp_path / "shop" / "contacts.csv").write_text(
+        f'email,status,country,"{odd.replace(chr(34), 2 * chr(34))}"\n'
+        "ada@people.test,subscribed,CH,Yes\nbob@people.test,subscribed,CH,No\n"
+    )
+
+    assert [shop("pull")[0], shop("assign")[0]] == [0, 0]
+    assert shop.document("explain", "ada@people.test")["segment"] == "swiss"
+    assert shop.document("explain", "bob@people.test")["segment"] is None

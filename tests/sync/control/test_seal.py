@@ -119,3 +119,28 @@ def test_a_large_store_is_whole_after_a_command_without_the_warehouse_wrote_to_i
 
     assert [shop(*command)[0] for command in (["status"], ["object", "cid@people.test"], ["history"])] == [0, 0, 0]
     assert shop("assign")[0] == 0
+
+
+def test_a_command_that_writes_while_another_compares_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The checksum was read; then another process opened the store, wrote to it and ended."""
+    write_some(tmp_path)
+    code = (
+        "import sys; from sync.control.store import open_control; from sync.clock import now; "
+        "control = open_control(sys.argv[1], now=now); control.runs.begin('pull'); control.close()"
+    )
+
+    def after_another(path: Path) -> dict[str, int]:
+        if (tmp_path / "control.db.seal").exists():
+            subprocess.run([sys.executable, "-c", code, f"sqlite:///{path}"], check=True)
+        return plain(path)
+
+    plain = seal.checksum
+    monkeypatch.setattr(seal, "checksum", after_another)
+    control = opened(tmp_path)
+    newest = control.runs.latest()
+    control.close()
+
+    assert newest is not None
+    assert newest.command == "pull"

@@ -14,6 +14,7 @@ from connectors.sandbox.deeds import DEEDS
 from sync.apply.job import apply
 from sync.assign.job import assign
 from sync.clock import now
+from sync.consent.objections import object_by_hand
 from sync.erasure import job
 from sync.erasure.erased_there import MOST
 from sync.ops.doctor import examine
@@ -109,6 +110,31 @@ def test_nobody_comes_back_with_a_pull_until_they_subscribe_anew(ready: Session,
 
     assert person_of(ready, address) is not None
     assert ready.control.erasures.count() == 0
+
+
+def test_an_objection_outlives_the_erasure_and_a_new_subscription(
+    ready: Session, platforms: Platforms, say: Run
+) -> None:
+    """A new subscription is a consent to mails; nobody takes an objection back by it."""
+    objects, other = both(platforms)[:2]
+    object_by_hand(ready.workspace, ready.control, objects, by="test")
+    job.forget(ready, {str(person_of(ready, objects)), str(person_of(ready, other))})
+    assert not ready.control.objections.by_person()
+    for name in ("unsubscribe", "subscribe"):
+        for address in (objects, other):
+            deed(platforms, name, address)
+        pull(ready)
+
+    withheld = ready.withheld().profiling
+    assert str(person_of(ready, objects)) in withheld
+    assert str(person_of(ready, other)) not in withheld
+    job.forget(ready, {str(person_of(ready, objects))})  # erased once more, it still stands
+    for name in ("unsubscribe", "subscribe"):
+        deed(platforms, name, objects)
+        pull(ready)
+    assert ready.withheld().profiling == {person_of(ready, objects)}
+    ready.warehouse.close()
+    assert not json.loads(say("object", objects, "--withdraw", "--json")[1])["objects"]
 
 
 @pytest.mark.long

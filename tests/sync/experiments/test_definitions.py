@@ -103,7 +103,7 @@ EDITS = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_edit_after_the_start_is_refused_with_what_was_changed_and_there_are_ways_out(
     say: Say, folder: Path
 ) -> None:

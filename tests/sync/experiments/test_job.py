@@ -166,6 +166,7 @@ def replace_clock(session: Session, *, days: float) -> Session:
     return session
 
 
+@pytest.mark.long
 def test_groups_that_somebody_edited_are_told_and_change_nobodys_arm(platforms: Platforms, pushed: Session) -> None:
     session = pushed
     experiments.create_experiment(session, wanted(session))
@@ -274,6 +275,7 @@ def test_lift_before_anything_happened_says_what_to_do(assigned: Session) -> Non
         lifting.lift_of_experiment(assigned, "spring")
 
 
+@pytest.mark.long
 def test_what_an_arm_is_shown_differs_from_its_persona_and_the_persona_stays_true(
     platforms: Platforms, pushed: Session
 ) -> None:

@@ -42,6 +42,7 @@ def test_two_personas_that_are_the_same_one_there_are_an_error() -> None:
         resolved({"rita": RITA, "gus": GUS}, offered, "crm")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("labels", [tuple(label for label in LABELS if label != "Rita Regular"), ()])
 def test_a_persona_that_the_platform_lacks_is_skipped_by_name_and_the_rest_goes_on(
     platforms: Platforms, ready: Session, say: Run, labels: tuple[str, ...]
@@ -72,6 +73,7 @@ def test_nothing_is_written_or_asked_for_by_default(platforms: Platforms, ready:
     assert not [entry for entry in platforms.sandbox.journal.entries if "properties" in entry.path]
 
 
+@pytest.mark.long
 def test_it_is_read_planned_applied_and_undone_and_what_people_set_is_left_alone(
     platforms: Platforms, ready: Session, say: Run, tmp_path: Path
 ) -> None:

@@ -105,6 +105,7 @@ def test_the_doctor_looks_at_fields_as_configured(personal: Platforms, ready: Se
     assert told() == []
 
 
+@pytest.mark.long
 def test_values_that_speak_of_children_are_held_back_until_there_is_a_purpose(
     personal: Platforms, ready: Session
 ) -> None:
@@ -144,6 +145,7 @@ def test_an_option_that_few_are_shown_is_named(personal: Platforms, ready: Sessi
     assert [concern for concern in plan(ready).concerns if concern.reason == "audience"] == []
 
 
+@pytest.mark.long
 def test_words_for_the_few_who_are_in_a_segment_and_in_none_within_it_are_named(
     personal: Platforms, ready: Session, say: Run
 ) -> None:

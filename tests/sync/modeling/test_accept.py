@@ -23,6 +23,7 @@ from sync.session import open_session
 from sync.workspace.proposals import accepted as accepted_labels
 from sync.workspace.settings import load_workspace
 from sync.workspace.typing_tools import load_tool
+from tests.sync.assign.replay import in_force, replayed_sources
 
 pytestmark = pytest.mark.simulation  # fits again and again on people who are resampled
 
@@ -97,6 +98,7 @@ def assigned(folder: Path) -> dict[str, dict[str, Any]]:
     return {f"p{n}": by_person[links[f"mailto:p{n}@people.test"]] for n in range(PEOPLE)}
 
 
+@pytest.mark.long
 def test_everybody_is_classified_by_what_they_answered(folder: Path, told: Told) -> None:
     short = told("survey", "design", "--proposal", "needs", "--tool", "short", "--length", "4")
     main = folder / "personasync.toml"
@@ -123,6 +125,16 @@ def test_everybody_is_classified_by_what_they_answered(folder: Path, told: Told)
     assert {row["segment"] for row in nothing} == {None}
     assert short["quality"]["segments_from"] == "proposal needs, recalculated in each fold"
 
+    with open_session(folder, now=now, environment={}) as session:
+        (by_tools, *_), recorded = session.control.runs.newest(1), in_force(session)
+    main.write_text(before + '\n[classify]\ntools = ["short"]\n', "utf-8")
+    told("assign")
+    with open_session(folder, now=now, environment={}) as session:
+        assert in_force(session) != recorded
+        sources = replayed_sources(session, by_tools.run_id, recorded)
+        assert sources["survey"] == len([row for row in rows.values() if row["source"] == "survey"])
+    main.write_text(before + "\n" + (folder / "survey-short/traits.toml").read_text("utf-8"), "utf-8")
+
     refused = told("fit", "--target", "discovered", "--labels", "needs", "--trait", "age", status=3)
     assert refused["training"]["found_again"]
     assert "no better than chance" in refused["gate"]["sentences"][0]  # age tells nothing here
@@ -145,6 +157,7 @@ def test_everybody_is_classified_by_what_they_answered(folder: Path, told: Told)
     main.write_text(before, "utf-8")
 
 
+@pytest.mark.long
 def test_who_answers_a_form_in_numbers_is_classified_as_who_answers_in_words(folder: Path, told: Told) -> None:
     in_words = {
         respondent["respondent"]: respondent for respondent in told("survey", "score", "--tool", "needs")["respondents"]
@@ -162,6 +175,7 @@ def test_who_answers_a_form_in_numbers_is_classified_as_who_answers_in_words(fol
     )
 
 
+@pytest.mark.long
 def test_segments_that_do_not_hold_any_more_are_told(folder: Path, tmp_path: Path) -> None:
     later = shutil.copytree(folder, tmp_path / "later")
     rng = np.random.default_rng(2)

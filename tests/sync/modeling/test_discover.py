@@ -143,6 +143,7 @@ def test_a_segment_keeps_its_words_when_it_is_found_anew(folder: Path, survey: P
     assert all(segment["kept_its_name"] for segment in again)
 
 
+@pytest.mark.long
 def test_a_persona_keeps_its_people_and_no_other_segment_gets_them_by_chance(
     folder: Path, survey: Path, told: Told
 ) -> None:
@@ -169,6 +170,7 @@ def test_a_persona_keeps_its_people_and_no_other_segment_gets_them_by_chance(
     assert not {segment["name"] for segment in elsewhere} & set(names)
 
 
+@pytest.mark.long
 def test_sensitive_items_and_traits_make_no_segments_unless_the_purpose_names_them(
     folder: Path, survey: Path, told: Told
 ) -> None:

@@ -32,6 +32,7 @@ from sync.traits.compute import measured
 from sync.workspace.models import model_in_use
 from sync.workspace.proposals import ProposalFile, ProposalPart, ProposedPart, save
 from sync.workspace.settings import load_workspace
+from tests.sync.assign.replay import in_force, replayed_sources
 from tests.sync.conftest import PEOPLE, Platforms
 
 LEAST = OF_A_SEGMENT
@@ -99,6 +100,7 @@ def by_chance(place: int, row: dict[str, Any]) -> str:
     return "gift_buyers" if place % 2 else "newcomers"
 
 
+@pytest.mark.long
 def test_a_model_that_beats_chance_is_in_use_and_decides_whom_no_rule_matches(filled: Session, tmp_path: Path) -> None:
     made = fit(filled, "discovered", as_of=filled.now(), labels=labelled(filled, tmp_path / "l.csv", by_orders))
     assert made.file.gate.passed
@@ -128,6 +130,14 @@ def test_a_model_that_beats_chance_is_in_use_and_decides_whom_no_rule_matches(fi
     assert explanation.document["holds_until"] > filled.now()
     again = classify(filled, asked, person.removeprefix("mailto:"), as_of=filled.now())
     assert again.document["segment"] == explanation.document["segment"]
+
+    by_model, decided = filled.control.runs.newest(1)[0].run_id, in_force(filled)
+    rules.write_text(rules.read_text("utf-8").replace('order = ["model"]', 'order = ["rules"]'), "utf-8")
+    filled.workspace = load_workspace(filled.workspace.directory)
+    made.path.unlink()
+    assign(filled, as_of=filled.now())
+    assert in_force(filled) != decided
+    assert replayed_sources(filled, by_model, decided)["model"] == len(sure)  # by the model of then, which is gone
 
 
 @pytest.mark.long
@@ -249,6 +259,7 @@ def test_a_damaged_model_stops_whatever_would_use_it_with_the_file_and_the_mend(
     assert definitions_of(real.workspace, with_model=False).model is None
 
 
+@pytest.mark.long
 def test_a_model_of_an_older_catalogue_is_refused_with_the_traits_that_changed(filled: Session, tmp_path: Path) -> None:
     file = filled.workspace.directory / "personasync.toml"
     plain = file.read_text("utf-8")

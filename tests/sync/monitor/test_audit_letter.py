@@ -16,7 +16,7 @@ def shop(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shop:
     return Shop(tmp_path / "ws", capsys, "")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_letter_says_what_was_found_and_what_data_may_be_used_for(shop: Shop) -> None:
     people = [f"p{number:02}@people.test" for number in range(80)]
     lands = ["CH" if number % 4 else "DE" for number in range(80)]

@@ -46,6 +46,7 @@ def workspace(folder: Path, orders: str) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_rubbish_in_files_is_found_with_counts_and_mends(tmp_path: Path) -> None:
     ahead = f"{now() + timedelta(days=900):%Y-%m-%d}"
     rows = f"o1,a@people.test,{now():%Y-%m-%d},-5,EUR\no2,b@people.test,{ahead},10,EUR\n"

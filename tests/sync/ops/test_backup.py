@@ -49,6 +49,7 @@ def test_a_backup_restores_what_was_there(kept: Path, tmp_path: Path) -> None:
         backup(load_workspace(kept), saved.path, NOW)
 
 
+@pytest.mark.long
 def test_backups_while_others_write_can_all_be_used(kept: Path, tmp_path: Path) -> None:
     ended = threading.Event()
 
@@ -105,6 +106,7 @@ def test_nothing_is_restored_under_a_running_command(kept: Path, tmp_path: Path)
         restore_backup(path, kept, stamp="1")
 
 
+@pytest.mark.long
 def test_a_lost_control_store_is_told_and_rebuilt_with_the_same_people(kept: Path) -> None:
     before = facts(kept)
     set_aside(kept / ".personasync")
@@ -143,6 +145,7 @@ def test_stores_of_two_workspaces_do_not_go_together(kept: Path, tmp_path: Path)
         facts(kept)
 
 
+@pytest.mark.long
 def test_a_command_that_was_killed_before_the_warehouse_was_there_looks_like_no_loss(tmp_path: Path) -> None:
     folder = tmp_path / "new"
     folder.mkdir()

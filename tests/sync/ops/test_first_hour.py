@@ -131,6 +131,7 @@ def green(told: str) -> bool:
     return not re.search(r"\b(warn|FAIL) (?!crm scopes emails? )", told)
 
 
+@pytest.mark.long
 def test_what_is_printed_leads_to_a_green_doctor_and_an_empty_second_plan(platforms: Platforms, say: Run) -> None:
     first = say("doctor")[1]
     done = follow(platforms, say, "doctor", green)

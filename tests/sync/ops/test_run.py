@@ -234,6 +234,7 @@ def test_a_guardrail_refuses_until_it_is_overridden(platforms: Platforms, sessio
     assert done.rejected == 0
 
 
+@pytest.mark.long
 def test_what_the_report_counts_is_what_the_platform_counts(platforms: Platforms, session: Session) -> None:
     def campaign() -> None:
         access = platforms.sandbox.access

@@ -15,6 +15,7 @@ from tests.sync.conftest import Platforms
 SCOPES = [scope.name for scope in load_manifest().connectors["hubspot"].scopes]
 
 
+@pytest.mark.long
 def test_the_declared_scopes_are_enough(platforms: Platforms, session: Session) -> None:
     platforms.sandbox.world.settings.scopes = frozenset(SCOPES)
 

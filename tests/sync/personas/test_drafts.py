@@ -221,7 +221,9 @@ def test_doctor_names_facts_that_are_old_or_of_another_rule(drafted: Path, folde
     personas.write_text(text, "utf-8")
     assert findings(1) == ["gold: '../her.png' can't be used."]
     personas.write_text(text.replace("../her.png", "her.png"), "utf-8")
-    (folder / "her.png").write_bytes(b"a picture")
+    (folder / "her.png").write_bytes(b"no picture")
+    assert findings(1) == ["gold: 'her.png' can't be used."]
+    (folder / "her.png").write_bytes(b"\x89PNG\r\n\x1a\n and so on")
     assert findings(1) == []
     segments = folder / "segments.toml"
     segments.write_text(segments.read_text("utf-8").replace("tier = 'none'", "tier = 'none' and age > 20"), "utf-8")

@@ -82,6 +82,7 @@ def daily(session: Session) -> Planned:
     return plan(session)
 
 
+@pytest.mark.long
 def test_a_renamed_segment_leaves_nobody_behind_whom_we_added(
     platforms: Platforms, session: Session, applied: str
 ) -> None:

@@ -62,6 +62,7 @@ def test_a_plan_before_anything_was_read_says_so(platforms: Platforms, say: Run)
         undo.intended(session, "last")
 
 
+@pytest.mark.long
 def test_a_plan_that_has_grown_old_is_not_applied(platforms: Platforms, ready: Session) -> None:
     made = plan(ready)
     ready.now = lambda: now() + timedelta(days=40)

@@ -111,6 +111,7 @@ def test_who_is_gone_or_was_merged_away_is_in_no_count(platforms: Platforms, say
     assert report.startswith(f"{assigned['persons']:,} ")
 
 
+@pytest.mark.long
 def test_a_small_segment_is_skipped_by_name_and_the_rest_goes_on(platforms: Platforms, say: Run) -> None:
     rows = keepers(platforms, 3)
     edit(platforms, "min_audience = 1 ", "min_audience = 4 ")
@@ -150,6 +151,7 @@ def test_a_segment_that_becomes_too_small_does_not_block_the_plan_every_day(plat
     assert "max_changed and max_removed do not count this" in " ".join(shown.split())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("people", [1, 19])
 def test_the_defaults_of_init_let_an_account_with_a_small_segment_be_pushed(
     platforms: Platforms, say: Run, people: int

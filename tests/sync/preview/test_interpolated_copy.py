@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.sync.conftest import Platforms, Run
 
 COPY = 'headline = "More {favourite_category|things} for you"'
 
 
+@pytest.mark.long
 def test_copy_is_filled_in_the_plan_the_preview_and_on_the_platforms(platforms: Platforms, say: Run) -> None:
     personas = platforms.folder / "personas.toml"
     lines = personas.read_text("utf-8").splitlines()

@@ -78,7 +78,7 @@ pages = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 1)), min_size=1, ma
 steps = st.lists(pages | st.sampled_from(("again", "follow", "reopen")), min_size=2, max_size=8)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @examples(10)
 @example([[(0, 0), (1, 0)], "again", "follow", "reopen", [(2, 0)], "follow"])
 @given(steps)

@@ -9,6 +9,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
+import pytest
 
 from connectors.records import MEMBERSHIPS
 from connectors.sandbox.fill import AUDIENCE
@@ -37,6 +38,7 @@ def planned(say: Run) -> int:
     return int(json.loads(document)["changes"])
 
 
+@pytest.mark.long
 def test_the_second_day_wants_no_tag_again_and_who_leaves_a_segment_loses_its_tag(
     platforms: Platforms, say: Run
 ) -> None:

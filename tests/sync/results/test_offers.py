@@ -56,6 +56,7 @@ def shop(whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Sho
     return Shop(Path(shutil.copytree(whole, tmp_path / "shop")), capsys)
 
 
+@pytest.mark.long
 def test_two_campaigns_of_unequal_base_rates_and_no_effect_have_no_best_offer(shop: Shop) -> None:
     with opened(shop.folder) as session:
         people, half = sorted(contact_of(session).values()), PEOPLE // 2
@@ -177,6 +178,7 @@ def sent(shop: Shop, *mails: tuple[float, str, Sequence[str], int]) -> None:
         experiments.end_experiment(session, "spring", session.now())
 
 
+@pytest.mark.long
 def test_before_any_mail_went_out_an_experiment_has_no_figures(shop: Shop) -> None:
     allocated(shop, holdout=0.2)
     status, text = shop.told("lift", "--experiment", "spring")
@@ -239,6 +241,7 @@ def test_an_arm_that_got_more_mails_is_not_better_for_it(in_arms: InArms) -> Non
         assert f"{len(new):,} vs {len(old):,} contacts" in line
 
 
+@pytest.mark.long
 def test_a_newsletter_to_all_is_no_offers_answer(in_arms: InArms) -> None:
     shop, arms = in_arms
     old, new = arms["old"], arms["new"]
@@ -251,6 +254,7 @@ def test_a_newsletter_to_all_is_no_offers_answer(in_arms: InArms) -> None:
     assert not persona["supported"]
 
 
+@pytest.mark.long
 def test_an_arm_that_is_better_is_found_and_named_with_its_comparison(in_arms: InArms) -> None:
     shop, arms = in_arms
     old, new = arms["old"], arms["new"]
@@ -287,6 +291,7 @@ def test_an_arm_that_no_mail_has_shown_is_left_to_test(shop: Shop) -> None:
     assert report["advice"]["Test next"] == ["Test “new” vs “third” for Bo: not compared yet."]
 
 
+@pytest.mark.long
 def test_mails_that_did_not_reach_the_arms_alike_compare_nothing(in_arms: InArms) -> None:
     shop, arms = in_arms
     old, new = arms["old"], arms["new"]

@@ -100,6 +100,7 @@ def test_a_changed_model_file_is_an_error_with_its_mend(session: Session) -> Non
         value_people(session, as_of)
 
 
+@pytest.mark.long
 def test_segments_are_ranked_by_value_with_the_naive_place_beside_it(session: Session) -> None:
     pull(session)
     sell(session)

@@ -114,6 +114,7 @@ def test_whose_count_changes_because_time_passes_is_measured_anew(warehouse: War
     assert (done.persons, done.whole) == (1, "")
 
 
+@pytest.mark.long
 def test_a_campaign_that_is_renamed_changes_the_counts_of_those_whom_it_reached(warehouse: Warehouse) -> None:
     people = measuring(warehouse)
     people.refresh(NOW)

@@ -101,6 +101,7 @@ def test_two_that_open_a_new_database_at_once_both_get_it(database: str, tmp_pat
     assert asked(database, "SELECT count(*) - count(DISTINCT sequence) FROM contacts") == (0,)
 
 
+@pytest.mark.long
 def test_two_pulls_at_once_keep_each_contact_once_and_link_it(platforms: Platforms, database: str) -> None:
     file = platforms.folder / "personasync.toml"
     text = file.read_text("utf-8").replace('engine = "duckdb"', f'engine = "{database}"')

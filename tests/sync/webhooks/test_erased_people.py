@@ -20,7 +20,7 @@ def named_in(folder: Path, text: str) -> list[str]:
     return [path.name for path in folder.rglob("*") if path.is_file() and text.encode() in path.read_bytes()]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_service_neither_writes_to_erased_people_nor_keeps_their_events(looped: Platforms) -> None:
     with serving(looped) as served:
         ada = served.newcomer(WHO)

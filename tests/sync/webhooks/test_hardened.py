@@ -33,6 +33,7 @@ def signed(served: Served, body: bytes) -> dict[str, str]:
     }
 
 
+@pytest.mark.long
 def test_a_delivery_without_its_v3_header_is_refused(looped: Platforms) -> None:
     body = json.dumps([EVENT]).encode()
     with serving(looped) as served:  # of its own: what it learns of the app's signatures holds for its workspace

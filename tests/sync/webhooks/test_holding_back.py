@@ -51,6 +51,7 @@ def test_changes_of_a_day_beyond_a_guardrail_are_set_aside_with_the_reason(
     assert broken["p"].startswith("assumption A10 is broken on crm: ")
 
 
+@pytest.mark.long
 def test_contacts_wait_while_definitions_are_not_in_force(looped: Platforms) -> None:
     with serving(looped) as served:
         file = looped.folder / "personas.toml"
@@ -122,6 +123,7 @@ def test_the_lease_on_a_person_is_renewed_while_a_push_waits(
         served.idle()
 
 
+@pytest.mark.long
 def test_who_is_in_a_segment_out_of_focus_is_shown_no_persona_by_the_service_either(looped: Platforms) -> None:
     file = looped.folder / "personasync.toml"
     file.write_text(file.read_text("utf-8") + "\n[value]\nfocus = 1\n", "utf-8")
@@ -142,6 +144,7 @@ def test_who_is_in_a_segment_out_of_focus_is_shown_no_persona_by_the_service_eit
     assert shown == "unclassified"
 
 
+@pytest.mark.long
 def test_who_comes_into_a_segment_of_too_few_is_shown_no_persona_by_the_service_either(looped: Platforms) -> None:
     file = looped.folder / "personasync.toml"
     file.write_text(file.read_text("utf-8").replace("min_audience = 1 ", "min_audience = 9999 "), "utf-8")

@@ -173,6 +173,7 @@ def test_a_contact_created_in_hubspot_shows_their_persona_on_both_platforms(real
     assert crm
 
 
+@pytest.mark.long
 def test_nobody_is_created_or_subscribed_where_they_were_not(real_time: RealTime) -> None:
     real_time.deed("subscribe", "only@email.test")
     real_time.deed("create contact", "only@crm.test")
@@ -182,6 +183,7 @@ def test_nobody_is_created_or_subscribed_where_they_were_not(real_time: RealTime
     assert all(any(real_time.shown(email)) for email in ("only@email.test", "only@crm.test"))
 
 
+@pytest.mark.long
 def test_our_own_writes_come_back_as_no_event(real_time: RealTime) -> None:
     real_time.platforms.crm.add_contact({"email": "cy@new.test"}, created_at=now())
     real_time.deed("subscribe", "cy@new.test")

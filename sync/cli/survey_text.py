@@ -1,0 +1,99 @@
+"""Sentences and tables of the `survey` commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sync.cli.console import table
+
+if TYPE_CHECKING:
+    from segmenter.typing_tool.tool_file import ToolFile, ToolQuality
+    from sync.surveys.job import Designed
+
+FOUND_ONCE = "found once"
+
+
+def design_lines(made: Designed) -> list[Any]:
+    """Return what `survey design` prints of a tool: warnings, the curve of hit rates, chance, the questions."""
+    file, quality = made.made.file, made.made.file.quality
+    if quality is None:
+        return []
+    size = len(file.questions)
+    rows = [
+        (
+            f"{point.items}{' <' if point.items == size else ''}",
+            f"{point.lda:.1%}",
+            f"{point.logit:.1%}",
+            f"{point.low:.1%} - {point.high:.1%}",
+            f"{point.hit_above:.1%} of {point.coverage:.0%}",
+            f"{point.agreement:.2f}",
+        )
+        for point in quality.curve
+    ]
+    questions = [
+        (place, question.text, f"{made.made.chosen_in[question.item]:.0%}")
+        for place, question in enumerate(file.questions, 1)
+    ]
+    warnings = (
+        [table("Warning", "How to fix", rows=[(f.message, f.fix) for f in made.findings])] if made.findings else []
+    )
+    return [
+        *warnings,
+        table("Items", "LDA", "Logit", "95% interval", "Accuracy above threshold", "Stable items", rows=rows),
+        _chance(quality),
+        table("", "Question", "Selected in folds", rows=questions),
+        _missing(file),
+    ]
+
+
+def _chance(quality: ToolQuality) -> str:
+    once = quality.segments_from.endswith(FOUND_ONCE)
+    anew = (
+        "questions and model refitted in each fold, segments fixed"
+        if once
+        else "segments, questions and model refitted in each fold"
+    )
+    return (
+        f"Held-out validation: {anew}. Chance level: {quality.proportional_chance:.1%}; largest "
+        f"segment: {quality.largest_share:.1%}. {quality.respondents:,} respondents; segments: "
+        f"{quality.segments_from}.{f' {quality.segments_test}' if quality.segments_test else ''}"
+    )
+
+
+def _missing(file: ToolFile) -> str:
+    quality = file.quality
+    if quality is None or quality.hit_missing_mean is None or quality.hit_missing_lca is None:
+        return "A missing answer counts as the mean of all respondents."
+    way = "latent class model" if file.profiles else "mean imputation"
+    return (
+        f"With 20% of answers missing: {quality.hit_missing_mean:.1%} with mean imputation, "
+        f"{quality.hit_missing_lca:.1%} with a latent class model; {way} will be used."
+    )
+
+
+def written_lines(saved: Path, written: list[Path], action: str | None = None) -> list[str]:
+    """Return where the tool and its exports are, and what to do next."""
+    kept = (
+        "form.html saves answers as a file on the reader's computer. To collect them, pass --action with the address "
+        "of a Mailchimp signup form or a HubSpot form."
+    )
+    return [
+        f"Saved {saved}",
+        *(f"Wrote {path}" for path in written),
+        (
+            "Next: copy traits.toml into your personasync.toml and segments.toml into your "
+            "segments.toml, and send people the form."
+        ),
+        *([] if action else [kept]),
+    ]
+
+
+def is_anyway(file: ToolFile) -> bool:
+    """Return whether a tool was made although its segments did not pass the tests."""
+    return file.quality is not None and file.quality.anyway
+
+
+def tool_origin(file: ToolFile) -> str:
+    """Return how a tool came to be, for `survey list`."""
+    return f"{file.source}, --anyway: no segments" if is_anyway(file) else str(file.source)
