@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from connectors import errors
+from connectors.spec import ConnectorSpec
 from segmenter.traits.builtin import BUILT_IN
 from sync.cli.main import all_commands
 from sync.workspace.json_schema import schemas
-from sync.workspace.manifest import ConnectorSpec, Manifest, load_manifest
+from sync.workspace.manifest import Manifest, plugin_manifest
 
 REFERENCE = Path(__file__).with_name("reference.md")
 
@@ -45,7 +46,7 @@ trait catalogue. Don't edit it by hand.
 
 def reference() -> str:
     """Return the whole page."""
-    manifest = load_manifest()
+    manifest = plugin_manifest()
     parts = [HEAD, *_commands(), *_settings(manifest), *_traits(), *_platforms(manifest), *_errors()]
     return "\n".join(parts).rstrip() + "\n"
 

@@ -72,7 +72,6 @@ class Files:
         rejects: What was left out of the files that were read last, or replaced by a later row: a sentence a row.
     """
 
-    pushes = False
     result_streams: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
 

@@ -28,6 +28,7 @@ HELP_GROUPS: dict[str, tuple[Entry, ...]] = {
         Entry("demo", "init", "Run the whole loop on local platforms, without accounts."),
         Entry("doctor", "doctor", "Check connections and settings; show how to fix problems."),
         Entry("setup", "pipeline", "Create the fields, tags and lists that personasync owns."),
+        Entry("connectors", "connectors", "List the connectors that are installed, or write a new one."),
         Entry("sandbox", "init", "Local HubSpot and Mailchimp to try things out."),
     ),
     "The loop": (

@@ -159,6 +159,7 @@ def planned(result: Planned) -> Rendered:
     if summary["requests"]:
         sent = [(name, end, n) for name, ends in summary["requests"].items() for end, n in ends.items()]
         shown.append(table("Connection", "Request", "Times", rows=sent))
+        shown += [price.sentence(name) for name, price in result.cost.prices.items()]
         shown.append(f"Estimated time at this account's limits: {duration(60 * summary['minutes'])} or slightly more.")
     shown.extend(creepy(result.concerns))
     shown.extend(f"Blocked by guardrail: {breach.message}" for breach in result.breaches)

@@ -317,17 +317,13 @@ def on_platforms(session: Session, persons: Collection[str]) -> list[str]:
     keys = session.control.links.of_persons(persons)
     sentences = []
     for name, platform_id in sorted(record_pairs(keys)):
-        part = session.workspace.connections.get(name)
-        if part is not None:
-            sentences.append(HOW.get(part.connector, HOW[""]).format(name=name, id=platform_id))
+        if name in session.workspace.connections:
+            how = session.workspace.spec(name, session.manifest).erase or FROM_ITS_SOURCE
+            sentences.append(how.format(name=name, id=platform_id))
     return sentences
 
 
-HOW = {
-    "hubspot": "{name}: open contact {id} in HubSpot, choose Actions > Delete > Permanently delete (GDPR delete).",
-    "mailchimp": "{name}: open contact {id} in Mailchimp, choose Actions > Permanently delete.",
-    "": "{name}: delete the rows of {id} from the source: personasync reads it and never changes it.",
-}
+FROM_ITS_SOURCE = "{name}: delete the rows of {id} from the source: personasync reads it and never changes it."
 
 
 def refuse_unknown(emails: Sequence[str], meant: MeantPeople) -> None:

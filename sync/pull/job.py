@@ -170,10 +170,13 @@ def read_stream(
     groups: list[str] = []
     erased = ErasedPeople(session.control, session.workspace.state_dir)
     for page in connector.read(stream, cursor, partial(session.warehouse.known_ids, connector.name)):
+        rows = erased.without(page.table, page.rows)
+        if page.table == MEMBERSHIPS.name and stream != MEMBERSHIPS.name and page.groups:
+            _keep_snapshot(session, connector, [rows], page.groups, pulled)  # groups that come with their contacts
+            continue
         done += page.rows.num_rows
         groups += page.groups
-        rows = erased.without(page.table, page.rows)
-        if page.table == MEMBERSHIPS.name:
+        if stream == MEMBERSHIPS.name:
             snapshot.append(rows)
         else:
             rows = _with_opt_outs(session, rows, began) if page.table == CONTACTS.name else rows
@@ -230,7 +233,7 @@ def properties_read(session: Session, name: str) -> set[str]:
 
 
 def _keep_snapshot(
-    session: Session, connector: Connector, pages: list[pa.Table], groups: list[str], pulled: Pulled
+    session: Session, connector: Connector, pages: list[pa.Table], groups: Sequence[str], pulled: Pulled
 ) -> None:
     if not groups:
         return
