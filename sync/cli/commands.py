@@ -72,6 +72,7 @@ HELP_GROUPS: dict[str, tuple[Entry, ...]] = {
         Entry("offers", "lift", "Show which offer works best for each persona."),
     ),
     "Operate": (
+        Entry("notify", "notify", "Tell your team what is wrong, once, and once when it is right again."),
         Entry("serve", "serve", "Run the webhook service."),
         Entry("backup", "backup", "Save settings, stores, plans and reports to one file."),
         Entry("restore", "backup", "Put a backup in place of the state, which is moved aside."),

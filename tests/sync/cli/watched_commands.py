@@ -31,6 +31,7 @@ ARGUMENTS = {  # "(busy)": a folder that is not empty, "(port)": a taken one; "(
     "object": [ADDRESS],
     "campaign": [ANSWERS],
     "preview": [MAIL, "--out", "(page)"],
+    "personas poster": ["--all", "--format", "html"],
     "experiment create": ["test", "--arm", "a", "--arm", "b"],
     "experiment show": ["test"],
     "experiment end": ["test"],
