@@ -79,8 +79,9 @@ def _made(session: Session, before: KeyFigures | None) -> _Made:
     newest = session.control.runs.latest("assign", state="done")
     as_of = datetime.fromisoformat(newest.counts["as_of"]) if newest else None
     worth = {share.name: float(share.persons) for share in shares if share.slug != UNCLASSIFIED}
-    known, hues = parts.worth_of(session, ranked), _hues(session)
+    known = parts.worth_of(session, ranked)
     taught = parts.learned(session, measured, dict.fromkeys(worth, 0.0) | known if known else worth)
+    hues = _hues(session)
     newest_pair = parts.usable_comparison(taught.lifts)
     figures = key_figures(session, ranked, newest_pair, measured)
     tiled = {figure.key: figure.value for figure in figures if figure.value is not None}
@@ -88,7 +89,7 @@ def _made(session: Session, before: KeyFigures | None) -> _Made:
     names, rows = parts.offer_rows(taught.offers.bests)
     health = freshness(session.workspace.connections, session.control.cursors)
     lifts = parts.shown_lifts(taught.lifts, hues)
-    (title, chart), (warnings, notes) = _front_chart(newest_pair, shares, hues), _value_sentences(ranked)
+    title, chart = _front_chart(newest_pair, shares, hues)
     page = ReportPage(
         tiles=tiles(session, figures, health),
         decisions=decisions(taught.advice, {lift.about: lift.anchor for lift in reversed(lifts)}) if as_of else [],
@@ -98,8 +99,8 @@ def _made(session: Session, before: KeyFigures | None) -> _Made:
         changes=report_changes(before, kept) if before else [],
         advice=parts.advice_lines(taught.advice) if as_of else [],
         values=parts.value_rows(session, ranked) if ranked else [],
-        value_warnings=warnings,
-        value_notes=notes,
+        value_warnings=warning_of(ranked.tried) if ranked else [],
+        value_notes=[*forecast_sentences(ranked.tried), *ranked.notes] if ranked else [],
         cards=cards(session, shares, measured, _worth_words(session, shares, known, ranked), as_of) if as_of else [],
         quality=parts.quality_sentences(session),
         drifts=parts.drifts(session, measured) if as_of else [],
