@@ -229,7 +229,8 @@ def _erase(session: Session, job: ErasureJob, run: RecordedRun, done: Forgotten)
             rows = control.erasures.erase_rows(keys=meant.keys, persons=meant.persons, names=meant.names())
         control.people.erase([f"{name}:{key}" for name, key in record_pairs(meant.records)], ())
         control.ledger.without_addresses(meant.records, ())
-    files = clean_files(workspace.directory, workspace.state_dir, control.erasures.files(), meant)
+    erasures = control.erasures
+    files = clean_files(workspace.directory, workspace.state_dir, erasures.files(), meant, store=erasures.store_file())
     _sum_up(done, meant, {**counts, **{name: count for name, count in rows.items() if count}}, files)
     people = {"people": len(meant.people), "records": len(meant.records)}
     control.erasures.add_counts(job.job, {**people, **counts, **{name: count for name, count in rows.items() if count}})

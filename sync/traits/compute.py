@@ -17,8 +17,6 @@ from datetime import datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
 from connectors.records import (
     CAMPAIGNS,
     CONTACTS,
@@ -29,6 +27,7 @@ from connectors.records import (
     SURVEY_ANSWERS,
     VALUES,
 )
+from segmenter.late_arrow import pa
 from segmenter.late_ibis import ibis
 from segmenter.traits import builtin as trait_catalogue
 from segmenter.traits import clv as worth

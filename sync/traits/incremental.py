@@ -11,9 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from connectors.records import (
     CAMPAIGNS,
     CONTACTS,
@@ -26,6 +23,7 @@ from connectors.records import (
     VALUES,
 )
 from connectors.table_schema import TableSchema
+from segmenter.late_arrow import pa, pc
 from segmenter.late_ibis import ibis
 from segmenter.traits.builtin import Catalogue
 from segmenter.traits.clv import newest_values
