@@ -72,7 +72,6 @@ BROKEN: dict[Any, tuple[str, ...]] = {
         "text is written letter by letter",
         "who enters a group is in it, and who leaves is not",
         "who is in a group is fetched with it",
-        "outcomes of a batch come before the next one leaves",
         "one bad record among many stands alone",
         "who is gone is refused with a reason, and not made anew",
         "reading back shows what is there, and leaves out who is gone",
@@ -113,6 +112,7 @@ BROKEN: dict[Any, tuple[str, ...]] = {
         "what was written is read: a second plan would be empty",
     ),
     Careless: (
+        "outcomes come batch by batch",
         "who may not be written to any more is left out at the last moment",
         "looking at what is missing writes nothing",
         "groups of others are left alone",
