@@ -38,6 +38,7 @@ trait catalogue. Don't edit it by hand.
 | 2 | wrong usage or settings; fix them and run the command again |
 | 3 | blocked by a guardrail; nothing was sent |
 | 4 | done, but some records were rejected |
+| 5 | `status --check`: something is wrong, and the output says what |
 | 130 | stopped by Ctrl-C; the same command continues |
 """
 

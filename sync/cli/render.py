@@ -61,6 +61,7 @@ def pulled(result: Pulled) -> Rendered:
     shown.extend(f"Warning: {reject}" for reject in result.rejects)
     shown.extend(f"Warning: {sentence}" for sentence in result.unread)
     shown.extend(f"Rows with errors: {path}" for path in result.reject_files)
+    shown.extend(f"Error: {sentence}" for sentence in result.strangers)
     if result.erased:
         shown.append(f"{result.erased:,} people were erased here too: a platform erased them for good.")
     shown.extend([f"Warning: {result.not_erased}"] if result.not_erased else [])

@@ -24,9 +24,9 @@ from segmenter.classifier.features import candidates, features_among
 from segmenter.classifier.linear import LinearModel, design_matrix
 from segmenter.classifier.model_file import FORMAT, GatePart, ModelFile, Training, coefficients_of, trait_digests
 from segmenter.classifier.thresholds import Thresholds
-from segmenter.classifier.train import Fitted, Labeller, Sample
+from segmenter.classifier.train import Fitted, Labeller, OwnScorer, Sample
 from segmenter.classifier.train import fit_classifier as fit_models
-from segmenter.discover.cross_fit import classes_again, found_again
+from segmenter.discover.cross_fit import classes_again, found_again, labelled_by
 from segmenter.errors import DefinitionError
 from segmenter.minimum import A_FEATURE
 from segmenter.privacy.sensitive import why_sensitive
@@ -35,11 +35,12 @@ from segmenter.traits.definitions import Trait
 from sync.assign.sources import definitions_of
 from sync.modeling.inputs import USUAL
 from sync.modeling.outcomes import Outcomes, are_segments, everybody_scored, late_features, read_outcomes
+from sync.modeling.own_scorer import accepted_file, own_scorer
 from sync.monitor.stability import item_traits
 from sync.session import Session, recorded
 from sync.traits.compute import measured
 from sync.workspace.models import save_model
-from sync.workspace.proposals import ACCEPTED, found_before, load, path_of
+from sync.workspace.proposals import ACCEPTED, found_before, path_of
 from sync.workspace.settings import Workspace
 
 Target = Literal["rules", "survey", "declared", "discovered", "outcome"]
@@ -111,6 +112,7 @@ def fit(
         if not truth:
             raise FixSettingsError(f"No segment comes from {target}.", fix="Check [classify] in personasync.toml.")
         drawn = _drawn(people, truth, np.random.default_rng(seed))
+        segments = labels if outcomes is None else None
         made = train(
             session,
             drawn,
@@ -119,12 +121,19 @@ def fit(
             as_of=as_of,
             but=_but(definitions, target),
             only=only,
-            labeller=None if labels is None or outcomes else _found_again(session, labels, drawn, seed),
+            labeller=None if segments is None else _found_again(session, segments, drawn, seed),
+            own=None if segments is None or only is not None else _own_scorer(session, segments, drawn, seed),
             seed=seed,
             dated=outcomes is not None and outcomes.dated,
         )
         run.counts.update(version=made.file.version, passed=made.file.gate.passed)
         return with_scores(session, made, outcomes, people) if outcomes else made
+
+
+def _own_scorer(session: Session, labels: Path, drawn: pa.Table, seed: int) -> OwnScorer | None:
+    """The scorer that an accepted proposal has itself; None where it has none."""
+    file = accepted_file(session, _accepted(session, labels))
+    return None if file is None else own_scorer(session, file, drawn, seed)
 
 
 def with_scores(session: Session, made: FittedModel, outcomes: Outcomes, people: pa.Table) -> FittedModel:
@@ -182,13 +191,14 @@ def _found_again(session: Session, labels: Path, people: pa.Table, seed: int) ->
     k-means and latent classes are looked for again in the traits that they were made of; of a survey, in those that
     its items became when the proposal was accepted.
     """
-    path, directory = _accepted(session, labels), session.workspace.directory
-    name = path.name.removesuffix(ACCEPTED)
-    if name == path.name or path.resolve() != path_of(directory, name, ACCEPTED).resolve():
+    file = accepted_file(session, _accepted(session, labels))
+    if file is None:
         return None
-    file = load(directory, name)
-    made = file.proposal
+    made, name = file.proposal, file.proposal.name
     traits = item_traits(session, made)
+    if made.method == "mixture":
+        own = own_scorer(session, file, people, seed)
+        return None if own is None else labelled_by(own.again, own.rows)
     anew = {"kmeans": found_again, "lca": classes_again}.get(str(made.method))
     if anew is None or made.k is None or traits is None:
         return None
@@ -253,6 +263,7 @@ def train(
     but: Collection[str] = (),
     only: Sequence[str] | None = None,
     labeller: Labeller | None = None,
+    own: OwnScorer | None = None,
     seed: int = SEED,
     dated: bool = False,
 ) -> FittedModel:
@@ -267,6 +278,7 @@ def train(
         but: Traits that it may not read.
         only: Traits to learn from; None: all others.
         labeller: Recalculates the segments in each fold; see `segmenter.classifier.train`.
+        own: The segments' own scorer, which is taken where there is one.
         seed: Of the folds.
         dated: Whether outcomes are known to have come after *as_of*.
 
@@ -287,6 +299,7 @@ def train(
             thresholds=Thresholds(settings.min_confidence, settings.min_margin, settings.min_known),
             labeller=labeller,
             rules=_rules(session, people, as_of) if target != "rules" else None,
+            own=own,
         )
     except DefinitionError as error:
         raise FixSettingsError(f"No model was fitted: {error}", fix="Wait for more data, or merge groups.") from error
@@ -371,10 +384,17 @@ def _file(
         model=coefficients_of(model),
         catalogue=trait_digests(catalogue, model.traits),
         training=training,
-        calibration=f"temperature {model.temperature:.3f}, from {fitted.folds} held-out folds",
+        calibration=_calibrated_by(fitted),
         quality={kind: asdict(quality) for kind, quality in fitted.quality.items()},
         gate=GatePart(passed=fitted.gate.passed, sentences=fitted.gate.sentences, uses=fitted.gate.uses),
     )
+
+
+def _calibrated_by(fitted: Fitted) -> str:
+    temperature = f"temperature {fitted.model.temperature:.3f}"
+    if fitted.model.kind == "mixture":
+        return f"{temperature}, from simulated people whose group is known"
+    return f"{temperature}, from {fitted.folds} held-out folds"
 
 
 def _window(session: Session, model: LinearModel, as_of: datetime) -> datetime | None:

@@ -29,6 +29,7 @@ from sync.fields.platform_persona import co_owned_fields
 from sync.online.handoff import import_service_results
 from sync.pull.identities import follow_identities, heal, is_replaced
 from sync.pull.mapped import refuse_unknown_properties
+from sync.pull.strangers import surveys_of_strangers
 from sync.pull.wrong_clock import heal_times
 from sync.session import Progress, RecordedRun, Session, no_progress, recorded
 
@@ -53,6 +54,7 @@ class Pulled:
         unread: What could not be read of results, in sentences: a token without the scope, events of unknown types.
         clock: What a clock that was ahead had left, and was set right; "": nothing.
         erased: People whom a platform erased for good, and who are erased here as well now.
+        strangers: Surveys of whose respondents none is a contact, each with the reason.
         not_erased: Why people whom the platforms erased were not erased here; "": all were.
     """
 
@@ -67,6 +69,7 @@ class Pulled:
     unread: list[str] = field(default_factory=list)
     clock: str = ""
     erased: int = 0
+    strangers: list[str] = field(default_factory=list)
     not_erased: str = ""
 
 
@@ -104,7 +107,7 @@ def pull(
         _pull(session, connectors, pulled, run, full=full, progress=progress)
         _erase(session, began, pulled, run)
         run.counts.update(asdict(pulled))
-        run.state = "rejects" if pulled.rejects else "done"
+        run.state = "rejects" if pulled.rejects or pulled.strangers else "done"
     return pulled
 
 
@@ -128,6 +131,7 @@ def _pull(
             pulled.rejects.extend(not_understood(session.warehouse, session.workspace.purposes, connector.name))
         _follow(session, pulled, run)  # what a killed pull left, where no contacts were read now
         pulled.persons = session.control.links.persons()
+        pulled.strangers.extend(surveys_of_strangers(session))
         opt_outs.follow_opt_outs(session.warehouse, session.control, run.run_id, session.now())
         import_service_results(session)
 

@@ -11,6 +11,7 @@ from segmenter.traits.builtin import LIFECYCLE_STAGES
 from segmenter.traits.trait_families import Family
 from sync.workspace.consent_parts import ConsentPart
 from sync.workspace.decisions import DecisionsPart
+from sync.workspace.notify_part import NotifyPart
 from sync.workspace.schema_parts import Address, ConnectionName, FilePart, OpenPart, RetentionPart, Share, Slug
 
 
@@ -342,6 +343,7 @@ class MainFile(FilePart):
     serve: ServePart | None = None
     holdout: HoldoutPart = HoldoutPart()
     results: ResultsPart = ResultsPart()
+    notify: NotifyPart = NotifyPart()
 
 
 class SegmentPart(FilePart):

@@ -30,6 +30,7 @@ from sync.workspace.decisions import DecisionsPart, check_decisions, check_named
 from sync.workspace.definition_files import MAIN, DefinitionFiles, read_definition_files
 from sync.workspace.experiments import load_experiments
 from sync.workspace.manifest import ConnectorSpec, DeclaredField, Manifest, load_manifest, roles_in
+from sync.workspace.notify_part import NotifyPart
 from sync.workspace.providers import check_rules, check_shown, check_tools
 from sync.workspace.schema import (
     ClassifyPart,
@@ -86,6 +87,7 @@ class Workspace:
         remarks: Sentences about sensitive words in what personas say, with file and line.
         tools: Whom each typing tool is asked about, by name; those that are not named: everybody.
         serve: [serve], None where there is no webhook service.
+        notify: [notify].
         exclusion: [exclude]: to whom nothing is written.
         purposes: What [consent] says of purposes.
         decisions: [decisions].
@@ -120,6 +122,7 @@ class Workspace:
     remarks: tuple[str, ...]
     tools: Mapping[str, Rule] = field(default_factory=dict)
     serve: ServePart | None = None
+    notify: NotifyPart = field(default_factory=NotifyPart)
     exclusion: Exclusion = field(default_factory=Exclusion)
     purposes: ConsentRules = field(default_factory=ConsentRules)
     decisions: DecisionsPart = field(default_factory=DecisionsPart)
@@ -315,6 +318,7 @@ def _workspace(files: DefinitionFiles, defined: _Definitions) -> Workspace:
         remarks=_remarks(files.personas_path, defined.personas, defined.fields),
         tools=defined.tools,
         serve=main.serve,
+        notify=main.notify,
         exclusion=defined.exclusion,
         decisions=main.decisions,
         purposes=defined.purposes,

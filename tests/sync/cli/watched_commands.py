@@ -29,7 +29,9 @@ ARGUMENTS = {  # "(busy)": a folder that is not empty, "(port)": a taken one; "(
     "pin": [ADDRESS, "regulars", "--until", "2099-01-31", "--reason", "asked for it"],
     "unpin": [ADDRESS],
     "object": [ADDRESS],
+    "past-campaign": [ANSWERS],
     "preview": [MAIL, "--out", "(page)"],
+    "personas poster": ["--all", "--format", "html"],
     "experiment create": ["test", "--arm", "a", "--arm", "b"],
     "experiment show": ["test"],
     "experiment end": ["test"],
@@ -49,7 +51,7 @@ ARGUMENTS = {  # "(busy)": a folder that is not empty, "(port)": a taken one; "(
     "serve": ["--port", "(port)"],
 }
 HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-WITHOUT_WORKSPACE = {"init", "demo", "sandbox up"}
+WITHOUT_WORKSPACE = {"init", "demo", "sandbox up", "past-campaign"}
 
 
 def commands() -> Iterator[str]:
