@@ -93,7 +93,11 @@ class Capabilities(SpecPart):
         return self.fields or self.groups != "none"
 
     def words(self) -> list[str]:
-        """Return what it can do, in a few words each."""
+        """Return what it can do, in a few words each.
+
+        Returns:
+            One or two words a capability, in a fixed order.
+        """
         able = {
             "fields": self.fields,
             self.groups: self.groups != "none",
@@ -126,11 +130,25 @@ class CallCost(SpecPart):
     period: Literal["second", "minute", "hour", "day"] = "day"
 
     def of(self, requests: Mapping[str, int]) -> int:
-        """Return the units that *requests* (number by endpoint) cost."""
+        """Return the units that *requests* (number by endpoint) cost.
+
+        Args:
+            requests: Number of requests by endpoint.
+
+        Returns:
+            Units of the platform's own currency.
+        """
         return sum(count * self.calls.get(endpoint, self.usual) for endpoint, count in requests.items())
 
     def seconds(self, units: int) -> float:
-        """Return the seconds until the quota has allowed *units*; the quota of the first period is there at once."""
+        """Return the seconds until the quota has allowed *units*; the quota of the first period is there at once.
+
+        Args:
+            units: Of the platform's own currency.
+
+        Returns:
+            Seconds; 0 where there is no quota.
+        """
         periods = (units - 1) // self.quota if self.quota and units else 0
         return float(periods * SECONDS[self.period])
 

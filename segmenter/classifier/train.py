@@ -144,15 +144,7 @@ def fit_classifier(
     Raises:
         DefinitionError: There are too few people, or no feature tells anything; the message says what is needed.
     """
-    gaps = missing_for_fit(sample)
-    if gaps:
-        raise DefinitionError(" ".join(gaps), where="too few people for training")
-    useful = _telling(sample.rows)
-    if not useful.any():
-        raise DefinitionError("no values, or all the same", where="every feature")
-    features = tuple(name for name, tells in zip(sample.features, useful, strict=True) if tells)
-    dropped = tuple(name for name, tells in zip(sample.features, useful, strict=True) if not tells)
-    kept = replace(sample, features=features, rows=sample.rows[:, useful])
+    kept, dropped = _with_useful_features(sample)
     labels = tuple(str(name) for name in np.unique(kept.truth))
     with threadpool_limits(1):
         fold_of = _folds(kept.truth, folds, rng)
@@ -169,8 +161,21 @@ def fit_classifier(
         kind = min(DISCRIMINANTS, key=lambda method: quality[method].brier)
         model = _trained(kept, np.arange(len(kept.truth)), kept.truth, kind)
     model = at_temperature(model, temperature_of(*held[kind]))
-    leak = leak_sentence(features, kept.rows, kept.truth, late=kept.late)
+    leak = leak_sentence(kept.features, kept.rows, kept.truth, late=kept.late)
     return Fitted(model, quality, _gated(quality[kind], kept, rules, leak), dropped, folds)
+
+
+def _with_useful_features(sample: Sample) -> tuple[Sample, tuple[str, ...]]:
+    """The sample without the features that tell nothing, and their names."""
+    gaps = missing_for_fit(sample)
+    if gaps:
+        raise DefinitionError(" ".join(gaps), where="too few people for training")
+    useful = _telling(sample.rows)
+    if not useful.any():
+        raise DefinitionError("no values, or all the same", where="every feature")
+    features = tuple(name for name, tells in zip(sample.features, useful, strict=True) if tells)
+    dropped = tuple(name for name, tells in zip(sample.features, useful, strict=True) if not tells)
+    return replace(sample, features=features, rows=sample.rows[:, useful]), dropped
 
 
 def _gated(quality: ModelQuality, sample: Sample, rules: NDArray[np.str_] | None, leak: str = "") -> QualityGate:

@@ -36,6 +36,7 @@ from segmenter.discover.verdict_text import (
 from segmenter.stats.item_matrix import Items, Labels, coded
 
 SECOND = "copies with the same correlations"
+MERGED = "Segments that would get the same message were merged."
 REPORTED, TESTED = Effort(100, 10), Effort(20, 4)
 
 
@@ -290,8 +291,7 @@ def _proposed(
     own = classes[k] if asked.method == "lca" else None
     groups = choice.merge_segments(items, solution.labels, choice.messages(solution))
     edges = () if shaped else (edge_of_noise(test), edge_of_choice(candidates, test, chosen))
-    merged = "Segments that would get the same message were merged." if len(set(groups)) < k else ""
-    remarks = (*choice.remarks_on(solution), *methods.notes, *edges, merged)
+    remarks = (*choice.remarks_on(solution), *methods.notes, *edges, MERGED if len(set(groups)) < k else "")
     notes = (*style_notes(styled, again, k), *class_notes(own), *base_notes(items), *filter(None, remarks))
     sure = membership(items, solution.labels, k, shaped.mixture if shaped else None, rng) if own is None else None
     natural = _natural(methods, second, k)

@@ -53,10 +53,7 @@ def discover(
     Raises:
         FixSettingsError: Latent classes were asked for in numbers.
     """
-    if asked.method == "lca" and base.items.kind == "metric":
-        raise FixSettingsError(
-            "Latent class analysis needs categorical answers; these are numbers.", fix="Use --method kmeans."
-        )
+    _check_method(base, asked)
     base = _of_persons(session, base).in_order()
     with recorded(session, "discover") as run:
         own = replace(asked, answers=base.source == "survey")
@@ -94,6 +91,13 @@ def discover(
         beside = {name: _of(column, proposal.people) for name, column in base.beside.items()}
         described = descriptors(beside, proposal.labels, len(parts)) if parts and beside else ()
     return Discovered(proposal, notes, described, file, path, kept)
+
+
+def _check_method(base: Base, asked: SearchOptions) -> None:
+    if asked.method == "lca" and base.items.kind == "metric":
+        raise FixSettingsError(
+            "Latent class analysis needs categorical answers; these are numbers.", fix="Use --method kmeans."
+        )
 
 
 def _of_persons(session: Session, base: Base) -> Base:

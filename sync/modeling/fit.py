@@ -24,8 +24,7 @@ from segmenter.classifier.features import candidates, features_among
 from segmenter.classifier.linear import LinearModel, design_matrix
 from segmenter.classifier.model_file import FORMAT, GatePart, ModelFile, Training, coefficients_of, trait_digests
 from segmenter.classifier.thresholds import Thresholds
-from segmenter.classifier.train import Fitted, Labeller, OwnScorer, Sample
-from segmenter.classifier.train import fit_classifier as fit_models
+from segmenter.classifier.train import Fitted, Labeller, OwnScorer, Sample, fit_classifier
 from segmenter.discover.cross_fit import classes_again, found_again, labelled_by
 from segmenter.errors import DefinitionError
 from segmenter.minimum import A_FEATURE
@@ -191,8 +190,7 @@ def _found_again(session: Session, labels: Path, people: pa.Table, seed: int) ->
     k-means and latent classes are looked for again in the traits that they were made of; of a survey, in those that
     its items became when the proposal was accepted.
     """
-    file = accepted_file(session, _accepted(session, labels))
-    if file is None:
+    if (file := accepted_file(session, _accepted(session, labels))) is None:
         return None
     made, name = file.proposal, file.proposal.name
     traits = item_traits(session, made)
@@ -286,14 +284,11 @@ def train(
         FixSettingsError: There are too few people, or nothing to learn from.
     """
     traits, left_out = _learnable(session.workspace, people, but, only)
-    features = features_among(people, traits)
-    labels = np.array([truth[person] for person in people["person_id"].to_pylist()], dtype=str)
     outcome = target == "outcome"
-    late = late_features(features, session.workspace.catalogue, dated=dated) if outcome else frozenset[str]()
-    sample = Sample(features, design_matrix(people, features), labels, outcome, late)
+    sample = _sample(session, people, truth, traits, outcome=outcome, dated=dated)
     settings = session.workspace.classify
     try:
-        fitted = fit_models(
+        fitted = fit_classifier(
             sample,
             rng=np.random.default_rng(seed),
             thresholds=Thresholds(settings.min_confidence, settings.min_margin, settings.min_known),
@@ -306,6 +301,15 @@ def train(
     file = _file(session, fitted, sample, target, as_of=as_of, seed=seed, again=labeller is not None)
     in_use = fitted.gate.passed and (not outcome or are_segments(session.workspace, fitted.model.labels))
     return FittedModel(file, fitted, save_model(session.workspace.state_dir, file, in_use=in_use), in_use, left_out)
+
+
+def _sample(
+    session: Session, people: pa.Table, truth: Mapping[str, str], traits: Sequence[Trait], *, outcome: bool, dated: bool
+) -> Sample:
+    features = features_among(people, traits)
+    labels = np.array([truth[person] for person in people["person_id"].to_pylist()], dtype=str)
+    late = late_features(features, session.workspace.catalogue, dated=dated) if outcome else frozenset[str]()
+    return Sample(features, design_matrix(people, features), labels, outcome, late)
 
 
 def _learnable(
