@@ -23,7 +23,7 @@ from segmenter.rules.segments import Segment, Waterfall, waterfall
 from segmenter.traits.builtin import Catalogue, catalogue
 from segmenter.traits.counts import CountedTrait
 from segmenter.traits.next_best_offer import NEXT
-from sync.workspace.checks import check_connections, check_targets, remarks_on_personas
+from sync.workspace.checks import check_connections, check_targets, persona_remarks
 from sync.workspace.consent_parts import ConsentPart
 from sync.workspace.consent_rules import ConsentRules, consent_rules
 from sync.workspace.decisions import DecisionsPart, check_decisions, check_named
@@ -331,7 +331,7 @@ def _workspace(files: DefinitionFiles, defined: _Definitions) -> Workspace:
         everybody=everybody_of(main),
         digest=_digest(files, defined.steps, defined.experiments),
         sensitive=defined.sensitive,
-        remarks=remarks_on_personas(files.personas_path, defined.personas, defined.fields),
+        remarks=persona_remarks(files.personas_path, defined.personas, defined.fields),
         tools=defined.tools,
         serve=main.serve,
         notify=main.notify,
