@@ -282,10 +282,9 @@ def _proposed(
     solution = _solution(items, candidates, chosen, methods)
     tested = items.rows(sampled(len(items.values), asked.tested(items)))
     k, shaped = solution.k, methods.shaped
-    nothing_to_ask = items.kind == "categorical" or shaped is not None
-    second = (
-        None if nothing_to_ask else null_test(tested, test.ks, calibrated, asked.test, rng, steps=steps, name=SECOND)
-    )
+    second = None
+    if items.kind != "categorical" and shaped is None:
+        second = null_test(tested, test.ks, calibrated, asked.test, rng, steps=steps, name=SECOND)
     styled = choice.flagged(solution, len(items.names)) if asked.answers else ()
     again = null_test(centred_items(tested), test.ks, shuffled, asked.test, rng) if styled and k in test.ks else None
     own = classes[k] if asked.method == "lca" else None

@@ -54,12 +54,11 @@ def discover(
         FixSettingsError: Latent classes were asked for in numbers.
     """
     _check_method(base, asked)
-    base = _of_persons(session, base).in_order()
+    base, asked = _of_persons(session, base).in_order(), replace(asked, answers=base.source == "survey")
     with recorded(session, "discover") as run:
-        own = replace(asked, answers=base.source == "survey")
-        proposal = propose(base.items, own, np.random.default_rng(seed), progress)
+        proposal = propose(base.items, asked, np.random.default_rng(seed), progress)
         people = [base.people[place] for place in proposal.people]
-        parts, kept = _named(session, name, people, proposal, survey=base.source == "survey")
+        parts, kept = _named(session, name, people, proposal, survey=asked.answers)
         notes = (*base.notes, *proposal.notes, *_turned(base))
         file = ProposalFile(
             proposal=ProposalPart(
