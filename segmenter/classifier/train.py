@@ -150,8 +150,7 @@ def fit_classifier(
     useful = _telling(sample.rows)
     if not useful.any():
         raise DefinitionError("no values, or all the same", where="every feature")
-    features = tuple(name for name, tells in zip(sample.features, useful, strict=True) if tells)
-    dropped = tuple(name for name, tells in zip(sample.features, useful, strict=True) if not tells)
+    features, dropped = (tuple(np.array(sample.features)[chosen].tolist()) for chosen in (useful, ~useful))
     kept = replace(sample, features=features, rows=sample.rows[:, useful])
     labels = tuple(str(name) for name in np.unique(kept.truth))
     with threadpool_limits(1):
@@ -162,9 +161,8 @@ def fit_classifier(
             for kind in DISCRIMINANTS
         }
         if own is not None:
-            quality["mixture"] = model_quality(
-                *_placed_again(own, kept.truth, labels, fold_of), labels, thresholds, folds=folds
-            )
+            again = _placed_again(own, kept.truth, labels, fold_of)
+            quality["mixture"] = model_quality(*again, labels, thresholds, folds=folds)
             return Fitted(own.model, quality, _gated(quality["mixture"], kept, rules), dropped, folds)
         kind = min(DISCRIMINANTS, key=lambda method: quality[method].brier)
         model = _trained(kept, np.arange(len(kept.truth)), kept.truth, kind)

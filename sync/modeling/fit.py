@@ -291,16 +291,11 @@ def train(
     outcome = target == "outcome"
     late = late_features(features, session.workspace.catalogue, dated=dated) if outcome else frozenset[str]()
     sample = Sample(features, design_matrix(people, features), labels, outcome, late)
-    settings = session.workspace.classify
+    settings, rng = session.workspace.classify, np.random.default_rng(seed)
+    limits = Thresholds(settings.min_confidence, settings.min_margin, settings.min_known)
+    rules = _rules(session, people, as_of) if target != "rules" else None
     try:
-        fitted = fit_models(
-            sample,
-            rng=np.random.default_rng(seed),
-            thresholds=Thresholds(settings.min_confidence, settings.min_margin, settings.min_known),
-            labeller=labeller,
-            rules=_rules(session, people, as_of) if target != "rules" else None,
-            own=own,
-        )
+        fitted = fit_models(sample, rng=rng, thresholds=limits, labeller=labeller, rules=rules, own=own)
     except DefinitionError as error:
         raise FixSettingsError(f"No model was fitted: {error}", fix="Wait for more data, or merge groups.") from error
     file = _file(session, fitted, sample, target, as_of=as_of, seed=seed, again=labeller is not None)
