@@ -136,7 +136,7 @@ def fit_classifier(
         labeller: Where the truth was discovered: recalculates it on each fold's people. None: the truth stands.
         rules: What the workspace's rules say of the same people, "" for nothing; to compare with.
         own: The segments' own scorer, which is taken; both kinds stand beside it.
-        folds: Number of cross-validation folds; each is held out once.
+        folds: Of the cross-validation; each is held out once.
 
     Returns:
         The chosen model, its calibration, and its quality on people who were held out.
@@ -144,8 +144,7 @@ def fit_classifier(
     Raises:
         DefinitionError: There are too few people, or no feature tells anything; the message says what is needed.
     """
-    gaps = missing_for_fit(sample)
-    if gaps:
+    if gaps := missing_for_fit(sample):
         raise DefinitionError(" ".join(gaps), where="too few people for training")
     useful = _telling(sample.rows)
     if not useful.any():
@@ -166,9 +165,8 @@ def fit_classifier(
             return Fitted(own.model, quality, _gated(quality["mixture"], kept, rules), dropped, folds)
         kind = min(DISCRIMINANTS, key=lambda method: quality[method].brier)
         model = _trained(kept, np.arange(len(kept.truth)), kept.truth, kind)
-    model = at_temperature(model, temperature_of(*held[kind]))
-    leak = leak_sentence(features, kept.rows, kept.truth, late=kept.late)
-    return Fitted(model, quality, _gated(quality[kind], kept, rules, leak), dropped, folds)
+    gated = _gated(quality[kind], kept, rules, leak_sentence(features, kept.rows, kept.truth, late=kept.late))
+    return Fitted(at_temperature(model, temperature_of(*held[kind])), quality, gated, dropped, folds)
 
 
 def _gated(quality: ModelQuality, sample: Sample, rules: NDArray[np.str_] | None, leak: str = "") -> QualityGate:
