@@ -89,7 +89,7 @@ def solutions(
 
 def _rows(items: Items, method: SearchMethod) -> Rows:
     if method != "lca":
-        return Rows.of(coded(items).values)
+        return Rows.of(coded(items).observed)
     return Rows.of(np.where(np.isnan(items.values), MISSING, items.values))
 
 

@@ -125,7 +125,7 @@ def merge_segments(items: Items, labels: Labels, said: Sequence[str]) -> tuple[i
     Nearest is the smallest rise of the variance within (Ward 1963). Segments stay in order of their first.
     """
     k = len(said)
-    values = coded(items).values
+    values = coded(items).observed
     centres = list(segment_means(values, labels, k))
     sizes = [float(size) for size in np.bincount(labels, minlength=k)]
     groups = [[j] for j in range(k)]

@@ -40,7 +40,7 @@ def found_again(items: Items, k: int, rng: Generator) -> Callable[[Places], Sequ
         known = coded(items.rows(inside))
         logged = [feature.startswith(LOG) for feature in known.features]
         everybody = np.where(logged, np.log1p(np.maximum(items.values, 0)), items.values)
-        everybody = (np.where(np.isnan(everybody), known.fill, everybody) - known.shift) / _spread(known.scale)
+        everybody = (everybody - known.shift) / _spread(known.scale)
         own = everybody[inside]
         centres = kmeans(own, np.ones((1, len(own))), k, starts=STARTS, rng=rng, tolerance=EXACT)
         return [str(number) for number in centres.labels(everybody)[0]]

@@ -67,9 +67,10 @@ def membership(items: Items, labels: Labels, k: int, mixture: Mixture | None, rn
     if mixture is not None:
         own, draws = mixture.totals(values), [_of_mixture(mixture, people, rng) for _ in range(DRAWS)]
     else:
-        centres = np.array([values[labels == j].mean(axis=0) for j in range(k)])
+        observed = coded(items).observed
+        centres = np.array([np.nanmean(observed[labels == j], axis=0) for j in range(k)])
         draw = _people_like(items, values, labels, k)
-        own, draws = _nearness(values, centres), [_of_centres(draw(people, rng), centres) for _ in range(DRAWS)]
+        own, draws = _nearness(observed, centres), [_of_centres(draw(people, rng), centres) for _ in range(DRAWS)]
     totals, groups = (np.array(part) for part in zip(*draws, strict=True))
     half = DRAWS // 2
     spread = float(np.ptp(totals, axis=2).mean()) or 1.0
@@ -94,7 +95,8 @@ def _of_centres(drawn: Drawn, centres: Matrix) -> Drawn:
 
 
 def _nearness(values: Matrix, centres: Matrix) -> Matrix:
-    nearness: Matrix = values @ centres.T - (centres**2).sum(axis=1) / 2
+    known = ~np.isnan(values)  # what is missing says nothing of where somebody belongs
+    nearness: Matrix = np.where(known, values, 0.0) @ centres.T - known @ (centres**2).T / 2
     return nearness
 
 

@@ -185,7 +185,7 @@ def _refits(values: Matrix, weights: Matrix, mixture: Mixture, other: Labels) ->
 
 
 def beats_correlations(tested: Items, shaped: FoundMixture, rng: Generator) -> bool:
-    """Return whether groups are more evident than in copies with the same margins and rank correlations, by far.
+    """Return whether groups are more evident than in copies with the same margins and correlations, by far.
 
     Each of `COPIES` copies is fitted the same way; the data's evidence must be above all by `STRONG`.
     """

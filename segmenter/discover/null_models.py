@@ -148,7 +148,7 @@ def _error_of_quantile(copies: Matrix) -> Matrix:
 
 def _measured(items: Items, ks: Sequence[int], effort: Effort, rng: Generator) -> tuple[Matrix, Matrix, Matrix]:
     """A(k), its standard error, and the sum of squares within."""
-    rows = Rows.of(coded(items).values)
+    rows = Rows.of(coded(items).observed)
     drawn = [agreements(bootstrap_labels(rows, k, effort, rng), rows.counts, k) for k in ks]
     tight = [best_labels(rows, k, starts=TIGHT, rng=rng, tolerance=NEAR_ENOUGH)[2] for k in ks]
     return (

@@ -24,7 +24,15 @@ from segmenter.discover.null_models import NullTest, null_test, shuffled
 from segmenter.discover.segment_size import power_sentence
 from segmenter.discover.stability import Effort
 from segmenter.discover.steps import Steps, silent
-from segmenter.discover.verdict_text import base_notes, class_notes, proposal_sentence, style_notes, why_noise, why_none
+from segmenter.discover.verdict_text import (
+    base_notes,
+    class_notes,
+    few_missing,
+    proposal_sentence,
+    style_notes,
+    why_noise,
+    why_none,
+)
 from segmenter.stats.item_matrix import Items, Labels, coded
 
 SECOND = "copies with the same correlations"
@@ -102,7 +110,7 @@ class Proposal:
         people: (people,) places in the base of those whom `labels` are of: latent classes look at `Asked.rows` at most.
         sure: How a membership becomes a probability; None for latent classes, which tell chances themselves.
         centred_p: p of the test on answers without each person's own level; None where it was not made.
-        power: Which segments can't be found in these data, a sentence.
+        power: Which segments can't be found in these data, and what is missing in them.
         method: Whose segments they are.
         methods: What Gaussian mixtures say of the same people.
     """
@@ -156,7 +164,7 @@ def propose(items: Items, asked: SearchOptions, rng: Generator, steps: Steps = s
         proposal = _propose(items, asked, rng, steps)
     largest = max((segment.share for segment in proposal.segments), default=1.0)
     power = power_sentence(len(items.values), largest, numbers=items.kind == "metric")
-    return replace(proposal, power=power)
+    return replace(proposal, power=f"{power} {few_missing(items)}".strip())
 
 
 def _propose(items: Items, asked: SearchOptions, rng: Generator, steps: Steps) -> Proposal:

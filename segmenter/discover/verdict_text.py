@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from segmenter.discover import choose_k as choice
 from segmenter.discover.candidates import Solution
 from segmenter.discover.latent_class import CLEAR, SURE, Classes
@@ -11,6 +13,8 @@ from segmenter.discover.null_models import LEVEL, NullTest
 from segmenter.minimum import AN_ITEM, needs
 from segmenter.stats.item_matrix import Items
 from segmenter.stats.one_sided import LEVEL as STYLE_LEVEL
+
+MANY_MISSING = 0.1  # share of the answers: from here on segments are never green
 
 
 def why_noise(test: NullTest) -> str:
@@ -71,7 +75,29 @@ def class_notes(classes: Classes | None) -> tuple[str, ...]:
 
 
 def base_notes(items: Items) -> tuple[str, ...]:
-    """Return the note on a base that is small for its number of items."""
+    """Return what makes segments of *items* less certain, a sentence each."""
     people, wanted = len(items.values), AN_ITEM * len(items.names)
-    note = needs(f"For reliable segments, a base of {len(items.names)} items", wanted, "people", people)
-    return (f"{note}.",) if people < wanted else ()
+    notes = []
+    if people < wanted:
+        notes.append(
+            f"{needs(f'For reliable segments, a base of {len(items.names)} items', wanted, 'people', people)}."
+        )
+    if np.isnan(items.values).mean() >= MANY_MISSING:
+        notes.append(missing_sentence(items))
+    return tuple(notes)
+
+
+def few_missing(items: Items) -> str:
+    """Return the sentence for missing answers that are too few for a note; "" where none is missing, or many."""
+    share = float(np.isnan(items.values).mean())
+    return missing_sentence(items) if 0 < share < MANY_MISSING else ""
+
+
+def missing_sentence(items: Items) -> str:
+    """Return how many answers are missing, and what is done about it."""
+    gaps = np.isnan(items.values)
+    most = int(gaps.mean(axis=0).argmax())
+    return (
+        f"{gaps.mean():.0%} of the answers are missing, most of {items.names[most]!r} ({gaps[:, most].mean():.0%}). "
+        "None is filled in: people are compared by what they answered, as if the others had been left out by chance."
+    )

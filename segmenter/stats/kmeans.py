@@ -6,6 +6,9 @@ All starts run until they hardly move, and the best go on to their end: which op
 Among many rows the starts run on some of them, drawn by lot, and the best go on among all (Bradley & Fayyad 1998):
 which optimum that is shows in few rows, where exactly it lies only in all. Centres, inertia and labels are always
 those of a run that ended among all rows.
+
+What is missing (NaN) takes no part: a row belongs to the centre that its known values are nearest to, and a centre is
+the mean of what is known (k-POD; Chi, Chi & Baraniuk 2016, minimise the same sum by filling in the own centre).
 """
 
 from __future__ import annotations
@@ -50,8 +53,11 @@ class Rows:
         Returns:
             Each different row once, the number of people who have it, and the row of each person.
         """
-        rows, place, counts = np.unique(values, axis=0, return_inverse=True, return_counts=True)
-        return cls(rows, counts.astype(np.float64), place.reshape(-1).astype(np.int64))
+        comparable = np.where(np.isnan(values), np.inf, values)  # NaN is not equal to itself
+        rows, place, counts = np.unique(comparable, axis=0, return_inverse=True, return_counts=True)
+        return cls(
+            np.where(np.isinf(rows), np.nan, rows), counts.astype(np.float64), place.reshape(-1).astype(np.int64)
+        )
 
     def bootstrap(self, samples: int, rng: Generator) -> Matrix:
         """Return the weights of *samples* bootstrap samples, (samples, rows).
@@ -129,7 +135,7 @@ def kmeans_from(values: Matrix, weights: Matrix, begun: Matrix, *, tolerance: fl
         Centres (samples, k, features) and inertia (samples,).
     """
     starts, k, _ = begun.shape
-    limit = (tolerance**2) * values.var(axis=0).sum()
+    limit = (tolerance**2) * np.nanvar(values, axis=0).sum()
     kind = _precision(tolerance)
     at_once = max(1, CELLS // max(1, k * starts * len(values)))
     parts = []
@@ -154,7 +160,7 @@ def _batches(samples: int, at_once: int, *, apart: bool) -> list[Labels]:
 
 
 def _batch(values: Matrix, weights: Matrix, k: int, starts: int, rng: Generator, tolerance: float) -> Centres:
-    spread, kind = values.var(axis=0).sum(), _precision(tolerance)
+    spread, kind = np.nanvar(values, axis=0).sum(), _precision(tolerance)
     limit, finalists = (tolerance**2) * spread, min(max(LEAST, round(FINALISTS * starts)), starts)
     if starts == 1:
         return _run(values, weights, _seeds(values, weights, k, rng), limit, kind)
@@ -182,8 +188,9 @@ def _run(values: Matrix, weights: Matrix, begun: Matrix, limit: float, kind: typ
     Rows are compared and added up as numbers of *kind*; means and inertia are made of the sums in full.
     """
     centres, inertia, still = begun.copy(), np.empty(len(weights)), np.arange(len(weights))
-    with_ones = np.concatenate([values, np.ones((len(values), 1))], axis=1).astype(kind)
-    squares = weights @ (values**2).sum(axis=1)
+    known, ones = _known(values)
+    with_ones = np.concatenate([known, ones], axis=1).astype(kind)
+    squares = weights @ (known**2).sum(axis=1)
     weights = weights.astype(kind)
     for _ in range(STEPS):
         before = centres[:, still]
@@ -197,11 +204,24 @@ def _run(values: Matrix, weights: Matrix, begun: Matrix, limit: float, kind: typ
     return Centres(centres.transpose(1, 0, 2), inertia)
 
 
+def _known(values: Matrix) -> tuple[Matrix, Matrix]:
+    """Return *values* with 0 where nothing is known, and what counts them: a column of ones, or one a feature."""
+    gaps = np.isnan(values)
+    if not gaps.any():
+        return values, np.ones((len(values), 1))
+    return np.where(gaps, 0.0, values), (~gaps).astype(np.float64)
+
+
 def _distances(values: Matrix, centres: Matrix) -> Matrix:
     """Return c x - |c|^2 / 2, (k, runs, rows): the largest is the nearest, and nothing is computed twice."""
     k, runs, features = centres.shape
-    distances: Matrix = (centres.reshape(k * runs, features) @ values.T).reshape(k, runs, len(values))
-    distances -= ((centres**2).sum(axis=2) / 2)[:, :, None]
+    known, ones = _known(values)
+    distances: Matrix = (centres.reshape(k * runs, features) @ known.T).reshape(k, runs, len(values))
+    halved = centres**2 / 2
+    if ones.shape[1] == 1:
+        distances -= halved.sum(axis=2)[:, :, None]
+    else:
+        distances -= (halved.reshape(k * runs, features) @ ones.T).reshape(distances.shape)
     return distances
 
 
@@ -219,7 +239,7 @@ def _step(with_ones: Matrix, weights: Matrix, centres: Matrix) -> tuple[Matrix, 
     """Move each centre into the middle of its people; a centre without people stays.
 
     Args:
-        with_ones: (rows, features + 1), the last column 1.
+        with_ones: (rows, features + 1), the last column 1; (rows, 2 features) where some are missing, see `_known`.
         weights: (runs, rows).
         centres: (k, runs, features).
 
@@ -227,7 +247,7 @@ def _step(with_ones: Matrix, weights: Matrix, centres: Matrix) -> tuple[Matrix, 
         The centres, and by run what they take from the sum of squares (runs,).
     """
     k, runs, features = centres.shape
-    sums = np.empty((k, runs, features + 1))
+    sums = np.empty((k, runs, with_ones.shape[1]))
     at_once = max(1, NEAR_CELLS // (k * len(with_ones)))
     for first in range(0, runs, at_once):
         part = slice(first, first + at_once)
@@ -239,9 +259,11 @@ def _step(with_ones: Matrix, weights: Matrix, centres: Matrix) -> tuple[Matrix, 
 
 
 def _sums(with_ones: Matrix, weights: Matrix, centres: Matrix) -> Matrix:
-    """Sums of the rows nearest to each centre and, last, of their weights, (k, runs, features + 1)."""
+    """Sums of the rows nearest to each centre and, last, of their weights, (k, runs, columns of *with_ones*)."""
     k, runs, _ = centres.shape
-    halved = (centres**2).sum(axis=2, keepdims=True) / -2
+    halved = centres**2 / -2
+    if with_ones.shape[1] == centres.shape[2] + 1:
+        halved = halved.sum(axis=2, keepdims=True)
     whole = np.concatenate([centres, halved], axis=2).reshape(k * runs, -1).astype(with_ones.dtype)
     near: Matrix = (whole @ with_ones.T).reshape(k, runs, len(with_ones))
     best, free = near.max(axis=0), np.ones((runs, len(with_ones)), bool)
@@ -256,7 +278,9 @@ def _sums(with_ones: Matrix, weights: Matrix, centres: Matrix) -> Matrix:
 
 def _seeds(values: Matrix, weights: Matrix, k: int, rng: Generator) -> Matrix:
     """Draw the first centre by weight, each other by weight times squared distance to the nearest one so far."""
-    runs, single = len(weights), np.asarray(values, np.float32)
+    runs, gaps = len(weights), np.isnan(values)
+    whole = np.where(gaps, np.nanmean(values, axis=0), values) if gaps.any() else values  # a centre has no gaps
+    single = np.asarray(np.where(gaps, 0.0, values) if gaps.any() else values, np.float32)
     squares = (single**2).sum(axis=1)
     centres = np.empty((k, runs, values.shape[1]))
     chance, nearest = weights, np.full((runs, len(values)), np.inf, np.float32)
@@ -264,8 +288,11 @@ def _seeds(values: Matrix, weights: Matrix, k: int, rng: Generator) -> Matrix:
         summed = chance.cumsum(axis=1)
         drawn = (summed < rng.random((runs, 1)) * summed[:, -1:]).sum(axis=1)
         drawn_rows = np.minimum(drawn, len(values) - 1)
-        centres[place] = values[drawn_rows]
-        off = squares - 2 * (single[drawn_rows] @ single.T - squares[drawn_rows][:, None] / 2)
+        centres[place] = whole[drawn_rows]
+        if gaps.any():
+            off = squares - 2 * _distances(values, centres[place : place + 1])[0]
+        else:
+            off = squares - 2 * (single[drawn_rows] @ single.T - squares[drawn_rows][:, None] / 2)
         np.minimum(nearest, np.maximum(off, 0.0), out=nearest)
         chance = weights * nearest
     return centres

@@ -199,7 +199,7 @@ class RefreshStep:
         """Every row in force about some people."""
         about = {schema.name: self.kept.stage(f"rows_{schema.name}", self._rows_of(schema, links)) for schema in ABOUT}
         lines = self._in_force(ORDER_LINES).semi_join(about[ORDERS.name], ORDER)
-        zones = offsets(about[CONTACTS.name], time_zone, self.mark.as_of)
+        zones = offsets(about[CONTACTS.name], self.catalogue.properties, time_zone, self.mark.as_of)
         return Inputs(
             contacts=about[CONTACTS.name],
             links=links,

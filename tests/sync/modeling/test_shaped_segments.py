@@ -44,7 +44,7 @@ def folder(tmp_path: Path) -> Path:
     group = np.repeat(np.arange(3), PEOPLE // 3)
     values = rng.multivariate_normal([0.0, 0.0], [[1.0, 0.7], [0.7, 1.0]], PEOPLE)
     values += (group[:, None] - 1) * np.array([2.0, -2.0])
-    rows = [f"p{n}@shop.example,{100 + 10 * a:.3f},{5 + b:.4f}" for n, (a, b) in enumerate(values)]
+    rows = [f"p{n}@shop.example,{100 + 10 * a:.2f},{5 + b:.4f}" for n, (a, b) in enumerate(values)]
     (target / "contacts.csv").write_text("\n".join(["email,alpha,beta", *rows]) + "\n", "utf-8")
     settings = target / "personasync.toml"
     settings.write_text(settings.read_text("utf-8") + TRAITS, "utf-8")
