@@ -136,7 +136,7 @@ def fit_classifier(
         labeller: Where the truth was discovered: recalculates it on each fold's people. None: the truth stands.
         rules: What the workspace's rules say of the same people, "" for nothing; to compare with.
         own: The segments' own scorer, which is taken; both kinds stand beside it.
-        folds: Number of cross-validation folds; each is held out once.
+        folds: Of the cross-validation; each is held out once.
 
     Returns:
         The chosen model, its calibration, and its quality on people who were held out.
@@ -154,9 +154,8 @@ def fit_classifier(
             for kind in DISCRIMINANTS
         }
         if own is not None:
-            quality["mixture"] = model_quality(
-                *_placed_again(own, kept.truth, labels, fold_of), labels, thresholds, folds=folds
-            )
+            again = _placed_again(own, kept.truth, labels, fold_of)
+            quality["mixture"] = model_quality(*again, labels, thresholds, folds=folds)
             return Fitted(own.model, quality, _gated(quality["mixture"], kept, rules), dropped, folds)
         kind = min(DISCRIMINANTS, key=lambda method: quality[method].brier)
         model = _trained(kept, np.arange(len(kept.truth)), kept.truth, kind)

@@ -293,9 +293,8 @@ def _proposed(
     remarks = (*choice.remarks_on(solution), *methods.notes, *edges, MERGED if len(set(groups)) < k else "")
     notes = (*style_notes(styled, again, k), *class_notes(own), *base_notes(items), *filter(None, remarks))
     sure = membership(items, solution.labels, k, shaped.mixture if shaped else None, rng) if own is None else None
-    natural = _natural(methods, second, k)
     return Proposal(
-        light=choice.light_of(solution, notes=notes, natural=natural),
+        light=choice.light_of(solution, notes=notes, natural=(natural := _natural(methods, second, k))),
         sentence=proposal_sentence(len(set(groups)), solution, natural),
         notes=notes,
         test=test,

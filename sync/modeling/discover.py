@@ -75,7 +75,6 @@ def discover(
                 base=base.items.names,
                 people=len(base.people),
                 k=proposal.k,
-                shape=None if proposal.methods.shaped is None else proposal.methods.shaped.mixture.shape,
                 **_held(proposal),
                 seed=seed,
                 within=base.within,
@@ -121,11 +120,13 @@ def _turned(base: Base) -> tuple[str, ...]:
     return (f"Reverse-coded? These items correlate negatively with the others: {', '.join(turned)}.",) if turned else ()
 
 
-def _held(proposal: Proposal) -> dict[str, float]:
-    """Reference stability for `quality`: of these segments, and of one more."""
+def _held(proposal: Proposal) -> dict[str, Any]:
+    """The shape of a mixture, and reference stability for `quality`: of these segments, and of one more."""
     if proposal.k is None:
         return {}
-    held = {"least_agreement": round(proposal.tried[proposal.k].stability.least, 4)}
+    shaped = proposal.methods.shaped
+    held: dict[str, Any] = {"shape": None if shaped is None else shaped.mixture.shape}
+    held |= {"least_agreement": round(proposal.tried[proposal.k].stability.least, 4)}
     following = proposal.tried.get(proposal.k + 1)
     if following is not None:
         held["following"] = round(min(following.stability.agreement, following.stability.median), 4)
