@@ -43,7 +43,7 @@ quick-tests: $(SETUP)
 test: $(SETUP)  ## all tests that take seconds, in random order
 	$(BIN)/pytest -n $(WORKERS) -m $(USUAL)
 
-long-tests: $(SETUP)  ## the slowest fortieth of the tests: whole ways through many commands, a third of the time of all
+long-tests: $(SETUP)  ## the slowest 4% of the tests: whole ways through many commands, a third of the time of all
 	$(BIN)/pytest -n $(WORKERS) -m "long and not proof"
 
 check: format-check lint types contracts dependencies dead-code docs-check evidence  ## the quality gate
