@@ -150,16 +150,14 @@ def fit_classifier(
     useful = _telling(sample.rows)
     if not useful.any():
         raise DefinitionError("no values, or all the same", where="every feature")
-    features = tuple(name for name, tells in zip(sample.features, useful, strict=True) if tells)
-    dropped = tuple(name for name, tells in zip(sample.features, useful, strict=True) if not tells)
-    kept = replace(sample, features=features, rows=sample.rows[:, useful])
-    labels = tuple(str(name) for name in np.unique(kept.truth))
+    features = np.array(sample.features)
+    kept = replace(sample, features=tuple(features[useful].tolist()), rows=sample.rows[:, useful])
+    dropped, labels = tuple(features[~useful].tolist()), tuple(str(name) for name in np.unique(kept.truth))
     with threadpool_limits(1):
         fold_of = _folds(kept.truth, folds, rng)
         held = {kind: _held_out(kept, labels, fold_of, kind, labeller) for kind in DISCRIMINANTS}
         quality: dict[Method, ModelQuality] = {
-            kind: model_quality(*_calibrated(*held[kind], fold_of), labels, thresholds, folds=folds)
-            for kind in DISCRIMINANTS
+            kind: model_quality(*_calibrated(*z, fold_of), labels, thresholds, folds=folds) for kind, z in held.items()
         }
         if own is not None:
             placed = _placed_again(own, kept.truth, labels, fold_of)

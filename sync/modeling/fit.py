@@ -21,7 +21,7 @@ from connectors.records import ASSIGNMENTS, email_key, normalise_email
 from segmenter.assign.decide import decide_all
 from segmenter.assign.definitions import Definitions
 from segmenter.classifier.features import candidates, features_among
-from segmenter.classifier.linear import LinearModel, design_matrix
+from segmenter.classifier.linear import LinearModel
 from segmenter.classifier.model_file import FORMAT, GatePart, ModelFile, Training, coefficients_of, trait_digests
 from segmenter.classifier.thresholds import Thresholds
 from segmenter.classifier.train import Fitted, Labeller, OwnScorer, Sample
@@ -34,7 +34,7 @@ from segmenter.stats.item_matrix import rebuilt_items
 from segmenter.traits.definitions import Trait
 from sync.assign.sources import definitions_of
 from sync.modeling.inputs import USUAL
-from sync.modeling.outcomes import Outcomes, are_segments, everybody_scored, late_features, read_outcomes
+from sync.modeling.outcomes import Outcomes, are_segments, everybody_scored, late_features, read_outcomes, sample_of
 from sync.modeling.own_scorer import accepted_file, own_scorer
 from sync.monitor.stability import item_traits
 from sync.session import Session, recorded
@@ -287,10 +287,7 @@ def train(
     """
     traits, left_out = _learnable(session.workspace, people, but, only)
     features = features_among(people, traits)
-    labels = np.array([truth[person] for person in people["person_id"].to_pylist()], dtype=str)
-    outcome = target == "outcome"
-    late = late_features(features, session.workspace.catalogue, dated=dated) if outcome else frozenset[str]()
-    sample = Sample(features, design_matrix(people, features), labels, outcome, late)
+    sample = sample_of(session.workspace, people, features, truth, outcome=target == "outcome", dated=dated)
     settings = session.workspace.classify
     try:
         fitted = fit_models(
@@ -304,7 +301,7 @@ def train(
     except DefinitionError as error:
         raise FixSettingsError(f"No model was fitted: {error}", fix="Wait for more data, or merge groups.") from error
     file = _file(session, fitted, sample, target, as_of=as_of, seed=seed, again=labeller is not None)
-    in_use = fitted.gate.passed and (not outcome or are_segments(session.workspace, fitted.model.labels))
+    in_use = fitted.gate.passed and (not sample.outcome or are_segments(session.workspace, fitted.model.labels))
     return FittedModel(file, fitted, save_model(session.workspace.state_dir, file, in_use=in_use), in_use, left_out)
 
 

@@ -17,7 +17,7 @@ from connectors.files.table import read_table
 from connectors.records import email_key, normalise_email
 from segmenter.classifier.linear import design_matrix, score_rows
 from segmenter.classifier.proper_scores import BANDS
-from segmenter.classifier.train import Fitted
+from segmenter.classifier.train import Fitted, Sample
 from segmenter.traits.builtin import Catalogue
 from sync.session import Session
 from sync.workspace.settings import Workspace
@@ -131,6 +131,30 @@ def late_features(features: Sequence[str], catalogue: Catalogue, *, dated: bool)
     """
     sources = {name: catalogue.traits[name.partition("=")[0]].source for name in features}
     return frozenset(name for name, source in sources.items() if not dated or source == "contacts")
+
+
+def sample_of(
+    workspace: Workspace,
+    people: pa.Table,
+    features: tuple[str, ...],
+    truth: Mapping[str, str],
+    *,
+    outcome: bool,
+    dated: bool,
+) -> Sample:
+    """Return the training sample of *people*, whose segment or outcome *truth* tells.
+
+    Args:
+        workspace: Has the traits.
+        people: One row per person, one column per trait.
+        features: What to learn from.
+        truth: Person id -> segment or outcome, for each of them.
+        outcome: Whether it is what people did.
+        dated: Whether outcomes are known to have come after the moment of the traits.
+    """
+    labels = np.array([truth[person] for person in people["person_id"].to_pylist()], dtype=str)
+    late = late_features(features, workspace.catalogue, dated=dated) if outcome else frozenset[str]()
+    return Sample(features, design_matrix(people, features), labels, outcome, late)
 
 
 def are_segments(workspace: Workspace, outcomes: Sequence[str]) -> bool:
