@@ -93,7 +93,11 @@ class Capabilities(SpecPart):
         return self.fields or self.groups != "none"
 
     def words(self) -> list[str]:
-        """Return what it can do, in a few words each."""
+        """Return what it can do.
+
+        Returns:
+            A few words for each ability.
+        """
         able = {
             "fields": self.fields,
             self.groups: self.groups != "none",
@@ -126,11 +130,19 @@ class CallCost(SpecPart):
     period: Literal["second", "minute", "hour", "day"] = "day"
 
     def of(self, requests: Mapping[str, int]) -> int:
-        """Return the units that *requests* (number by endpoint) cost."""
+        """Return what *requests* (number by endpoint) cost.
+
+        Returns:
+            Units of the platform's own currency.
+        """
         return sum(count * self.calls.get(endpoint, self.usual) for endpoint, count in requests.items())
 
     def seconds(self, units: int) -> float:
-        """Return the seconds until the quota has allowed *units*; the quota of the first period is there at once."""
+        """Return how long *units* take; the quota of the first period is there at once.
+
+        Returns:
+            Seconds.
+        """
         periods = (units - 1) // self.quota if self.quota and units else 0
         return float(periods * SECONDS[self.period])
 
@@ -192,7 +204,11 @@ class ConnectorSpec(SpecPart):
         return tuple(field.role for field in self.fields if field.optional)
 
     def as_mapping(self) -> dict[str, Any]:
-        """Return plain values, as a `connectors.connector.Connection` carries them."""
+        """Return plain values, as a `connectors.connector.Connection` carries them.
+
+        Returns:
+            Value by key, tables within as mappings.
+        """
         return self.model_dump()
 
     @model_validator(mode="after")

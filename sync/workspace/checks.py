@@ -101,7 +101,9 @@ def check_targets(path: Path, personas: PersonasFile, main: MainFile, manifest: 
             taken[connection, str(target)] = f"the field {name!r}"
 
 
-def persona_remarks(path: Path, personas: Mapping[str, Persona], fields: Mapping[str, TemplateField]) -> tuple[str, ...]:
+def persona_remarks(
+    path: Path, personas: Mapping[str, Persona], fields: Mapping[str, TemplateField]
+) -> tuple[str, ...]:
     """Return what is said of sensitive words in the texts of personas: sentences with file and line."""
     remarks = []
     for remark in lint(personas, fields):
