@@ -58,6 +58,9 @@ def installed() -> dict[str, InstalledConnector]:
     """Return every connector that is installed, by name: personasync's own first, then by name.
 
     No other package can take the name of one of ours.
+
+    Returns:
+        Connector by name.
     """
     named: dict[str, list[EntryPoint]] = {}
     for point in entry_points(group=ENTRY_POINTS):
@@ -102,6 +105,9 @@ def find_connector(connector: str) -> Any:
 
 def spec_file(connector: InstalledConnector) -> Path:
     """Return the file of a connector's spec.
+
+    Returns:
+        A file that is there.
 
     Raises:
         FixSettingsError: There is none; names the places where it was looked for.

@@ -210,7 +210,11 @@ class ConnectorSpec(SpecPart):
         return tuple(field.role for field in self.fields if field.optional)
 
     def as_mapping(self) -> dict[str, Any]:
-        """Return plain values, as a `connectors.connector.Connection` carries them."""
+        """Return plain values, as a `connectors.connector.Connection` carries them.
+
+        Returns:
+            Value by key, tables within as mappings.
+        """
         return self.model_dump()
 
     @model_validator(mode="after")
