@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup sbom audit demo quick quick-tests test long-tests check evidence format-check lint types contracts dependencies dead-code coverage docs docs-check \
-	wheel-test browser-test proofs proofs-part consent-worlds torture torture-part torture-webhooks torture-webhooks-part simulation simulation-part days days-part privacy bench-sync bench-loop bench-steps bench-segment bench-startup bench-webhooks foreign lock clean
+	wheel-test browser-test proofs proofs-part consent-worlds torture torture-part torture-webhooks torture-webhooks-part simulation simulation-part days days-part privacy bench-sync bench-loop bench-steps bench-segment bench-science bench-startup bench-webhooks foreign lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -158,6 +158,9 @@ bench-steps: $(SETUP)  ## seconds, memory and requests of each step at 10,000 co
 
 bench-segment: $(SETUP)  ## traits, scores and a day's refresh of a million people against pandas and scikit-learn
 	$(BIN)/python benchmarks/segment.py
+
+bench-science: $(SETUP)  ## segments of discover and survey design against known truth and independent methods; hours (SCIENCE=--quick: minutes)
+	$(BIN)/python benchmarks/science.py --workers $(WORKERS) $(SCIENCE)
 
 bench-loop: $(SETUP)  ## false alarms, coverage and power of lift; hidden preferences found by campaigns
 	$(BIN)/python benchmarks/closed_loop.py

@@ -1,11 +1,10 @@
-"""The `Connector` protocol that every connector implements, and the lookup of connectors."""
+"""The `Connector` protocol that every connector implements, and what it is told."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from importlib.metadata import entry_points
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
     from connectors.probing import ProbeResult, Watch
 
-ENTRY_POINTS = "personasync.connectors"
 NO_SECRET = Secret("")
 
 
@@ -157,7 +155,10 @@ class Connector(Protocol):
     """One platform account. Every method may raise the errors of `connectors.errors`."""
 
     name: str
-    traffic: Traffic
+
+    @property
+    def traffic(self) -> Traffic:
+        """Requests that were sent."""
 
     @property
     def streams(self) -> tuple[str, ...]:
@@ -166,10 +167,6 @@ class Connector(Protocol):
     @property
     def result_streams(self) -> tuple[str, ...]:
         """Streams that `results` reads, in order: campaigns, activity."""
-
-    @property
-    def pushes(self) -> bool:
-        """Whether fields and groups can be written here."""
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -341,19 +338,3 @@ class HasProbes(Protocol):
 
     def production(self) -> str:
         """Return why this may be no test account, in a sentence; "" where the platform says that it is one."""
-
-
-def find_connector(connector: str) -> Any:
-    """Return the factory ``(Connection) -> Connector`` that an installed package registered.
-
-    Returns:
-        Called with a `Connection`, it returns an object that follows `Connector`.
-
-    Raises:
-        FixSettingsError: Nobody registered that name; the message lists those who did.
-    """
-    known = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
-    if connector not in known:
-        listed = ", ".join(sorted(known)) or "none"
-        raise FixSettingsError(f"Unknown connector {connector!r}.", fix=f"Known: {listed}.")
-    return known[connector].load()

@@ -130,7 +130,14 @@ class SignatureError(PersonasyncError):
 
 
 def reason_of(error: Exception) -> str:
-    """Return why a file can't be used, in words and without its path, which the sentence around it names."""
+    """Return why a file can't be used, in words and without its path, which the sentence around it names.
+
+    Args:
+        error: What reading or writing the file raised.
+
+    Returns:
+        A clause without a full stop.
+    """
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8 text"
     if isinstance(error, OSError) and error.strerror:
@@ -139,7 +146,14 @@ def reason_of(error: Exception) -> str:
 
 
 def not_writable(path: Path) -> FixSettingsError:
-    """Return the error of a folder or file in which nothing can be written."""
+    """Return the error of a folder or file in which nothing can be written.
+
+    Args:
+        path: The folder or file.
+
+    Returns:
+        The error to raise; its fix is to give the permission or use another folder.
+    """
     return FixSettingsError(
         f"{path.absolute()} can't be written to.",
         fix="Give yourself write permission there, or use a folder of your own.",

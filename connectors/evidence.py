@@ -99,7 +99,11 @@ class EvidenceTable:
 
 @cache
 def load_evidence() -> EvidenceTable:
-    """Return the table, read once."""
+    """Return the table, read once.
+
+    Returns:
+        Sources, assumptions, and every key that is read or sent, with its evidence.
+    """
     table = tomllib.loads((resources.files("connectors") / "evidence.toml").read_text("utf-8"))
     sources = [EvidenceSource(**source) for source in table["sources"]]
     assumptions = [

@@ -6,7 +6,14 @@ import os
 
 
 def is_alive(process: int) -> bool:
-    """Tell whether a process of that id runs."""
+    """Tell whether a process of that id runs.
+
+    Args:
+        process: Its id on this machine.
+
+    Returns:
+        False where there is none, also for an id of 0 or less.
+    """
     if process <= 0:
         return False
     try:

@@ -362,10 +362,25 @@ def normalise_email(address: str | None) -> str | None:
 
 
 def email_key(address: str) -> str:
-    """Return the `contact_key` of a normalised address."""
+    """Return the `contact_key` of a normalised address.
+
+    Args:
+        address: As `normalise_email` returns it.
+
+    Returns:
+        The key, which begins with ``mailto:``.
+    """
     return f"mailto:{address}"
 
 
 def platform_key(connection: str, platform_id: str) -> str:
-    """Return the `contact_key` of a contact as one connection knows it."""
+    """Return the `contact_key` of a contact as one connection knows it.
+
+    Args:
+        connection: Its name in personasync.toml.
+        platform_id: The contact's id there.
+
+    Returns:
+        Both with a colon between.
+    """
     return f"{connection}:{platform_id}"

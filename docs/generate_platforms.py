@@ -13,7 +13,7 @@ from pathlib import Path
 
 from connectors.evidence import Assumption, EvidenceTable, KnownKey, load_evidence
 from connectors.hubspot.operations import EVERY
-from sync.workspace.manifest import load_manifest
+from sync.workspace.manifest import plugin_manifest
 
 PAGE = Path(__file__).parent / "platforms.md"
 TITLES = {"hubspot": "HubSpot", "mailchimp": "Mailchimp"}
@@ -80,7 +80,7 @@ def _counts(evidence: EvidenceTable) -> Iterator[str]:
 
 
 def _versions() -> Iterator[str]:
-    facts = load_manifest().connectors["hubspot"]
+    facts = plugin_manifest().connectors["hubspot"]
     yield "## HubSpot's versions\n"
     rows = [(f"`{name}`", str(end)) for name, end in (*facts.api_versions.items(), *facts.paths_end.items())]
     yield _table(("version, or paths that begin so", "HubSpot ends it on"), rows)

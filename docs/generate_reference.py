@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from connectors import errors
+from connectors.spec import ConnectorSpec
 from segmenter.traits.builtin import BUILT_IN
 from sync.cli.main import all_commands
 from sync.workspace.json_schema import schemas
-from sync.workspace.manifest import ConnectorSpec, Manifest, load_manifest
+from sync.workspace.manifest import Manifest, plugin_manifest
 
 REFERENCE = Path(__file__).with_name("reference.md")
 
@@ -38,13 +39,14 @@ trait catalogue. Don't edit it by hand.
 | 2 | wrong usage or settings; fix them and run the command again |
 | 3 | blocked by a guardrail; nothing was sent |
 | 4 | done, but some records were rejected |
+| 5 | `status --check`: something is wrong, and the output says what |
 | 130 | stopped by Ctrl-C; the same command continues |
 """
 
 
 def reference() -> str:
     """Return the whole page."""
-    manifest = load_manifest()
+    manifest = plugin_manifest()
     parts = [HEAD, *_commands(), *_settings(manifest), *_traits(), *_platforms(manifest), *_errors()]
     return "\n".join(parts).rstrip() + "\n"
 

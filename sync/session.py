@@ -12,8 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from connectors.connector import Connector, find_connector
+from connectors.connector import Connector
 from connectors.errors import FixSettingsError, TryLaterError
+from connectors.installed import find_connector
 from connectors.processes import is_alive
 from connectors.secret import hide
 from sync.consent.erased_people import hidden_contacts
@@ -206,8 +207,7 @@ class Session:
 
     def budget(self, name: str) -> str:
         """Return how much of its account's limit a connection uses; *name* begins with the connection's."""
-        opened = self.opened.get(name.split(" ", 1)[0])
-        return opened.traffic.budget if opened else ""
+        return self.opened[key].traffic.budget if (key := name.split(" ", 1)[0]) in self.opened else ""
 
     def requests(self) -> dict[str, dict[str, int]]:
         """Return the requests sent so far, by connection and endpoint.

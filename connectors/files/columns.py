@@ -119,7 +119,7 @@ def find_columns(kind: str, headers: Sequence[str], settings: Mapping[str, str],
     others = tuple(header for header in headers if header and header not in taken)
     known = _of_preset(preset.properties, others, set()) if preset else {}
     columns = FileColumns(named, others, known, preset.title if preset else "")
-    _require(kind, columns, headers, file=file)
+    _require(kind, columns, headers, settings, file=file)
     return columns
 
 
@@ -160,16 +160,22 @@ NEEDED: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "events": (("contact_id", "email"), ("kind",), ("at",)),
 }
 """Of each group a file must have one."""
+WITHOUT_AMOUNTS = "orders_without_amounts"
+"""The setting by which a file of orders may lack amounts and prices: said, since they may only be named otherwise."""
 
 
-def _require(kind: str, columns: FileColumns, headers: Sequence[str], *, file: str) -> None:
-    lacking = [group for group in NEEDED[kind] if not any(name in columns for name in group)]
+def _require(
+    kind: str, columns: FileColumns, headers: Sequence[str], settings: Mapping[str, str], *, file: str
+) -> None:
+    needed = [group for group in NEEDED[kind] if "amount" not in group or settings.get(WITHOUT_AMOUNTS) != "yes"]
+    lacking = [group for group in needed if not any(name in columns for name in group)]
     if lacking:
         wanted = ", and no column ".join(" or ".join(repr(name) for name in group) for group in lacking)
         keys = ", ".join(" or ".join(f'{kind}_{name} = "..."' for name in group) for group in lacking)
         raise FixSettingsError(
             f"{file} has no column {wanted}; it has: {_listed(headers)}.",
-            fix=f"Name the {'column' if len(lacking) == 1 else 'columns'} in personasync.toml: {keys}.",
+            fix=f"Name the {'column' if len(lacking) == 1 else 'columns'} in personasync.toml: {keys}."
+            + (f' If orders have no amounts: {WITHOUT_AMOUNTS} = "yes".' if ("amount", "price") in lacking else ""),
         )
     if kind == "answers" and ("item" in columns) != ("value" in columns):
         raise FixSettingsError(

@@ -20,7 +20,7 @@ from connectors.connector import Connection, Known, Still, Traffic, Webhook, as_
 from connectors.errors import ContractError, FixSettingsError
 from connectors.fetched import Fetched
 from connectors.files.answers import read_answers
-from connectors.files.columns import find_columns, mapping_keys
+from connectors.files.columns import WITHOUT_AMOUNTS, find_columns, mapping_keys
 from connectors.files.contacts import read_contacts
 from connectors.files.customers import customers_of
 from connectors.files.events import read_events
@@ -72,7 +72,6 @@ class Files:
         rejects: What was left out of the files that were read last, or replaced by a later row: a sentence a row.
     """
 
-    pushes = False
     result_streams: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
 
@@ -188,7 +187,8 @@ class Files:
 
     def _digest(self, stream: str, path: Path) -> str:
         kind = STREAMS[stream]
-        keys = (*mapping_keys(kind), *([WITHOUT_CONSENT] if kind == "contacts" else []))
+        own = {"contacts": [WITHOUT_CONSENT], "orders": [WITHOUT_AMOUNTS]}
+        keys = (*mapping_keys(kind), *own.get(kind, []))
         settings = [f"{key}={self._settings[key]}" for key in keys if key in self._settings]
         settings += [f"{name}:{self._types[name]}" for name in sorted(self._types)] if kind == "contacts" else []
         return hashlib.sha256("\n".join([READER, digest(path), *settings]).encode()).hexdigest()

@@ -27,8 +27,9 @@ def read_orders(
 ) -> tuple[pa.Table, pa.Table]:
     """Return the file's orders and order lines, in the schemas of `ORDERS` and `ORDER_LINES`.
 
-    An order's amount is its `amount`, which every line repeats, or else the sum of its lines. One with a negative
-    amount is a return, and counts as cancelled. A row that can't be read leaves only itself out.
+    An order's amount is its `amount`, which every line repeats, or else the sum of its lines; null where the file has
+    neither amounts nor prices. One with a negative amount is a return, and counts as cancelled. A row that can't be
+    read leaves only itself out.
     """
     orders: dict[str, dict[str, Any]] = {}
     lines: dict[tuple[str, str], dict[str, Any]] = {}
@@ -49,10 +50,10 @@ def read_orders(
         elif known is not None:
             rejects.replace(number, "the order", order["order_id"], row.cells)
         orders[order["order_id"]] = order
-    if "amount" not in columns:
+    if "price" in columns and "amount" not in columns:
         _add_up(orders, lines.values())
     for order in orders.values():
-        if order["amount"] < 0:
+        if (order["amount"] or 0.0) < 0:
             order["state"] = "cancelled"
     return (
         pa.Table.from_pylist(list(orders.values()), ORDERS.columns),
@@ -75,7 +76,7 @@ def _order(row: FileRow, connection: str) -> dict[str, Any]:
         "order_id": order_id,
         "contact_key": row.contact_key(connection),
         "at": at,
-        "amount": amount or 0.0,
+        "amount": amount or 0.0 if "amount" in row.columns or "price" in row.columns else None,
         "currency": (currency or "").upper() or None,
         "state": _state(row),
         "campaign_id": row.text("campaign_id"),

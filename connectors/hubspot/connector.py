@@ -52,7 +52,7 @@ from connectors.hubspot.times import hubspot_moment, milliseconds
 from connectors.probing import ProbeResult, Watch, run_probes
 from connectors.records import CAMPAIGNS, TABLES, Change, Cursor, FieldDefinition, Finding, Outcome, Page, SetupStep
 from connectors.secret import Secret, bearer
-from connectors.transport import RateWindow, Transport, account_book, until_silence, watched
+from connectors.transport import RateHeaders, RateWindow, Transport, account_book, until_silence, watched
 
 LATEST_ACTIVITY = timedelta(days=60)  # figures of an older e-mail hardly move
 SECOND = timedelta(seconds=1)
@@ -73,7 +73,6 @@ class HubSpot:
 
     streams: tuple[str, ...] = ("contacts", "memberships", "orders")
     result_streams = ("campaigns", "activity")
-    pushes = True
 
     def __init__(self, connection: Connection, *, session: requests.Session | None = None) -> None:
         manifest = connection.manifest
@@ -380,6 +379,7 @@ def _rate_windows(connection: Connection, base_url: str, token: Secret) -> tuple
             seconds,
             book=account_book(connection, base_url, token, lane),
             share=limits["service_percent"] / 100,
+            headers=RateHeaders(**connection.manifest["rate_headers"]),
         )
         for lane, (requests_allowed, seconds) in sizes.items()
     )

@@ -71,7 +71,6 @@ class Mailchimp:
 
     streams = ("contacts", "memberships", "orders")
     result_streams = ("campaigns", "activity")
-    pushes = True
 
     def __init__(self, connection: Connection, *, session: requests.Session | None = None) -> None:
         manifest, name, (key, audience, base_url) = connection.manifest, connection.name, _checked(connection)

@@ -68,7 +68,7 @@ PROPERTIES: Mapping[str, tuple[str, Chances]] = {
 """Property -> label, and by hidden persona the weight of each value."""
 
 
-def describe(world: World) -> None:
+def describe_people(world: World) -> None:
     """Let the people of the CRM tell of themselves, and define the properties that hold it."""
     crm = HubSpotState.of(world)
     sample = next(row for row in default_properties("contacts") if row["name"] == "city")

@@ -20,7 +20,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from connectors.sandbox import hubspot, mailchimp
-from connectors.sandbox.described import describe
+from connectors.sandbox.described import describe_people
 from connectors.sandbox.door import Door, Journal
 from connectors.sandbox.fill import AUDIENCE, fill, prepare
 from connectors.sandbox.orders import As, fill_from_orders
@@ -143,7 +143,7 @@ def serve_platforms(
             fill_from_orders(world, orders, orders_as=orders_as)
         else:
             fill(world, people)
-            describe(world)
+            describe_people(world)
         world.store.flush()
     if webhooks:
         world.settings.webhook_via = webhooks

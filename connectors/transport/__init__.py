@@ -5,7 +5,7 @@ from connectors.transport.circuit_breaker import NO_ANSWER, until_silence
 from connectors.transport.concurrency import in_order, side_by_side
 from connectors.transport.paging import pages
 from connectors.transport.rate_ledger import Book, FileBook, MemoryBook, account_book
-from connectors.transport.rate_limits import Budget, RateWindow, Slots
+from connectors.transport.rate_limits import Budget, RateHeaders, RateWindow, Slots
 from connectors.transport.transport import Call, Transport, spelt, watched
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Call",
     "FileBook",
     "MemoryBook",
+    "RateHeaders",
     "RateWindow",
     "Slots",
     "Transport",

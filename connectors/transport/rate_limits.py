@@ -16,6 +16,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Protocol
 
 from connectors.errors import RateLimitError
@@ -47,7 +48,7 @@ class Budget(Protocol):
 
 
 class Slots:
-    """At most *connections* requests at a time (Mailchimp's limit).
+    """At most *connections* requests at a time.
 
     Args:
         connections: Of the account.
@@ -90,7 +91,7 @@ class Slots:
         return free
 
     def follow(self, headers: Mapping[str, str]) -> None:
-        """Mailchimp sends no headers about limits."""
+        """Learn nothing: such limits come without headers."""
 
     def refused(self) -> None:
         """Somebody else holds connections: nothing can be learned from it."""
@@ -100,14 +101,32 @@ class Slots:
         return f"{self._held} of {self.connections} connections"
 
 
+@dataclass(frozen=True, slots=True)
+class RateHeaders:
+    """Names of the headers that tell about a limit; "": the platform sends none.
+
+    Attributes:
+        most: Requests of a window.
+        left: Of them, those that are left.
+        milliseconds: Length of the window.
+        today: Requests that are left today.
+    """
+
+    most: str = ""
+    left: str = ""
+    milliseconds: str = ""
+    today: str = ""
+
+
 class RateWindow:
-    """At most *requests* in any *seconds* (HubSpot's limits), and what the platform's headers say about others.
+    """At most *requests* in any *seconds*, and what the platform's headers say about others.
 
     Args:
         requests: How many; the first answer that names another maximum replaces it.
         seconds: Length of the window.
         book: Shared by the processes of the account.
         share: Part of the window that is left free while a service runs.
+        headers: What the platform's answers tell about it.
         clock: Monotonic seconds.
         wait: Waits some seconds.
     """
@@ -119,12 +138,13 @@ class RateWindow:
         *,
         book: Book | None = None,
         share: float = 0.0,
+        headers: RateHeaders = RateHeaders(),
         clock: Callable[[], float] = time.monotonic,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self.requests, self.seconds = requests, seconds
         self.left_today: int | None = None  # as the platform's headers last said
-        self._share, self._clock, self._wait = share, clock, wait
+        self._share, self._clock, self._wait, self._told_by = share, clock, wait, headers
         self._book = book or MemoryBook()
         self._others = 0  # requests in the window that programs which are not ours sent, as last seen
         self._others_until = 0.0
@@ -193,9 +213,8 @@ class RateWindow:
 
     def follow(self, headers: Mapping[str, str]) -> None:
         """Take over the maximum, and see how much of the window somebody else uses."""
-        most, left = _number(headers, "X-HubSpot-RateLimit-Max"), _number(headers, "X-HubSpot-RateLimit-Remaining")
-        span = _number(headers, "X-HubSpot-RateLimit-Interval-Milliseconds")
-        today = _number(headers, "X-HubSpot-RateLimit-Daily-Remaining")
+        most, left = _number(headers, self._told_by.most), _number(headers, self._told_by.left)
+        span, today = _number(headers, self._told_by.milliseconds), _number(headers, self._told_by.today)
         if today is not None:
             self.left_today = today
         if span:

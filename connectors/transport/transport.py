@@ -78,12 +78,14 @@ class Transport:
         base_url: Where the API is, as the workspace or plugin.toml says.
         hosts: Patterns of hosts that may be asked; *base_url* must match one, or be this machine.
         download_hosts: Patterns of hosts that files are fetched from, without credentials.
-        auth: The header ``Authorization``, which proves who we are.
+        auth: The header that proves who we are, or what makes it for each request: some end within minutes.
+        auth_header: Name of that header.
         budgets: By lane; "" is the usual one.
         translate: Reads the platform's refusals.
         session: For tests; None makes a pooled one.
 
     Attributes:
+        wait: Waits some seconds before a request is sent again.
         watch: Shown each request with its answer, refusals among them; None: nobody looks.
     """
 
@@ -92,12 +94,13 @@ class Transport:
         *,
         base_url: str,
         hosts: Sequence[str],
-        auth: Secret,
+        auth: Secret | Callable[[], Secret],
         budgets: Mapping[str, Budget],
         translate: Translate,
         traffic: Traffic,
         connections: int,
         download_hosts: Sequence[str] = (),
+        auth_header: str = "Authorization",
         session: requests.Session | None = None,
         wait: Callable[[float], None] = nap,
     ) -> None:
@@ -106,8 +109,8 @@ class Transport:
         self.platform_time: datetime | None = None
         self.watch: Callable[[Call, requests.Response], None] | None = None
         self._hosts, self._download_hosts = tuple(hosts), tuple(download_hosts)
-        self._auth = auth
-        self._budgets, self._translate, self._wait = budgets, translate, wait
+        self._auth, self._auth_header = auth, auth_header
+        self._budgets, self._translate, self.wait = budgets, translate, wait
         self._session = session or pooled(connections)
         self._local = threading.local()
         self._check_host(self.base_url, self._hosts)
@@ -131,7 +134,7 @@ class Transport:
             stop=stop_after_attempt(ATTEMPTS),
             wait=_pause,
             retry=retry_if_exception(again),
-            sleep=self._wait,
+            sleep=self.wait,
             reraise=True,
         )
         return retrying(self._once, call)
@@ -212,8 +215,10 @@ class Transport:
             raise error
 
     def _headers(self, call: Call) -> dict[str, str]:
-        shown = self._auth and not call.public
-        return {**call.headers, **({"Authorization": self._auth.reveal()} if shown else {})}
+        if call.public:
+            return dict(call.headers)
+        auth = self._auth() if callable(self._auth) else self._auth
+        return {**call.headers, **({self._auth_header: auth.reveal()} if auth else {})}
 
     def _lost(self, call: Call, error: requests.RequestException) -> PlatformDownError:
         asked = f"{call.method} {urlsplit(call.url).path}"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from segmenter.classifier.linear import LinearModel, person_features, score_one
+from segmenter.classifier.linear import LARGEST, LinearModel, person_features, score_one, totals_of
 from segmenter.rules.format_value import shown_one
 from segmenter.rules.segments import Clause, Waterfall, explain_rule
 
@@ -94,20 +94,29 @@ def _flips(person: Mapping[str, Any], model: LinearModel) -> Iterator[Flip]:
     now = score_one(model, person).segment
     values, _ = person_features(model, person)
     options: dict[str, list[str]] = {}
-    for place, (trait, option, _) in enumerate(model.reads):
+    for place, (trait, option, _, log) in enumerate(model.reads):
         if option is not None:
             options.setdefault(trait, []).append(option)
             continue
-        usual = max(abs(values[place]), abs(model.mean[place])) or 1.0
-        for after in _values_to_try(values[place], _steps(model, values, place, now)):
+        shown = _uncurved if log else float
+        value, mean = shown(values[place]), shown(model.mean[place])
+        usual = max(abs(value), abs(mean)) or 1.0
+        steps = (shown(values[place] + step) - value for step in _steps(model, values, place, now))
+        for after in _values_to_try(value, steps):
             score = score_one(model, {**person, trait: after})
-            if score.segment != now and not (after < 0 <= min(values[place], model.mean[place])):
-                yield Flip(trait, person.get(trait), after, score.segment, abs(after - values[place]) / usual)
+            if score.segment != now and not (after < 0 <= min(value, mean)):
+                yield Flip(trait, person.get(trait), after, score.segment, abs(after - value) / usual)
     for trait, named in options.items():
         for option in named:
             score = score_one(model, {**person, trait: option})
             if score.segment != now:
                 yield Flip(trait, person.get(trait), option, score.segment, 1.0)
+
+
+def _uncurved(logarithm: float) -> float:
+    """The number whose ``log1p`` this is; where it would be one without end, the largest that a trait may be."""
+    number = math.expm1(min(logarithm, math.log(LARGEST)))
+    return float(round(number)) if math.isclose(number, round(number), rel_tol=ROUNDING, abs_tol=ROUNDING) else number
 
 
 def _values_to_try(value: float, steps: Iterable[float]) -> Iterator[float]:
@@ -129,12 +138,37 @@ def _values_to_try(value: float, steps: Iterable[float]) -> Iterator[float]:
 
 def _steps(model: LinearModel, values: list[float], place: int, now: str) -> Iterator[float]:
     """By how much one feature must change until another label's total is as large as the present one's."""
-    totals = [
-        total + sum(w * x for w, x in zip(row, values, strict=True))
-        for total, row in zip(model.intercepts, model.weights, strict=True)
-    ]
+    totals = totals_of(model, values)
+    slopes, bends = _slopes(model, values, place)
     own = model.labels.index(now)
     for other in range(len(totals)):
-        slope = model.weights[other][place] - model.weights[own][place]
-        if other != own and slope:
-            yield (totals[own] - totals[other]) / slope
+        lead, slope, bend = (part[own] - part[other] for part in (totals, slopes, bends))
+        if other != own:
+            yield from _roots(lead, slope, bend)
+
+
+def _slopes(model: LinearModel, values: list[float], place: int) -> tuple[list[float], list[float]]:
+    """By label how its total grows with one feature: the slope where it is now, and the square's part."""
+    slopes, bends = [row[place] for row in model.weights], [0.0] * len(model.labels)
+    for label, row in enumerate(model.curves):
+        for weight, (first, second) in zip(row, model.products, strict=True):
+            if first == second == place:
+                slopes[label] += 2 * weight * values[place]
+                bends[label] += weight
+            elif place in {first, second}:
+                slopes[label] += weight * values[second if first == place else first]
+    return slopes, bends
+
+
+def _roots(lead: float, slope: float, bend: float) -> Iterator[float]:
+    """The steps at which lead + slope step + bend step^2 is 0."""
+    if not bend:
+        if slope:
+            yield -lead / slope
+        return
+    inside = slope * slope - 4 * bend * lead
+    if inside >= 0:
+        half = -(slope + math.copysign(math.sqrt(inside), slope)) / 2  # no difference of two like numbers
+        yield half / bend
+        if half:
+            yield lead / half

@@ -122,19 +122,29 @@ def _with_totals(people: Table, model: LinearModel, prefix: str) -> Table:
 
 
 def _total(table: Table, model: LinearModel, prefix: str, place: int) -> Any:
-    """Add up b, w0 x0, w1 x1 and so on, in this order: see `segmenter.classifier.linear`."""
+    """Add up b, w0 x0, w1 x1 and so on, products last, in this order: see `segmenter.classifier.linear`."""
     total: Any = exact(model.intercepts[place])
     for number, weight in enumerate(model.weights[place]):
         total = total + table[f"{prefix}x{number}"] * exact(weight)
+    for number, (first, second) in enumerate(model.products):
+        product = table[f"{prefix}x{first}"] * table[f"{prefix}x{second}"]
+        total = total + product * exact(model.curves[place][number])
     return total
 
 
-def _feature(people: Table, trait: str, option: str | None, fill: float) -> Any:
+def _feature(people: Table, trait: str, option: str | None, fill: float, log: bool) -> Any:  # noqa: FBT001 - a `FeatureRead`
     value: Any = people[trait]
     if option is not None:
         return (value == option).cast("float64").fill_null(exact(fill))
-    number: Any = ibis.ifelse(_is_number(value), value.cast("float64"), ibis.null("float64"))
+    number = known_number(value)
+    if log:
+        number = (exact(1.0) + ibis.ifelse(number < 0, exact(0.0), number)).ln()
     return number.fill_null(exact(fill))
+
+
+def known_number(value: Any) -> Any:
+    """Return a column as floats, null where it holds no number that counts."""
+    return ibis.ifelse(_is_number(value), value.cast("float64"), ibis.null("float64"))
 
 
 def _is_number(value: Any) -> Any:
@@ -146,5 +156,5 @@ def _is_number(value: Any) -> Any:
 
 
 def _known(people: Table, trait: str, model: LinearModel) -> Any:
-    named = any(name == trait and option is not None for name, option, _ in model.reads)
+    named = any(read.trait == trait and read.option is not None for read in model.reads)
     return people[trait].notnull() if named else _is_number(people[trait])

@@ -84,6 +84,8 @@ def at_temperature(model: LinearModel, temperature: float) -> LinearModel:
         fill=model.fill,
         mean=model.mean,
         temperature=temperature,
+        products=model.products,
+        curves=tuple(tuple(weight * factor for weight in row) for row in model.curves),
     )
 
 

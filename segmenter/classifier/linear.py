@@ -1,6 +1,7 @@
 """Linear model (softmax), the form of every classifier: p = softmax(z), z_l = b_l + sum_j w_lj x_j.
 
-LDA, multinomial logit, k-means and binary latent classes all have it (SCIENCE.md 4.5). Sums run in the order of the
+LDA, multinomial logit, k-means and binary latent classes all have it (SCIENCE.md 4.5). Groups of a Gaussian mixture
+that spread differently have the same form with products of features beside the features. Sums run in the order of the
 features wherever they are made, so that one person, an array and an Ibis expression reach the same z bit by bit, and
 with it the same label, ties included: of equal z the first label wins.
 """
@@ -18,24 +19,44 @@ from segmenter.late_arrow import np, pa, pc
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-ModelKind = Literal["lda", "logit", "kmeans", "lca"]
+ModelKind = Literal["lda", "logit", "kmeans", "lca", "mixture"]
 
 LARGEST = 1e100
 """Values beyond this, and infinities, count as unknown."""
 CHUNK = 8_192  # rows at a time: what is worked on stays in the processor's cache
 FEWEST = 2  # labels: one class needs no model
 UNCALIBRATED = 1.0
+LOG = "log1p("
 
 
 def trait_of(feature: str) -> str:
-    """Return the trait that *feature* reads: ``country`` of ``country=de``."""
-    return feature.partition("=")[0]
+    """Return the trait that *feature* reads: ``country`` of ``country=de``, ``orders`` of ``log1p(orders)``."""
+    return logged(feature) or feature.partition("=")[0]
+
+
+def logged(feature: str) -> str | None:
+    """Return the trait whose logarithm *feature* is; None where it is the trait itself."""
+    return feature[len(LOG) : -1] if feature.startswith(LOG) and feature.endswith(")") else None
+
+
+def curved(number: float) -> float:
+    """Return ln(1 + *number*), of a negative one 0: written so that every engine computes the same."""
+    return math.log(1.0 + max(number, 0.0))
 
 
 def option_of(feature: str) -> str | None:
     """Return the value that *feature* asks for, ``de`` of ``country=de``; None where it is the number itself."""
     _, equals, option = feature.partition("=")
     return option if equals else None
+
+
+class FeatureRead(NamedTuple):
+    """How a feature is read: from a *trait*, as 1 where it is *option*, or as its number or logarithm; else *fill*."""
+
+    trait: str
+    option: str | None
+    fill: float
+    log: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +67,16 @@ class LinearModel:
         kind: What it was fitted as. The softmax of k-means is no probability until a temperature was found for it
             (`segmenter.discover.bagged_confidence`): without one such a model answers labels only.
         labels: Segment names.
-        features: A trait's name for its number, or ``trait=value``: 1 where the trait has that value, else 0.
+        features: A trait's name for its number, ``log1p(trait)`` for its logarithm, or ``trait=value``: 1 where the
+            trait has that value, else 0.
         weights: A row a label, a column a feature; the temperature is divided in already.
         intercepts: One a label.
         fill: What stands for an unknown feature.
         mean: Of each feature, for reasons.
         temperature: By which weights and intercepts were divided; 1 is uncalibrated.
+        products: Places of two features (or twice the same) whose product counts too.
+        curves: A row a label, a column a product: its weight.
+        reads: Of each feature its trait, its value or None, its fill, and whether it is a logarithm.
     """
 
     kind: ModelKind
@@ -62,7 +87,9 @@ class LinearModel:
     fill: tuple[float, ...]
     mean: tuple[float, ...]
     temperature: float = UNCALIBRATED
-    reads: tuple[tuple[str, str | None, float], ...] = field(init=False, repr=False, compare=False)
+    products: tuple[tuple[int, int], ...] = ()
+    curves: tuple[tuple[float, ...], ...] = ()
+    reads: tuple[FeatureRead, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse numbers that fit no model.
@@ -72,14 +99,15 @@ class LinearModel:
         """
         _check(self)
         reads = tuple(
-            (trait_of(name), option_of(name), fill) for name, fill in zip(self.features, self.fill, strict=True)
+            FeatureRead(trait_of(name), option_of(name), fill, logged(name) is not None)
+            for name, fill in zip(self.features, self.fill, strict=True)
         )
         object.__setattr__(self, "reads", reads)
 
     @property
     def traits(self) -> tuple[str, ...]:
         """The traits that the features read, each once, in order."""
-        return tuple(dict.fromkeys(name for name, _, _ in self.reads))
+        return tuple(dict.fromkeys(read.trait for read in self.reads))
 
     @property
     def tells_probabilities(self) -> bool:
@@ -103,9 +131,19 @@ def _check(model: LinearModel) -> None:
         raise DefinitionError(
             f"weights, intercepts, fill values and means do not fit {many} segments by {wide} features", where=where
         )
-    numbers = [*model.intercepts, *model.fill, *model.mean, *(weight for row in model.weights for weight in row)]
+    _check_products(model, where)
+    rows = (*model.weights, *model.curves)
+    numbers = [*model.intercepts, *model.fill, *model.mean, *(weight for row in rows for weight in row)]
     if not all(abs(number) <= LARGEST for number in numbers) or not 0 < model.temperature <= LARGEST:
         raise DefinitionError("a coefficient is not a number, or too large", where=where)
+
+
+def _check_products(model: LinearModel, where: str) -> None:
+    wide, many = len(model.features), len(model.products)
+    placed = all(0 <= first <= second < wide for first, second in model.products)
+    shaped = len(model.curves) == (len(model.labels) if many else 0) and all(len(row) == many for row in model.curves)
+    if not placed or not shaped or len(set(model.products)) != many:
+        raise DefinitionError(f"its products and their weights do not fit {wide} features", where=where)
 
 
 class Score(NamedTuple):
@@ -140,16 +178,16 @@ def person_features(model: LinearModel, person: Mapping[str, Any]) -> tuple[list
     """
     values: list[float] = []
     known: dict[str, bool] = {}
-    for trait, option, fill in model.reads:
+    for trait, option, fill, log in model.reads:
         value = person.get(trait)
-        number = _number(value) if option is None else _indicator(value, option)
+        number = person_number(value) if option is None else _indicator(value, option)
         known[trait] = number is not None
-        values.append(fill if number is None else number)
+        values.append(fill if number is None else curved(number) if log else number)
     return values, sum(known.values()) / len(known)
 
 
-def _number(value: Any) -> float | None:
-    """A number, None for what is none. NaN is not <= anything, so it is unknown as well."""
+def person_number(value: Any) -> float | None:
+    """Return a number, None for what is none. NaN is not <= anything, so it is unknown as well."""
     if isinstance(value, int | float) and abs(value) <= LARGEST:
         return float(value)
     return None
@@ -171,11 +209,7 @@ def score_one(model: LinearModel, person: Mapping[str, Any]) -> Score:
         model gives no probabilities.
     """
     values, known = person_features(model, person)
-    totals = []
-    for total, row in zip(model.intercepts, model.weights, strict=True):
-        for weight, value in zip(row, values, strict=True):
-            total += weight * value  # noqa: PLW2901 - in the order of the features, as everywhere
-        totals.append(total)
+    totals = totals_of(model, values)
     top = max(totals)
     best = totals.index(top)
     after = max(totals[:best] + totals[best + 1 :])
@@ -192,6 +226,19 @@ def score_one(model: LinearModel, person: Mapping[str, Any]) -> Score:
         likely[second] if has_chances else None,
         known,
     )
+
+
+def totals_of(model: LinearModel, values: Sequence[float]) -> list[float]:
+    """Return z of each label for one person's *values*, as `person_features` returns them."""
+    totals = []
+    for total, row in zip(model.intercepts, model.weights, strict=True):
+        for weight, value in zip(row, values, strict=True):
+            total += weight * value  # noqa: PLW2901 - in the order of the features, as everywhere
+        totals.append(total)
+    for place, row in enumerate(model.curves):
+        for weight, (first, second) in zip(row, model.products, strict=True):
+            totals[place] += weight * (values[first] * values[second])
+    return totals
 
 
 class ModelScores(NamedTuple):
@@ -248,11 +295,14 @@ def _totals(model: LinearModel, columns: NDArray[np.float64]) -> NDArray[np.floa
     for weights, column in zip(np.array(model.weights).T, columns, strict=True):
         np.multiply(weights[:, None], column, out=product)
         totals += product
+    for weights, (first, second) in zip(np.array(model.curves).T, model.products, strict=True):
+        np.multiply(weights[:, None], columns[first] * columns[second], out=product)
+        totals += product
     return totals
 
 
 def _known_share(model: LinearModel, unknown: NDArray[np.bool_]) -> NDArray[np.float64]:
-    places = {trait: place for place, (trait, _, _) in enumerate(model.reads)}
+    places = {read.trait: place for place, read in enumerate(model.reads)}
     share: NDArray[np.float64] = (~unknown[list(places.values())]).sum(axis=0) / len(places)
     return share
 
@@ -265,7 +315,8 @@ def design_matrix(people: pa.Table, features: Sequence[str]) -> NDArray[np.float
         features: As in `LinearModel`.
 
     Returns:
-        Numbers as they are; for ``trait=word`` 1 where the text is that word, else 0. Infinite counts as unknown.
+        Numbers as they are, or their logarithms; for ``trait=word`` 1 where the text is that word, else 0. Infinite
+        counts as unknown.
     """
     matrix = np.full((people.num_rows, len(features)), np.nan)
     for place, feature in enumerate(features):
@@ -276,6 +327,8 @@ def design_matrix(people: pa.Table, features: Sequence[str]) -> NDArray[np.float
             continue
         matrix[:, place] = pc.cast(column, pa.float64()).to_numpy(zero_copy_only=False)
     matrix[~(np.abs(matrix) <= LARGEST)] = np.nan
+    for place in (place for place, feature in enumerate(features) if logged(feature) is not None):
+        matrix[:, place] = np.log(1.0 + np.maximum(matrix[:, place], 0.0))
     return matrix
 
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from segmenter.classifier.linear import LinearModel, ModelKind
+from segmenter.classifier.linear import LinearModel, ModelKind, trait_of
 from segmenter.errors import DefinitionError
 from segmenter.traits.builtin import Catalogue
 from segmenter.traits.definitions import trait_definition
@@ -43,6 +43,8 @@ class Coefficients(_Part):
     fill: MatrixRow
     mean: MatrixRow
     temperature: Number
+    products: Annotated[tuple[tuple[int, int], ...], Field(max_length=5_000)] = ()
+    curves: Annotated[tuple[MatrixRow, ...], Field(max_length=5_000)] = ()
 
 
 class Training(_Part):
@@ -202,7 +204,7 @@ def read_model(text: str, *, where: str) -> ModelFile:
     with read_from(where):
         file = ModelFile.model_validate(document)
         file.linear()
-    read = {feature.partition("=")[0] for feature in file.model.features}
+    read = {trait_of(feature) for feature in file.model.features}
     if read != set(file.catalogue):
         raise DefinitionError("it lacks the definitions of its traits", where=where)
     return file

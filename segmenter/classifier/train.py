@@ -26,6 +26,7 @@ from segmenter.errors import DefinitionError
 from segmenter.minimum import A_FEATURE, OF_A_SEGMENT, needs
 
 Discriminant = Literal["lda", "logit"]
+Method = Literal["lda", "logit", "mixture"]
 DISCRIMINANTS: tuple[Discriminant, ...] = ("lda", "logit")
 
 FOLDS = 10
@@ -58,6 +59,21 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnScorer:
+    """The scorer that found segments have themselves: nothing is to be learned, only to be judged.
+
+    Attributes:
+        model: Calibrated; its labels are the segments.
+        rows: (people, features) of the model, NaN unknown.
+        again: Fits it among some people (their row numbers), under labels of its own.
+    """
+
+    model: LinearModel
+    rows: Floats
+    again: Callable[[Places], LinearModel]
+
+
+@dataclass(frozen=True, slots=True)
 class Fitted:
     """The chosen model with its metrics.
 
@@ -68,7 +84,7 @@ class Fitted:
     """
 
     model: LinearModel
-    quality: dict[Discriminant, ModelQuality]
+    quality: dict[Method, ModelQuality]
     gate: QualityGate
     dropped: tuple[str, ...]
     folds: int
@@ -76,7 +92,7 @@ class Fitted:
     @property
     def chosen(self) -> ModelQuality:
         """Metrics of the chosen model."""
-        return self.quality["lda" if self.model.kind == "lda" else "logit"]
+        return next(quality for kind, quality in self.quality.items() if kind == self.model.kind)
 
 
 def missing_for_fit(sample: Sample) -> list[str]:
@@ -108,6 +124,7 @@ def fit_classifier(
     thresholds: Thresholds,
     labeller: Labeller | None = None,
     rules: NDArray[np.str_] | None = None,
+    own: OwnScorer | None = None,
     folds: int = FOLDS,
 ) -> Fitted:
     """Fit both kinds, choose the one with the smaller Brier score on held-out people, and judge it.
@@ -118,7 +135,8 @@ def fit_classifier(
         thresholds: Above which a person is assigned, for the figures about the assigned.
         labeller: Where the truth was discovered: recalculates it on each fold's people. None: the truth stands.
         rules: What the workspace's rules say of the same people, "" for nothing; to compare with.
-        folds: Number of cross-validation folds; each is held out once.
+        own: The segments' own scorer, which is taken; both kinds stand beside it.
+        folds: Of the cross-validation; each is held out once.
 
     Returns:
         The chosen model, its calibration, and its quality on people who were held out.
@@ -126,6 +144,28 @@ def fit_classifier(
     Raises:
         DefinitionError: There are too few people, or no feature tells anything; the message says what is needed.
     """
+    kept, dropped = _with_useful_features(sample)
+    labels = tuple(str(name) for name in np.unique(kept.truth))
+    with threadpool_limits(1):
+        fold_of = _folds(kept.truth, folds, rng)
+        held = {kind: _held_out(kept, labels, fold_of, kind, labeller) for kind in DISCRIMINANTS}
+        quality: dict[Method, ModelQuality] = {
+            kind: model_quality(*_calibrated(*held[kind], fold_of), labels, thresholds, folds=folds)
+            for kind in DISCRIMINANTS
+        }
+        if own is not None:
+            again = _placed_again(own, kept.truth, labels, fold_of)
+            quality["mixture"] = model_quality(*again, labels, thresholds, folds=folds)
+            return Fitted(own.model, quality, _gated(quality["mixture"], kept, rules), dropped, folds)
+        kind = min(DISCRIMINANTS, key=lambda method: quality[method].brier)
+        model = _trained(kept, np.arange(len(kept.truth)), kept.truth, kind)
+    model = at_temperature(model, temperature_of(*held[kind]))
+    leak = leak_sentence(kept.features, kept.rows, kept.truth, late=kept.late)
+    return Fitted(model, quality, _gated(quality[kind], kept, rules, leak), dropped, folds)
+
+
+def _with_useful_features(sample: Sample) -> tuple[Sample, tuple[str, ...]]:
+    """The sample without the features that tell nothing, and their names."""
     gaps = missing_for_fit(sample)
     if gaps:
         raise DefinitionError(" ".join(gaps), where="too few people for training")
@@ -134,21 +174,28 @@ def fit_classifier(
         raise DefinitionError("no values, or all the same", where="every feature")
     features = tuple(name for name, tells in zip(sample.features, useful, strict=True) if tells)
     dropped = tuple(name for name, tells in zip(sample.features, useful, strict=True) if not tells)
-    kept = replace(sample, features=features, rows=sample.rows[:, useful])
-    labels = tuple(str(name) for name in np.unique(kept.truth))
-    with threadpool_limits(1):
-        fold_of = _folds(kept.truth, folds, rng)
-        held = {kind: _held_out(kept, labels, fold_of, kind, labeller) for kind in DISCRIMINANTS}
-        quality = {
-            kind: model_quality(*_calibrated(*held[kind], fold_of), labels, thresholds, folds=folds)
-            for kind in DISCRIMINANTS
-        }
-        kind = min(DISCRIMINANTS, key=lambda method: quality[method].brier)
-        model = _trained(kept, np.arange(len(kept.truth)), kept.truth, kind)
-    model = at_temperature(model, temperature_of(*held[kind]))
-    rules_hit = None if rules is None else float((rules == kept.truth).mean())
-    leak = leak_sentence(features, kept.rows, kept.truth, late=kept.late)
-    return Fitted(model, quality, gate(quality[kind], rules_hit=rules_hit, leak=leak), dropped, folds)
+    return replace(sample, features=features, rows=sample.rows[:, useful]), dropped
+
+
+def _gated(quality: ModelQuality, sample: Sample, rules: NDArray[np.str_] | None, leak: str = "") -> QualityGate:
+    return gate(quality, rules_hit=None if rules is None else float((rules == sample.truth).mean()), leak=leak)
+
+
+def _placed_again(
+    own: OwnScorer, truth: NDArray[np.str_], labels: tuple[str, ...], fold_of: Places
+) -> tuple[Floats, Places]:
+    """Everybody's probabilities by the scorer that is fitted without the person's fold, and the true places."""
+    likely = np.zeros((len(truth), len(labels)))
+    for fold in np.unique(fold_of):
+        inside, outside = np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
+        model = own.again(inside)
+        scores = score_rows(model, own.rows)
+        names = aligned([model.labels[place] for place in scores.best], truth, inside)
+        for place in range(len(model.labels)):
+            called = names[scores.best == place]
+            if len(called):
+                likely[outside, labels.index(str(called[0]))] += scores.probabilities[outside, place]
+    return likely, np.array([labels.index(str(label)) for label in truth], np.intp)
 
 
 def _telling(rows: Floats) -> NDArray[np.bool_]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -12,11 +12,13 @@ from numpy.random import Generator
 from segmenter.discover.em_bootstrap import class_labels, one_hot_answers
 from segmenter.discover.latent_class import MISSING, Classes
 from segmenter.discover.markers import Marker, alike, markers, shares_above_mean
-from segmenter.discover.stability import CountStability, Effort, across, best_labels, bootstrap_labels, stability
+from segmenter.discover.membership import placed_again
+from segmenter.discover.stability import CountStability, Effort, across, best_labels, bootstrap_refits, stability
+from segmenter.discover.steps import Steps, silent
 from segmenter.stats.item_matrix import Items, Labels, Matrix, coded
 from segmenter.stats.kmeans import Rows
 
-SearchMethod = Literal["kmeans", "lca"]
+SearchMethod = Literal["auto", "kmeans", "lca"]
 
 STARTS = 200  # of the solution that is proposed: k-means has many optima close to the best
 
@@ -52,36 +54,42 @@ def solutions(
     effort: Effort,
     rng: Generator,
     classes: Mapping[int, Classes] | None = None,
+    steps: Steps = silent,
 ) -> dict[int, Solution]:
     """Return the best solution for each of *ks*.
 
     Args:
         items: The base.
         ks: Numbers of segments, rising.
-        method: "kmeans", or "lca": the classes of *classes*.
+        method: "lca": the classes of *classes*; else k-means.
         effort: For the stability.
         rng: Chance.
         classes: Needed by "lca".
+        steps: Told how far it is.
     """
     rows = _rows(items, method)
     candidates: dict[int, Solution] = {}
     before: Labels | None = None
-    for k in ks:
+    for place, k in enumerate(ks):
+        steps("numbers of segments", place, len(ks))
         if method == "lca" and classes is not None:
-            labels = _of_rows(rows, classes[k].labels)
-            again = class_labels(*_answers(items, rows), rows.bootstrap(2 * effort.pairs, rng), k, starts=3, rng=rng)
+            labels, drawn = _of_rows(rows, classes[k].labels), None
+            again = class_labels(*_answers(items, rows), rows.bootstrap(effort.samples, rng), k, starts=3, rng=rng)
         else:
             labels, _, _ = best_labels(rows, k, starts=STARTS, rng=rng)
-            again = bootstrap_labels(rows, k, effort, rng)
+            again, drawn = bootstrap_refits(rows, k, effort, rng)
         parents = (1.0,) * k if before is None else across(before, labels, rows.counts, k - 1)
-        candidates[k] = _solution(items, k, labels[rows.place], stability(rows, labels, again, k), parents)
+        stable = stability(rows, labels, again, k)
+        if drawn is not None:
+            stable = replace(stable, again=placed_again(rows, labels, again, drawn, k))
+        candidates[k] = solution_of(items, k, labels[rows.place], stable, parents)
         before = labels
     return candidates
 
 
 def _rows(items: Items, method: SearchMethod) -> Rows:
-    if method == "kmeans":
-        return Rows.of(coded(items).values)
+    if method != "lca":
+        return Rows.of(coded(items).observed)
     return Rows.of(np.where(np.isnan(items.values), MISSING, items.values))
 
 
@@ -98,7 +106,16 @@ def _answers(items: Items, rows: Rows) -> tuple[Matrix, Labels]:
     return matrix, owner
 
 
-def _solution(items: Items, k: int, labels: Labels, stable: CountStability, parents: tuple[float, ...]) -> Solution:
+def solution_of(items: Items, k: int, labels: Labels, stable: CountStability, parents: tuple[float, ...]) -> Solution:
+    """Return *k* segments with what describes them.
+
+    Args:
+        items: The base.
+        k: Segments.
+        labels: (people,) segment of each, by falling size.
+        stable: How stable they are.
+        parents: SLSa of each.
+    """
     sizes = tuple(int(size) for size in np.bincount(labels, minlength=k))
     if min(sizes) == 0:  # a class that is nobody's likeliest has no profile
         return Solution(k, labels, stable, parents, sizes, ((),) * k, (float("nan"),) * k)

@@ -101,11 +101,11 @@ def choose_k(solutions: Mapping[int, Solution], test: NullTest, bound: int) -> C
     return ChosenK(max(allowed, default=None), refused)
 
 
-def light_of(solution: Solution, *, notes: Sequence[str]) -> Light:
-    """Return the light of what is proposed: green where all of it is reproducible and nothing is to be noted."""
+def light_of(solution: Solution, *, notes: Sequence[str], natural: bool | None = True) -> Light:
+    """Return the light of what is proposed: green where all is reproducible, natural, and nothing is to be noted."""
     stable = solution.stability
     good = min(stable.agreement, stable.median) >= REPRODUCIBLE and min(stable.segments) >= VALID
-    return "green" if good and not notes else "amber"
+    return "green" if good and natural and not notes else "amber"
 
 
 def flagged(solution: Solution, items: int) -> tuple[int, ...]:
@@ -125,7 +125,7 @@ def merge_segments(items: Items, labels: Labels, said: Sequence[str]) -> tuple[i
     Nearest is the smallest rise of the variance within (Ward 1963). Segments stay in order of their first.
     """
     k = len(said)
-    values = coded(items).values
+    values = coded(items).observed
     centres = list(segment_means(values, labels, k))
     sizes = [float(size) for size in np.bincount(labels, minlength=k)]
     groups = [[j] for j in range(k)]

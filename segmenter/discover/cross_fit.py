@@ -9,9 +9,13 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from segmenter.classifier.linear import LOG, LinearModel, score_rows
 from segmenter.discover.em_bootstrap import class_labels, one_hot_answers
+from segmenter.discover.to_linear import by_mixture
+from segmenter.errors import DefinitionError
 from segmenter.stats.item_matrix import Items, Matrix, coded
 from segmenter.stats.kmeans import EXACT, kmeans
+from segmenter.stats.mixtures import Shape, best_mixture, starts_of
 
 STARTS = 20
 
@@ -34,14 +38,69 @@ def found_again(items: Items, k: int, rng: Generator) -> Callable[[Places], Sequ
 
     def label(inside: Places) -> list[str]:
         known = coded(items.rows(inside))
-        logged = [feature.startswith("log1p(") for feature in known.features]
+        logged = [feature.startswith(LOG) for feature in known.features]
         everybody = np.where(logged, np.log1p(np.maximum(items.values, 0)), items.values)
-        everybody = (np.where(np.isnan(everybody), known.fill, everybody) - known.shift) / _spread(known.scale)
+        everybody = (everybody - known.shift) / _spread(known.scale)
         own = everybody[inside]
         centres = kmeans(own, np.ones((1, len(own))), k, starts=STARTS, rng=rng, tolerance=EXACT)
         return [str(number) for number in centres.labels(everybody)[0]]
 
     return label
+
+
+def mixtures_again(
+    items: Items, k: int, shape: Shape, temperature: float, rng: Generator
+) -> Callable[[Places], LinearModel]:
+    """Return what fits a mixture among some people, and gives it as a model with the labels "0" to ``str(k - 1)``.
+
+    Logarithms, means and spreads are those of these people; who left something out takes no part.
+
+    Args:
+        items: Numbers, of everybody.
+        k: Groups.
+        shape: Of their covariances.
+        temperature: Of the model.
+        rng: Chance of the starts.
+
+    Returns:
+        Takes places of people, (inside,). It raises a `DefinitionError` where no start keeps *k* groups.
+    """
+    complete = items.complete()
+
+    def model(inside: Places) -> LinearModel:
+        some = items.rows(inside[complete[inside]])
+        values = coded(some).values
+        fit = best_mixture(values, k, shape, starts_of(values, k, rng))
+        if fit is None:
+            raise DefinitionError(f"{k} groups are not found again in a part of the people", where="the mixture")
+        return by_mixture(some, fit, [str(number) for number in range(k)], temperature)
+
+    return model
+
+
+def labelled_by(model: Callable[[Places], LinearModel], rows: Matrix) -> Callable[[Places], Sequence[str]]:
+    """Return what gives everybody the label of the *model* that is fitted among some people.
+
+    Args:
+        model: As `mixtures_again` returns it.
+        rows: (people, items), NaN where nothing is known.
+
+    Returns:
+        Takes places of people, (inside,); returns one label per person.
+    """
+
+    def label(inside: Places) -> list[str]:
+        own = model(inside)
+        return [own.labels[place] for place in score_rows(own, logged_rows(own, rows)).best]
+
+    return label
+
+
+def logged_rows(model: LinearModel, rows: Matrix) -> Matrix:
+    """Return *rows*, (people, items), as the features of *model* read them: some by their logarithm."""
+    logs = [read.log for read in model.reads]
+    columns: Matrix = np.where(logs, np.log(1.0 + np.maximum(rows, 0.0)), rows)
+    return columns
 
 
 def classes_again(items: Items, k: int, rng: Generator) -> Callable[[Places], Sequence[str]]:

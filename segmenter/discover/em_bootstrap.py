@@ -51,7 +51,7 @@ def _batch(answers: Matrix, owner: Labels, weights: Matrix, k: int, starts: int,
     likely = rng.dirichlet(np.ones(k), size=(len(repeated), rows)).transpose(2, 0, 1)
     fit = np.full(len(repeated), -np.inf)
     for _ in range(STEPS):
-        totals = _totals(answers, owner, likely * repeated)
+        totals = class_totals(answers, owner, likely * repeated)
         top = totals.max(axis=0)
         grown = np.exp(totals - top)
         whole = grown.sum(axis=0)
@@ -64,8 +64,14 @@ def _batch(answers: Matrix, owner: Labels, weights: Matrix, k: int, starts: int,
     return labels
 
 
-def _totals(answers: Matrix, owner: Labels, members: Matrix) -> Matrix:
-    """Log of class share times probability of the row's answers, (k, runs, rows), after one M-step."""
+def class_totals(answers: Matrix, owner: Labels, members: Matrix) -> Matrix:
+    """Return the log of class share times probability of the row's answers, (k, runs, rows), after one M-step.
+
+    Args:
+        answers: (rows, columns), see `one_hot_answers`.
+        owner: (columns,) the item of each column.
+        members: (k, runs, rows) weight times chance of each class.
+    """
     k, runs, rows = members.shape
     sums = members.reshape(k * runs, rows) @ answers
     same_item = (owner[:, None] == owner[None, :]).astype(np.float64)

@@ -135,8 +135,3 @@ def by_number(items: Items, most: int, *, starts: int, rng: Generator) -> dict[i
         k: latent_classes(items, k, starts=1 if k == 1 else starts, rng=rng, tolerance=NEAR_ENOUGH)
         for k in range(1, most + 1)
     }
-
-
-def upper_bound(classes: dict[int, Classes]) -> int:
-    """Return the number of classes with the least BIC: no more segments than that."""
-    return min(classes, key=lambda k: classes[k].bic)

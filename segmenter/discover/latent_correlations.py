@@ -30,7 +30,7 @@ def calibrated(items: Items, rng: Generator) -> Items:
         As many people; correlations of what distances are measured in (`coded`) are those of *items*, but for the
         chance of the order within ties, and for correlations that no normals have.
     """
-    values = np.where(np.isnan(items.values), np.nan, coded(items).values)
+    values = coded(items).observed
     drawn = _normals(values.shape, rng) @ _root(latent_correlations(values)).T
     copy = np.full_like(items.values, np.nan)
     for place, column in enumerate(items.values.T):

@@ -15,15 +15,17 @@ from statistics import NormalDist
 import numpy as np
 from numpy.random import Generator
 
-from segmenter.discover.stability import Effort, agreements, best_labels, bootstrap_labels, standard_error
+from segmenter.discover.stability import Effort, agreements, best_labels, bootstrap_labels, error_of_pairs
+from segmenter.discover.steps import Steps, silent
 from segmenter.stats.item_matrix import Items, Matrix, coded
-from segmenter.stats.kmeans import Rows
+from segmenter.stats.kmeans import NEAR_ENOUGH, Rows
 
 LEVEL = 0.05
 COPIES, MOST_COPIES = 19, 76  # the fewest with which p can reach the level, and four times as many
 FAR_AHEAD = 3.0  # standard deviations of the copies: the data lead so far that more copies change nothing
 NEAR_LIMIT = 1.0  # standard errors of a figure and its limit
 QUANTILE = 0.95
+TIGHT = 10  # starts for the sum of squares within
 SMALL = 1e-9
 
 Null = Callable[[Items, Generator], Items]
@@ -81,6 +83,8 @@ def null_test(
     *,
     copies: int = COPIES,
     most: int = MOST_COPIES,
+    steps: Steps = silent,
+    name: str = "shuffled copies",
 ) -> NullTest:
     """Compare *items* with copies of it that *null* makes, over all *ks* in one test.
 
@@ -90,7 +94,9 @@ def null_test(
     """
     measured = [_measured(items, ks, effort, rng)]
     while True:
-        measured += [_measured(null(items, rng), ks, effort, rng) for _ in range(copies)]
+        for _ in range(copies):
+            steps(name, len(measured), len(measured) - (len(measured) - 1) % copies + copies - 1)
+            measured.append(_measured(null(items, rng), ks, effort, rng))
         agreement, errors, inertia = (np.array(part) for part in zip(*measured, strict=True))
         test = _compared(ks, agreement, errors, inertia)
         if len(measured) + copies > most + 1 or not _is_open(test, agreement, inertia, most):
@@ -142,11 +148,11 @@ def _error_of_quantile(copies: Matrix) -> Matrix:
 
 def _measured(items: Items, ks: Sequence[int], effort: Effort, rng: Generator) -> tuple[Matrix, Matrix, Matrix]:
     """A(k), its standard error, and the sum of squares within."""
-    rows = Rows.of(coded(items).values)
+    rows = Rows.of(coded(items).observed)
     drawn = [agreements(bootstrap_labels(rows, k, effort, rng), rows.counts, k) for k in ks]
-    tight = [best_labels(rows, k, starts=effort.starts, rng=rng)[2] for k in ks]
+    tight = [best_labels(rows, k, starts=TIGHT, rng=rng, tolerance=NEAR_ENOUGH)[2] for k in ks]
     return (
         np.array([pairs.mean() for pairs in drawn]),
-        np.array([standard_error(pairs) for pairs in drawn]),
+        np.array([error_of_pairs(pairs) for pairs in drawn]),
         np.array(tight),
     )

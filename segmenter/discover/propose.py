@@ -4,26 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.random import Generator
 from threadpoolctl import threadpool_limits
 
 from segmenter.discover import choose_k as choice
-from segmenter.discover.bagged_confidence import Sureness, sureness
-from segmenter.discover.candidates import SearchMethod, Solution, solutions
+from segmenter.discover.candidates import SearchMethod, Solution, solution_of, solutions
 from segmenter.discover.choose_k import Light
 from segmenter.discover.edges import edge_of_choice, edge_of_noise
-from segmenter.discover.latent_class import CLEAR, SURE, Classes, by_number, upper_bound
+from segmenter.discover.latent_class import Classes, by_number
 from segmenter.discover.latent_correlations import calibrated
 from segmenter.discover.markers import Marker, centred_items
-from segmenter.discover.null_models import LEVEL, NullTest, null_test, shuffled
+from segmenter.discover.membership import Membership, membership
+from segmenter.discover.method_choice import MethodChoice, choose_method
+from segmenter.discover.mixture_search import Fits, bic_by_number, mixture_fits, scaled_like, shapes_for
+from segmenter.discover.null_models import NullTest, null_test, shuffled
 from segmenter.discover.segment_size import power_sentence
 from segmenter.discover.stability import Effort
-from segmenter.minimum import AN_ITEM, needs
-from segmenter.stats.item_matrix import Items, Labels
-from segmenter.stats.one_sided import LEVEL as STYLE_LEVEL
+from segmenter.discover.steps import Steps, silent
+from segmenter.discover.verdict_text import (
+    base_notes,
+    class_notes,
+    few_missing,
+    proposal_sentence,
+    style_notes,
+    why_noise,
+    why_none,
+)
+from segmenter.stats.item_matrix import Items, Labels, coded
 
+SECOND = "copies with the same correlations"
+MERGED = "Segments that would get the same message were merged."
 REPORTED, TESTED = Effort(100, 10), Effort(20, 4)
 
 
@@ -33,7 +46,7 @@ class SearchOptions:
 
     Attributes:
         most: Largest number of segments that is tried; 2 is the least.
-        method: "kmeans", or "lca" (answers only).
+        method: "auto" (k-means, and of numbers Gaussian mixtures beside it), "kmeans", or "lca" (answers only).
         report: Effort for the stability that is reported.
         test: Effort for the tests against copies without segments.
         class_starts: Fits of each number of latent classes.
@@ -43,7 +56,7 @@ class SearchOptions:
     """
 
     most: int = 6
-    method: SearchMethod = "kmeans"
+    method: SearchMethod = "auto"
     report: Effort = REPORTED
     test: Effort = TESTED
     class_starts: int = 20
@@ -64,6 +77,8 @@ class ProposedSegment:
         stability: SLSw; the least of those that were merged.
         posterior: How sure the latent classes are of its people; None by k-means.
         style: Whether it looks like a way of answering.
+        again: Share of its people whom refits without them would place here again; None where it is not known.
+        member: Mean probability that its people belong to the group that it is made of; None as `again`.
     """
 
     size: int
@@ -72,6 +87,8 @@ class ProposedSegment:
     markers: tuple[Marker, ...]
     posterior: float | None
     style: bool
+    again: float | None = None
+    member: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +109,11 @@ class Proposal:
         classes: The latent classes behind the segments; None by k-means.
         labels: (people,) proposed segment; empty where there is none.
         people: (people,) places in the base of those whom `labels` are of: latent classes look at `Asked.rows` at most.
-        sure: How the nearest centre becomes a confidence; None for latent classes, which tell chances themselves.
+        sure: How a membership becomes a probability; None for latent classes, which tell chances themselves.
         centred_p: p of the test on answers without each person's own level; None where it was not made.
-        power: Which segments can't be found in these data, a sentence.
+        power: Which segments can't be found in these data, and what is missing in them.
+        method: Whose segments they are.
+        methods: What Gaussian mixtures say of the same people.
     """
 
     light: Light
@@ -112,79 +131,108 @@ class Proposal:
     segments: tuple[ProposedSegment, ...]
     labels: Labels
     people: Labels
-    sure: Sureness | None
+    sure: Membership | None
     centred_p: float | None
     power: str = ""
+    method: Literal["kmeans", "mixture", "lca"] = "kmeans"
+    methods: MethodChoice = MethodChoice()  # noqa: RUF009 - frozen
 
     @property
     def natural(self) -> bool | None:
         """Whether the segments beat the second null too; None where it was not tried."""
-        return None if self.second is None or self.k is None else self.second.candidate(self.k)
+        return _natural(self.methods, self.second, self.k)
 
 
-def propose(items: Items, asked: SearchOptions, rng: Generator) -> Proposal:
+def _natural(methods: MethodChoice, second: NullTest | None, k: int | None) -> bool | None:
+    if methods.shaped is not None:
+        return True  # else it is not proposed
+    return None if second is None or k is None else second.candidate(k)
+
+
+def propose(items: Items, asked: SearchOptions, rng: Generator, steps: Steps = silent) -> Proposal:
     """Propose segments in *items*: stable, distinct, large enough; or say why there are none.
 
     Args:
         items: Answers or traits, one row per person.
         asked: Method, numbers of segments to try, and how thorough the bootstrap is.
         rng: The same state gives the same proposal.
+        steps: Told how far it is.
 
     Returns:
         The segments found, or no segments and the reason; both with the figures of every number that was tried.
     """
     with threadpool_limits(1):  # many small fits: threads would wait for each other
-        proposal = _propose(items, asked, rng)
+        proposal = _propose(items, asked, rng, steps)
     largest = max((segment.share for segment in proposal.segments), default=1.0)
     power = power_sentence(len(items.values), largest, numbers=items.kind == "metric")
-    return replace(proposal, power=power)
+    return replace(proposal, power=f"{power} {few_missing(items)}".strip())
 
 
-def _propose(items: Items, asked: SearchOptions, rng: Generator) -> Proposal:
+def _propose(items: Items, asked: SearchOptions, rng: Generator, steps: Steps) -> Proposal:
     ks = tuple(range(2, asked.most + 1))
     drawn = sampled(len(items.values), asked.tested(items))
     items_tested = items.rows(drawn)
-    test = null_test(items_tested, ks, shuffled, asked.test, rng)
-    if not test.beaten:
+    test = null_test(items_tested, ks, shuffled, asked.test, rng, steps=steps)
+    fits = _fits(items, items_tested, asked, rng)
+    if not test.beaten and not fits:
         return _nothing(test, why_noise(test), edge=edge_of_noise(test))
     everybody = np.arange(len(items.values))
-    base, people = (items, everybody) if asked.method == "kmeans" else (items_tested, drawn)
-    classes = by_number(items_tested, asked.most, starts=_class_starts(items, asked), rng=rng)
-    bound = upper_bound(classes)
-    bic = {k: classes.bic for k, classes in classes.items()}
-    if bound == 1:
+    base, people = (items_tested, drawn) if asked.method == "lca" else (items, everybody)
+    bic, classes = _bic(items_tested, fits, asked, rng) if test.beaten else ({}, {})
+    bound = _bound(bic)
+    if bound == 1 and not fits:
         return _nothing(test, "No segments: one group explains the data best (BIC).", bound, bic)
-    candidates = solutions(base, ks, asked.method, asked.report, rng, classes)
-    chosen = choice.choose_k(candidates, test, bound)
-    if chosen.k is None:
-        edge = edge_of_choice(candidates, test, chosen)
-        return _nothing(test, _why_none(candidates, chosen), bound, bic, candidates, chosen.refused, edge=edge)
-    return _proposed(base, people, asked, rng, test, classes, candidates, chosen)
+    candidates = (
+        solutions(base, ks, asked.method, asked.report, rng, classes, steps) if bound != 1 and test.beaten else {}
+    )
+    chosen = choice.choose_k(candidates, test, bound or 1) if candidates else choice.ChosenK(None, {})
+    own = None if chosen.k is None else candidates[chosen.k].labels
+    methods = choose_method(items, items_tested, fits, own, asked.test, rng)
+    bic = bic_by_number(fits) if methods.shaped is not None else bic
+    if chosen.k is None and methods.shaped is None:
+        return _none_found(test, bound, bic, candidates, chosen)
+    return _proposed(base, people, asked, rng, test, bic, classes, candidates, chosen, methods, steps)
 
 
-def _class_starts(items: Items, asked: SearchOptions) -> int:
-    # of numbers only the bound is wanted, and a mixture of normals takes long
-    return max(1, asked.class_starts // 4) if items.kind == "metric" else asked.class_starts
+def _fits(items: Items, tested: Items, asked: SearchOptions, rng: Generator) -> Fits:
+    """Mixtures of the shapes that may be fitted to these numbers; none where k-means is asked for."""
+    shapes = shapes_for(items) if asked.method == "auto" else ()
+    return mixture_fits(scaled_like(items, tested), asked.most, shapes, rng) if shapes else {}
+
+
+def _bound(bic: Mapping[int, float]) -> int | None:
+    return min(bic, key=lambda k: bic[k]) if bic else None
+
+
+def _bic(
+    tested: Items, fits: Fits, asked: SearchOptions, rng: Generator
+) -> tuple[dict[int, float], dict[int, Classes]]:
+    """BIC by number of groups: of independent normals where the base are numbers, else of latent classes."""
+    if tested.kind == "metric":
+        fits = fits or mixture_fits(coded(tested).values, asked.most, ("diagonal",), rng)
+        return bic_by_number({place: fit for place, fit in fits.items() if place[1] == "diagonal"}), {}
+    classes = by_number(tested, asked.most, starts=asked.class_starts, rng=rng)
+    return {k: fit.bic for k, fit in classes.items()}, classes
+
+
+def _none_found(
+    test: NullTest,
+    bound: int | None,
+    bic: Mapping[int, float],
+    candidates: Mapping[int, Solution],
+    chosen: choice.ChosenK,
+) -> Proposal:
+    if not test.beaten:
+        return _nothing(test, why_noise(test), edge=edge_of_noise(test))
+    if not candidates:
+        return _nothing(test, "No segments: one group explains the data best (BIC).", bound, bic)
+    edge = edge_of_choice(candidates, test, chosen)
+    return _nothing(test, why_none(candidates, chosen), bound, bic, candidates, chosen.refused, edge=edge)
 
 
 def sampled(people: int, most: int) -> Labels:
     """Return the places of *most* of *people* by a lot that is always the same: another one would be other data."""
     return np.sort(np.random.default_rng(people).permutation(people)[:most])
-
-
-def why_noise(test: NullTest) -> str:
-    """Return the sentence for data that do not beat their shuffled copies."""
-    if test.p <= LEVEL:
-        return "No segments: the data are one group. Segments in shuffled copies of the data are just as tight."
-    return (
-        "No segments: this looks like noise. Segments in shuffled copies of the data are just as stable "
-        f"(p = {test.p:.2f})."
-    )
-
-
-def _why_none(candidates: Mapping[int, Solution], chosen: choice.ChosenK) -> str:
-    nearest = min(chosen.refused, key=lambda k: (len(chosen.refused[k]), -candidates[k].stability.agreement))
-    return f"No number of segments is stable. {nearest} comes closest, but: {'; '.join(chosen.refused[nearest])}."
 
 
 def _nothing(
@@ -224,107 +272,82 @@ def _proposed(
     asked: SearchOptions,
     rng: Generator,
     test: NullTest,
+    bic: Mapping[int, float],
     classes: Mapping[int, Classes],
     candidates: Mapping[int, Solution],
     chosen: choice.ChosenK,
+    methods: MethodChoice,
+    steps: Steps,
 ) -> Proposal:
-    k = chosen.k or 0
-    solution, tested = candidates[k], items.rows(sampled(len(items.values), asked.tested(items)))
-    second = None if items.kind == "categorical" else null_test(tested, test.ks, calibrated, asked.test, rng)
+    solution = _solution(items, candidates, chosen, methods)
+    tested = items.rows(sampled(len(items.values), asked.tested(items)))
+    k, shaped = solution.k, methods.shaped
+    second = None
+    if items.kind != "categorical" and shaped is None:
+        second = null_test(tested, test.ks, calibrated, asked.test, rng, steps=steps, name=SECOND)
     styled = choice.flagged(solution, len(items.names)) if asked.answers else ()
-    again = null_test(centred_items(tested), test.ks, shuffled, asked.test, rng) if styled else None
+    again = null_test(centred_items(tested), test.ks, shuffled, asked.test, rng) if styled and k in test.ks else None
     own = classes[k] if asked.method == "lca" else None
     groups = choice.merge_segments(items, solution.labels, choice.messages(solution))
-    notes = (
-        *_style_notes(styled, again, k),
-        *_class_notes(own),
-        *_base_notes(items),
-        *choice.remarks_on(solution),
-        *filter(None, (edge_of_noise(test), edge_of_choice(candidates, test, chosen))),
-        *(("Segments that would get the same message were merged.",) if len(set(groups)) < k else ()),
-    )
-    light = choice.light_of(solution, notes=notes)
+    edges = () if shaped else (edge_of_noise(test), edge_of_choice(candidates, test, chosen))
+    remarks = (*choice.remarks_on(solution), *methods.notes, *edges, MERGED if len(set(groups)) < k else "")
+    notes = (*style_notes(styled, again, k), *class_notes(own), *base_notes(items), *filter(None, remarks))
+    sure = membership(items, solution.labels, k, shaped.mixture if shaped else None, rng) if own is None else None
     return Proposal(
-        light=light,
-        sentence=_sentence(len(set(groups)), solution, second, k),
+        light=choice.light_of(solution, notes=notes, natural=(natural := _natural(methods, second, k))),
+        sentence=proposal_sentence(len(set(groups)), solution, natural),
         notes=notes,
         test=test,
         second=second,
-        bound=upper_bound(dict(classes)),
-        bic={number: classes.bic for number, classes in classes.items()},
+        bound=_bound(bic),
+        bic=bic,
         classes=own,
-        tried=candidates,
-        refused=chosen.refused,
+        tried={**candidates, k: solution},
+        refused={number: why for number, why in chosen.refused.items() if number != k},
         k=k,
         groups=groups,
-        segments=_segments(solution, groups, own, styled),
+        segments=_segments(solution, groups, own, sure, styled),
         labels=np.array(groups, np.int64)[solution.labels],
         people=people,
-        sure=sureness(items, solution.labels, k, rng) if own is None else None,
+        sure=sure,
         centred_p=None if again is None else again.p,
+        method="mixture" if shaped else "lca" if asked.method == "lca" else "kmeans",
+        methods=methods,
     )
 
 
-def _sentence(many: int, solution: Solution, second: NullTest | None, k: int) -> str:
-    level = min(solution.stability.agreement, solution.stability.median)
-    again = "are stable" if level >= choice.REPRODUCIBLE else "are partly stable"
-    if second is not None and second.candidate(k):
-        kind = "natural segments: correlations alone do not explain them"
-    elif second is not None:
-        kind = "constructed segments: useful to target, but correlations alone would give similar ones"
-    else:
-        kind = "treat them as constructed: answers of this kind can't show whether segments are natural"
-    return f"{many} segments that {again} when the people are resampled (agreement {level:.2f}); {kind}."
-
-
-def _style_notes(styled: Sequence[int], again: NullTest | None, k: int) -> tuple[str, ...]:
-    if again is None:
-        return ()
-    named = " and ".join(str(j + 1) for j in styled)
-    after = max(again.agreement[again.ks.index(k)], 0.0)
-    left = again.candidate(k) and after >= choice.FRAGILE
-    holds = "the segments are stable" if left else "no segments are left"
-    note = (
-        f"Segment {named} is high or low on nearly every item: probably a response style, not a need (sign test; "
-        f"of segments of unrelated items {STYLE_LEVEL:.0%} are flagged at most). "
-        f"After centring each person {holds} (agreement {after:.2f}, p = {again.p:.2f})."
-    )
-    return (note,)
-
-
-def _class_notes(classes: Classes | None) -> tuple[str, ...]:
-    if classes is None:
-        return ()
-    notes = []
-    if classes.entropy < CLEAR:
-        notes.append(f"Classes overlap: relative entropy {classes.entropy:.2f}, at least {CLEAR} recommended.")
-    if (least := min(classes.mean_posteriors())) < SURE:
-        notes.append(f"Membership of one class is uncertain: mean posterior {least:.2f}, at least {SURE} recommended.")
-    return tuple(notes)
-
-
-def _base_notes(items: Items) -> tuple[str, ...]:
-    people, wanted = len(items.values), AN_ITEM * len(items.names)
-    note = needs(f"For reliable segments, a base of {len(items.names)} items", wanted, "people", people)
-    return (f"{note}.",) if people < wanted else ()
+def _solution(
+    items: Items, candidates: Mapping[int, Solution], chosen: choice.ChosenK, methods: MethodChoice
+) -> Solution:
+    shaped = methods.shaped
+    if shaped is None:
+        return candidates[chosen.k or 0]
+    return solution_of(items, shaped.mixture.k, shaped.labels, shaped.stability, (1.0,) * shaped.mixture.k)
 
 
 def _segments(
-    solution: Solution, groups: Sequence[int], classes: Classes | None, styled: Sequence[int]
+    solution: Solution,
+    groups: Sequence[int],
+    classes: Classes | None,
+    sure: Membership | None,
+    styled: Sequence[int],
 ) -> tuple[ProposedSegment, ...]:
     posteriors = None if classes is None else classes.mean_posteriors()
+    again = solution.stability.again
     segments = []
     for group in range(max(groups) + 1):
         own = [j for j, place in enumerate(groups) if place == group]
-        size = sum(solution.sizes[j] for j in own)
+        sizes = [solution.sizes[j] for j in own]
         segments.append(
             ProposedSegment(
-                size=size,
-                share=size / len(solution.labels),
+                size=sum(sizes),
+                share=sum(sizes) / len(solution.labels),
                 stability=min(solution.stability.segments[j] for j in own),
                 markers=solution.markers[own[0]],
                 posterior=None if posteriors is None else min(posteriors[j] for j in own),
                 style=any(j in styled for j in own),
+                again=float(np.average([again[j] for j in own], weights=sizes)) if again else None,
+                member=None if sure is None else float(np.average([sure.mean[j] for j in own], weights=sizes)),
             )
         )
     return tuple(segments)

@@ -78,6 +78,6 @@ def power_sentence(everybody: int, largest: float, *, numbers: bool) -> str:
         return f"{size}."
     apart = distance_to_be_found(share, min(largest, 1 - share))
     return (
-        f"{size}; one of {share:.0%} is found only if its mean lies about {apart:.1f} standard deviations from that of "
-        "the nearest large segment, all items taken together."
+        f"{size}; k-means finds one of {share:.0%} only if its mean lies about {apart:.1f} standard deviations from "
+        "that of the nearest large segment, all items taken together."
     )

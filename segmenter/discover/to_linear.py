@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from segmenter.classifier.linear import UNCALIBRATED, LinearModel, ModelKind
+from segmenter.classifier.linear import UNCALIBRATED, LinearModel, ModelKind, logged
 from segmenter.discover.latent_class import Classes
 from segmenter.discover.markers import segment_means
 from segmenter.stats.item_matrix import Items, Labels, Matrix, coded
+from segmenter.stats.mixtures import Mixture
 
-LOG = "log1p("
 CERTAIN = 1e-6  # least and largest probability of an answer in a class
 
 
@@ -19,7 +20,7 @@ def by_centres(items: Items, labels: Labels, names: Sequence[str], temperature: 
     """Return the nearest of the segments' centres as a linear model.
 
     The form is z = (c x - |c|^2 / 2) / temperature in the scaled values (SCIENCE.md 4.5). Where a trait counts by its
-    logarithm a feature is ``log1p(trait)``: no trait of anybody, so that such a form only compares (`logged`).
+    logarithm a feature is ``log1p(trait)``.
 
     Args:
         items: The base.
@@ -31,17 +32,12 @@ def by_centres(items: Items, labels: Labels, names: Sequence[str], temperature: 
         A model of kind "kmeans" over the traits of *items*; it gives probabilities only with a *temperature*.
     """
     base = coded(items)
-    centres = segment_means(base.values, labels, len(names))
+    centres = segment_means(base.observed, labels, len(names))
     weights = centres / base.scale
     intercepts = -(centres**2).sum(axis=1) / 2 - (weights * base.shift).sum(axis=1)
     return _made(
         "kmeans", names, base.features, weights / temperature, intercepts / temperature, base.fill, temperature
     )
-
-
-def logged(feature: str) -> str | None:
-    """Return the trait whose logarithm *feature* is; None where it is the trait itself."""
-    return feature[len(LOG) : -1] if feature.startswith(LOG) else None
 
 
 def feature_matrix(features: Sequence[str], columns: Mapping[str, Matrix]) -> Matrix:
@@ -59,6 +55,38 @@ def feature_matrix(features: Sequence[str], columns: Mapping[str, Matrix]) -> Ma
         name = logged(feature)
         vectors.append(columns[feature] if name is None else np.log1p(np.maximum(columns[name], 0.0)))
     return np.column_stack(vectors)
+
+
+def by_mixture(items: Items, mixture: Mixture, names: Sequence[str], temperature: float = UNCALIBRATED) -> LinearModel:
+    """Return the posterior of a Gaussian mixture as a model: z = ln(share) + ln(density), divided by *temperature*.
+
+    ln(density) is -(ln|S| + (s - m)' P (s - m)) / 2 with P the inverse of S and s the scaled values. What all groups
+    have in common changes no posterior and is left out: with one covariance for all, no product is left.
+
+    Args:
+        items: The base, which says how values are scaled.
+        mixture: Fitted to ``coded(items).values``.
+        names: Of its groups.
+        temperature: Above 1 less sure; see `segmenter.discover.membership`.
+
+    Returns:
+        A model of kind "mixture" over the traits of *items*.
+    """
+    base = coded(items)
+    precisions = np.linalg.inv(mixture.covariances)
+    shift = base.shift / base.scale
+    middles = mixture.means + shift  # of x / scale
+    pulls = np.einsum("kij,kj->ki", precisions, middles)
+    volumes = np.linalg.slogdet(mixture.covariances)[1]
+    intercepts = np.log(mixture.shares) - volumes / 2 - (pulls * middles).sum(axis=1) / 2
+    squares = -(precisions - precisions[0]) / 2 / np.outer(base.scale, base.scale)
+    places = [(i, j) for i in range(len(shift)) for j in range(i, len(shift)) if np.any(squares[:, i, j])]
+    curves = [[float(row[i, j]) * (1 if i == j else 2) / temperature for i, j in places] for row in squares]
+    model = _made(
+        "mixture", names, base.features, pulls / base.scale / temperature, intercepts / temperature, base.fill,
+        temperature,
+    )  # fmt: skip
+    return replace(model, products=tuple(places), curves=tuple(map(tuple, curves)) if places else ())
 
 
 def by_classes(items: Items, classes: Classes, names: Sequence[str]) -> LinearModel:

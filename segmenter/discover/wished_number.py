@@ -16,7 +16,8 @@ from segmenter.discover.candidates import Solution, solutions
 from segmenter.discover.choose_k import FRAGILE, TRUSTED, Light, light_of
 from segmenter.discover.latent_class import latent_classes
 from segmenter.discover.null_models import NullTest, null_test, shuffled
-from segmenter.discover.propose import SearchOptions, sampled, why_noise
+from segmenter.discover.propose import SearchOptions, sampled
+from segmenter.discover.verdict_text import why_noise
 from segmenter.stats.item_matrix import Items, Labels
 
 BIC_STARTS = 5  # of the classes that are only asked whether they beat one group

@@ -23,6 +23,11 @@ RATES = {
 }
 
 
+def rate_name(metric: str) -> str:
+    """Return what a metric's rate is called: "click rate"; of an outcome of one's own "share with “visit”"."""
+    return RATES.get(metric, f"share with “{metric}”")
+
+
 def sentences(comparison: Comparison) -> list[str]:
     """Return one sentence for everyone, one on whether personas differ, and one for each persona.
 
@@ -60,7 +65,7 @@ def effect_sentence(outcome: Effect, comparison: Comparison) -> str:
     who = "Everyone" if outcome.persona == EVERYONE else outcome.persona
     if outcome.verdict == "nobody":
         return f"{who}: nothing to compare: a variant has no contacts, or no email that can be compared."
-    rate, versus = RATES[outcome.metric], contrast(comparison)
+    rate, versus = rate_name(outcome.metric), contrast(comparison)
     effect = f"{points(outcome.difference)} pp, {versus} (95% CI {_interval(outcome, comparison)})"
     if outcome.metric in GUARDRAILS and outcome.verdict in {"none", "too_few"} and outcome.interval.low <= 0:
         known = "no significant rise in" if outcome.verdict == "none" else "not enough data to rule out a rise in"
@@ -109,7 +114,7 @@ def _quiet(guards: Sequence[Comparison]) -> list[str]:
     """A sentence on guardrails of which none is known to rise; none where nothing was measured."""
     measured = [guard for guard in guards if guard.everyone.verdict != "nobody"]
     parts = [
-        f"{said} {' and '.join(RATES[guard.question.metric] for guard in mine)}"
+        f"{said} {' and '.join(rate_name(guard.question.metric) for guard in mine)}"
         for said, mine in (
             ("no significant rise in", [guard for guard in measured if guard.everyone.verdict != "too_few"]),
             (
@@ -161,7 +166,7 @@ def offer_sentence(best: Best, metric: str = "clicked") -> str:
     if best.supported:
         return (
             f"{best.persona}: “{best.best.offer}” is the best of {offers}: {lead(best)}. "
-            f"Expected {RATES[metric]}, next send: {best.best.expected:.1%}. {carried(best)}."
+            f"Expected {rate_name(metric)}, next send: {best.best.expected:.1%}. {carried(best)}."
         )
     return (
         f"{best.persona}: no significant winner among {offers} yet{corrected(best)}: {lead(best)}; {p_text(best.p)}. "

@@ -136,7 +136,7 @@ def structure(items: Items, old: Labels, before: Before, rng: Generator, effort:
         Agreement of today's segments with the old ones, stability, and whether one segment more is stable now.
     """
     with threadpool_limits(1):  # many small fits: threads would wait for each other
-        rows, k = Rows.of(coded(items).values), before.k
+        rows, k = Rows.of(coded(items).observed), before.k
         own, _, _ = best_labels(rows, k, starts=STARTS, rng=rng)
         labels = bootstrap_labels(rows, k, effort, rng)
         today = stability(rows, own, labels, k)

@@ -181,6 +181,12 @@ def why_sensitive(trait: str, catalogue: Catalogue) -> str:
     return f"{text.word!r} is about {text.family}" if text else ""
 
 
+def why_sensitive_name(name: str) -> str:
+    """Return why a column of this name is sensitive, as a part of a sentence; "" where it is not."""
+    known = next(iter(find_sensitive(name, whole=True)), None)
+    return f"{known.word!r} is about {known.family}" if known else ""
+
+
 def usable_traits(catalogue: Catalogue, purpose: Purpose) -> list[Trait]:
     """Return the traits that may be used: no sensitive one without its purpose.
 

@@ -41,6 +41,10 @@ class Items:
     values: Matrix
     categories: tuple[tuple[str, ...], ...] = ()
 
+    def complete(self) -> NDArray[np.bool_]:
+        """Return who answered everything, (people,)."""
+        return np.asarray(~np.isnan(self.values).any(axis=1))
+
     def rows(self, chosen: NDArray[Any]) -> Items:
         """Return the same items of some people.
 
@@ -58,6 +62,7 @@ class CodedItems:
         features: ``item``, ``log1p(item)`` or ``item=answer``, as `segmenter.classifier.linear` names them.
         values: (people, features); missing answers are the feature's mean.
         fill: What a missing answer was replaced with, before shift and scale.
+        known: (people, features) whether there is a value.
     """
 
     features: tuple[str, ...]
@@ -65,6 +70,12 @@ class CodedItems:
     shift: Matrix
     scale: Matrix
     fill: Matrix
+    known: NDArray[np.bool_]
+
+    @property
+    def observed(self) -> Matrix:
+        """The values, NaN where nothing was answered: k-means then looks at what was."""
+        return np.where(self.known, self.values, np.nan)
 
 
 def survey_items(columns: Mapping[str, Sequence[str | None]], *, most: int) -> Items:
@@ -266,4 +277,5 @@ def _indicators(items: Items) -> CodedItems:
 
 def _with_fill(features: tuple[str, ...], values: Matrix, shift: Matrix, scale: Matrix) -> CodedItems:
     fill = np.nanmean(values, axis=0)
-    return CodedItems(features, (np.where(np.isnan(values), fill, values) - shift) / scale, shift, scale, fill)
+    known = ~np.isnan(values)
+    return CodedItems(features, (np.where(known, values, fill) - shift) / scale, shift, scale, fill, known)

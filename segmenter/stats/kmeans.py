@@ -2,9 +2,13 @@
 
 A bootstrap sample is the same rows with other weights, so one matrix product serves all samples and all starts.
 
+All starts run until they hardly move, and the best go on to their end: which optimum a start leads to is seen early.
 Among many rows the starts run on some of them, drawn by lot, and the best go on among all (Bradley & Fayyad 1998):
-which optimum a start leads to is seen from few rows, where exactly it lies only from all. Centres, inertia and labels
-are always those of a run that ended among all rows.
+which optimum that is shows in few rows, where exactly it lies only in all. Centres, inertia and labels are always
+those of a run that ended among all rows.
+
+What is missing (NaN) takes no part: a row belongs to the centre that its known values are nearest to, and a centre is
+the mean of what is known (k-POD; Chi, Chi & Baraniuk 2016, minimise the same sum by filling in the own centre).
 """
 
 from __future__ import annotations
@@ -21,9 +25,10 @@ CELLS = 2_000_000  # numbers that one batch works on: some 16 MB an array
 NEAR_CELLS = 250_000  # of these as many at once as stay near the processor
 SEEN = 2_000  # rows on which starts are tried where there are more
 SAME = 3e-5  # of the inertia: runs that differ less have ended in the same place
-FINALISTS = 0.4  # share of the starts that go on among all rows
+FINALISTS, LEAST = 0.1, 2  # share of the starts that go on to their end, and how many at least
 STEPS = 100
-NEAR_ENOUGH = 1e-4  # of the spread; a bootstrap sample needs no more
+SEEN_EARLY = 5e-2  # of the spread: who moves less will end where it is, or near
+NEAR_ENOUGH = 3e-4  # of the spread; a bootstrap sample needs no more
 EXACT = 0.0
 
 
@@ -48,8 +53,11 @@ class Rows:
         Returns:
             Each different row once, the number of people who have it, and the row of each person.
         """
-        rows, place, counts = np.unique(values, axis=0, return_inverse=True, return_counts=True)
-        return cls(rows, counts.astype(np.float64), place.reshape(-1).astype(np.int64))
+        comparable = np.where(np.isnan(values), np.inf, values)  # NaN is not equal to itself
+        rows, place, counts = np.unique(comparable, axis=0, return_inverse=True, return_counts=True)
+        return cls(
+            np.where(np.isinf(rows), np.nan, rows), counts.astype(np.float64), place.reshape(-1).astype(np.int64)
+        )
 
     def bootstrap(self, samples: int, rng: Generator) -> Matrix:
         """Return the weights of *samples* bootstrap samples, (samples, rows).
@@ -114,6 +122,34 @@ def kmeans(
     return Centres(centres[order], np.concatenate([part.inertia for _, part in parts])[order])
 
 
+def kmeans_from(values: Matrix, weights: Matrix, begun: Matrix, *, tolerance: float = NEAR_ENOUGH) -> Centres:
+    """Return the best of the runs of k-means that begin with given centres, for each sample.
+
+    Args:
+        values: (rows, features).
+        weights: (samples, rows), not negative.
+        begun: (starts, k, features), the same for every sample.
+        tolerance: A run ends when no centre moves farther than this share of the spread.
+
+    Returns:
+        Centres (samples, k, features) and inertia (samples,).
+    """
+    starts, k, _ = begun.shape
+    limit = (tolerance**2) * np.nanvar(values, axis=0).sum()
+    kind = _precision(tolerance)
+    at_once = max(1, CELLS // max(1, k * starts * len(values)))
+    parts = []
+    for first in range(0, len(weights), at_once):
+        repeated = np.repeat(weights[first : first + at_once], starts, axis=0)
+        own = np.tile(begun.transpose(1, 0, 2), (1, len(repeated) // starts, 1))
+        parts.append(_best(_run(values, repeated, own, limit, kind), starts, 1))
+    return Centres(np.concatenate([p.centres for p in parts]), np.concatenate([p.inertia for p in parts]))
+
+
+def _precision(tolerance: float) -> type[np.floating[Any]]:
+    return np.float32 if tolerance >= NEAR_ENOUGH else np.float64  # seven digits, of which four are wanted
+
+
 def _batches(samples: int, at_once: int, *, apart: bool) -> list[Labels]:
     """The places of the samples of each batch; *apart*: neighbours, which are compared, share no drawn rows."""
     places = np.arange(samples)
@@ -124,15 +160,13 @@ def _batches(samples: int, at_once: int, *, apart: bool) -> list[Labels]:
 
 
 def _batch(values: Matrix, weights: Matrix, k: int, starts: int, rng: Generator, tolerance: float) -> Centres:
-    limit = (tolerance**2) * values.var(axis=0).sum()
-    kind = np.float32 if tolerance >= NEAR_ENOUGH else np.float64  # seven digits, of which four are wanted
-    if len(values) <= SEEN or starts == 1:
-        repeated = np.repeat(weights, starts, axis=0)
-        return _best(_run(values, repeated, _seeds(values, repeated, k, rng), limit, kind), starts, 1)
-    few = np.sort(rng.permutation(len(values))[:SEEN])
+    spread, kind = np.nanvar(values, axis=0).sum(), _precision(tolerance)
+    limit, finalists = (tolerance**2) * spread, min(max(LEAST, round(FINALISTS * starts)), starts)
+    if starts == 1:
+        return _run(values, weights, _seeds(values, weights, k, rng), limit, kind)
+    few = slice(None) if len(values) <= SEEN else np.sort(rng.permutation(len(values))[:SEEN])
     repeated = np.repeat(weights[:, few], starts, axis=0)
-    tried = _run(values[few], repeated, _seeds(values[few], repeated, k, rng), limit, kind)
-    finalists = max(2, round(FINALISTS * starts))
+    tried = _run(values[few], repeated, _seeds(values[few], repeated, k, rng), SEEN_EARLY**2 * spread, np.float32)
     begun = _best(tried, starts, finalists).centres.transpose(1, 0, 2)
     return _best(_run(values, np.repeat(weights, finalists, axis=0), begun, limit, kind), finalists, 1)
 
@@ -154,8 +188,9 @@ def _run(values: Matrix, weights: Matrix, begun: Matrix, limit: float, kind: typ
     Rows are compared and added up as numbers of *kind*; means and inertia are made of the sums in full.
     """
     centres, inertia, still = begun.copy(), np.empty(len(weights)), np.arange(len(weights))
-    with_ones = np.concatenate([values, np.ones((len(values), 1))], axis=1).astype(kind)
-    squares = weights @ (values**2).sum(axis=1)
+    known, ones = _known(values)
+    with_ones = np.concatenate([known, ones], axis=1).astype(kind)
+    squares = weights @ (known**2).sum(axis=1)
     weights = weights.astype(kind)
     for _ in range(STEPS):
         before = centres[:, still]
@@ -169,11 +204,24 @@ def _run(values: Matrix, weights: Matrix, begun: Matrix, limit: float, kind: typ
     return Centres(centres.transpose(1, 0, 2), inertia)
 
 
+def _known(values: Matrix) -> tuple[Matrix, Matrix]:
+    """Return *values* with 0 where nothing is known, and what counts them: a column of ones, or one a feature."""
+    gaps = np.isnan(values)
+    if not gaps.any():
+        return values, np.ones((len(values), 1))
+    return np.where(gaps, 0.0, values), (~gaps).astype(np.float64)
+
+
 def _distances(values: Matrix, centres: Matrix) -> Matrix:
     """Return c x - |c|^2 / 2, (k, runs, rows): the largest is the nearest, and nothing is computed twice."""
     k, runs, features = centres.shape
-    distances: Matrix = (centres.reshape(k * runs, features) @ values.T).reshape(k, runs, len(values))
-    distances -= ((centres**2).sum(axis=2) / 2)[:, :, None]
+    known, ones = _known(values)
+    distances: Matrix = (centres.reshape(k * runs, features) @ known.T).reshape(k, runs, len(values))
+    halved = centres**2 / 2
+    if ones.shape[1] == 1:
+        distances -= halved.sum(axis=2)[:, :, None]
+    else:
+        distances -= (halved.reshape(k * runs, features) @ ones.T).reshape(distances.shape)
     return distances
 
 
@@ -191,7 +239,7 @@ def _step(with_ones: Matrix, weights: Matrix, centres: Matrix) -> tuple[Matrix, 
     """Move each centre into the middle of its people; a centre without people stays.
 
     Args:
-        with_ones: (rows, features + 1), the last column 1.
+        with_ones: (rows, features + 1), the last column 1; (rows, 2 features) where some are missing, see `_known`.
         weights: (runs, rows).
         centres: (k, runs, features).
 
@@ -199,7 +247,7 @@ def _step(with_ones: Matrix, weights: Matrix, centres: Matrix) -> tuple[Matrix, 
         The centres, and by run what they take from the sum of squares (runs,).
     """
     k, runs, features = centres.shape
-    sums = np.empty((k, runs, features + 1))
+    sums = np.empty((k, runs, with_ones.shape[1]))
     at_once = max(1, NEAR_CELLS // (k * len(with_ones)))
     for first in range(0, runs, at_once):
         part = slice(first, first + at_once)
@@ -211,9 +259,11 @@ def _step(with_ones: Matrix, weights: Matrix, centres: Matrix) -> tuple[Matrix, 
 
 
 def _sums(with_ones: Matrix, weights: Matrix, centres: Matrix) -> Matrix:
-    """Sums of the rows nearest to each centre and, last, of their weights, (k, runs, features + 1)."""
+    """Sums of the rows nearest to each centre and, last, of their weights, (k, runs, columns of *with_ones*)."""
     k, runs, _ = centres.shape
-    halved = (centres**2).sum(axis=2, keepdims=True) / -2
+    halved = centres**2 / -2
+    if with_ones.shape[1] == centres.shape[2] + 1:
+        halved = halved.sum(axis=2, keepdims=True)
     whole = np.concatenate([centres, halved], axis=2).reshape(k * runs, -1).astype(with_ones.dtype)
     near: Matrix = (whole @ with_ones.T).reshape(k, runs, len(with_ones))
     best, free = near.max(axis=0), np.ones((runs, len(with_ones)), bool)
@@ -228,14 +278,21 @@ def _sums(with_ones: Matrix, weights: Matrix, centres: Matrix) -> Matrix:
 
 def _seeds(values: Matrix, weights: Matrix, k: int, rng: Generator) -> Matrix:
     """Draw the first centre by weight, each other by weight times squared distance to the nearest one so far."""
-    runs, squares = len(weights), (values**2).sum(axis=1)
+    runs, gaps = len(weights), np.isnan(values)
+    whole = np.where(gaps, np.nanmean(values, axis=0), values) if gaps.any() else values  # a centre has no gaps
+    single = np.asarray(np.where(gaps, 0.0, values) if gaps.any() else values, np.float32)
+    squares = (single**2).sum(axis=1)
     centres = np.empty((k, runs, values.shape[1]))
-    chance, nearest = weights, np.full((runs, len(values)), np.inf)
+    chance, nearest = weights, np.full((runs, len(values)), np.inf, np.float32)
     for place in range(k):
         summed = chance.cumsum(axis=1)
         drawn = (summed < rng.random((runs, 1)) * summed[:, -1:]).sum(axis=1)
-        centres[place] = values[np.minimum(drawn, len(values) - 1)]
-        off = squares - 2 * _distances(values, centres[place : place + 1])[0]
+        drawn_rows = np.minimum(drawn, len(values) - 1)
+        centres[place] = whole[drawn_rows]
+        if gaps.any():
+            off = squares - 2 * _distances(values, centres[place : place + 1])[0]
+        else:
+            off = squares - 2 * (single[drawn_rows] @ single.T - squares[drawn_rows][:, None] / 2)
         np.minimum(nearest, np.maximum(off, 0.0), out=nearest)
         chance = weights * nearest
     return centres

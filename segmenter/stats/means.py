@@ -72,6 +72,22 @@ def welch(treated: Amounts, control: Amounts, *, level: float = 0.95) -> Interva
     return Interval(difference - half, difference + half)
 
 
+def welch_p(treated: Amounts, control: Amounts) -> float:
+    """Return the two-sided p of equal means for groups of unequal variance; 1 where `welch` can tell nothing.
+
+    Args:
+        treated: People, sum and sum of squares of the treated.
+        control: The same of those they are compared with.
+    """
+    from scipy.stats import t  # noqa: PLC0415 - see above
+
+    first, two = _error(treated), _error(control)
+    if min(treated.people, control.people) < LEAST or first + two <= 0.0:
+        return 1.0
+    freedom = (first + two) ** 2 / (first**2 / (treated.people - 1) + two**2 / (control.people - 1))
+    return float(2 * t.sf(abs(treated.mean - control.mean) / sqrt(first + two), freedom))
+
+
 def _error(group: Amounts) -> float:
     """Squared standard error of a group's mean."""
     return group.variance / group.people if group.people else 0.0

@@ -139,25 +139,26 @@ def _people() -> Iterator[Trait]:
 
 BUILT_IN = {trait.name: trait for trait in (*_orders(), *_mail(), *_answers(), *_people())}
 
-PROPERTIES = {
-    "lifecycle_stage": ("lifecyclestage",),
-    "country": ("country", "country_code", "COUNTRY"),
-    "region": ("state", "region", "REGION"),
-    "city": ("city", "CITY"),
-    "time_zone": ("hs_timezone", "time_zone", "TIMEZONE"),
-    "language": ("hs_language", "language", "LANGUAGE"),
-    "company": ("company", "COMPANY"),
-    "industry": ("industry", "INDUSTRY"),
-    "job_title": ("jobtitle", "JOBTITLE"),
-    "employees": ("numemployees", "EMPLOYEES"),
-}
-"""Properties that a built-in trait is read from; of one contact the first that holds something counts."""
+READ_FROM_CONTACTS = (
+    *("lifecycle_stage", "country", "region", "city", "time_zone", "language"),
+    *("company", "industry", "job_title", "employees"),
+)
+"""Built-in traits that a property of a contact tells; which one it is on a platform, its connector's spec says."""
+
+ANY = ""
+"""In place of a connection's name: of every contact."""
+
+TraitProperties = Mapping[str, Mapping[str, tuple[str, ...]]]
+"""Trait -> connection -> properties that it is read from; of one contact the first that holds something counts."""
+
+NAMED_ALIKE: TraitProperties = {trait: {ANY: (trait,)} for trait in READ_FROM_CONTACTS}
+"""Each of these traits is read from the property of its own name."""
 
 
 LIFECYCLE_STAGES = (
     *("subscriber", "lead", "marketingqualifiedlead", "salesqualifiedlead", "opportunity", "customer", "evangelist"),
 )
-"""HubSpot's stages, from first to last: of several the last one that a person has reached counts."""
+"""The usual stages of a CRM, from first to last: of several the last one that a person has reached counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +183,7 @@ class Catalogue:
         surveyed: The workspace's own that a survey's item tells, by name.
         precedence: What decides where contacts of one person disagree.
         counted: The counts that rules ask for, by name.
+        properties: What built-in traits are read from.
     """
 
     traits: Mapping[str, Trait]
@@ -189,13 +191,14 @@ class Catalogue:
     surveyed: Mapping[str, SurveyTrait]
     precedence: Precedence = Precedence()
     counted: Mapping[str, CountedTrait] = field(default_factory=dict)
+    properties: TraitProperties = field(default_factory=lambda: NAMED_ALIKE)
 
     def digest(self) -> str:
         """Return a short digest of every definition; another catalogue has another one."""
         defined = [
             trait_definition(trait) for part in (self.traits, self.mapped, self.surveyed) for trait in part.values()
         ]
-        text = json.dumps([defined, asdict(self.precedence)], sort_keys=True)
+        text = json.dumps([defined, asdict(self.precedence), self.properties], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -203,6 +206,7 @@ def catalogue(
     own: Sequence[MappedTrait | SurveyTrait] = (),
     precedence: Precedence = Precedence(),
     counted: Sequence[CountedTrait] = (),
+    properties: TraitProperties = NAMED_ALIKE,
 ) -> Catalogue:
     """Return the built-in traits together with the workspace's *own* and the counts that its rules ask for.
 
@@ -210,6 +214,7 @@ def catalogue(
         own: Those that the workspace maps.
         precedence: What decides where contacts of one person disagree.
         counted: What its rules count.
+        properties: What built-in traits are read from, by connection.
 
     Returns:
         Built-in traits first.
@@ -229,7 +234,7 @@ def catalogue(
         if name in traits:
             raise DefinitionError("a count in a rule has this name; choose another", where=f"trait {name!r}")
         traits[name] = _number(name, count.text, count.what, count.table, count.days)
-    return Catalogue(traits, mapped, surveyed, precedence, counts)
+    return Catalogue(traits, mapped, surveyed, precedence, counts, properties)
 
 
 def _described(trait: MappedTrait | SurveyTrait) -> Trait:

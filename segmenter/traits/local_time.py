@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from segmenter.late_ibis import ibis
-from segmenter.traits.builtin import PROPERTIES
+from segmenter.traits.builtin import NAMED_ALIKE, TraitProperties
+from segmenter.traits.people import told_text
 from segmenter.traits.timestamps import SECOND, microseconds
 
 if TYPE_CHECKING:
@@ -15,15 +15,18 @@ DAY, HOUR = 86_400, 3_600  # seconds
 DAYS, THURSDAY = 7, 3  # 1970-01-01 was a Thursday
 
 
-def zone_spelt(contacts: Table) -> Table:
+def zone_spelt(contacts: Table, sources: TraitProperties = NAMED_ALIKE) -> Table:
     """Return *contacts* with ``time_zone``: the zone as the platform writes it, null where there is none.
+
+    Args:
+        contacts: Versions in force.
+        sources: Which properties tell it, as in `segmenter.traits.builtin.Catalogue`.
 
     Returns:
         Text as it was written there: no known IANA name is promised.
     """
     properties = contacts.properties.cast("json")
-    spelt = ibis.coalesce(*(properties[name].str.nullif("") for name in PROPERTIES["time_zone"]))
-    return contacts.mutate(time_zone=spelt)
+    return contacts.mutate(time_zone=told_text(contacts, properties, sources, "time_zone"))
 
 
 def with_local_hour(events: Table, at: str, people: Table, offsets: Table | None, *, weekday: bool = False) -> Table:

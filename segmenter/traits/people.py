@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from segmenter.late_ibis import ibis
-from segmenter.traits.builtin import PROPERTIES, Catalogue, Precedence
+from segmenter.traits.builtin import ANY, READ_FROM_CONTACTS, Catalogue, Precedence, TraitProperties
 from segmenter.traits.definitions import Inputs, MappedTrait, SurveyTrait
 from segmenter.traits.windows import DATED, Windows, by_person, dated, typed
 
@@ -34,7 +34,7 @@ def contact_aggregates(inputs: Inputs, catalogue: Catalogue, windows: Windows) -
     contacts = by_person(known.mutate(contact_key=key), inputs.links)
     properties = contacts.properties.cast("json")
     standing = _standing(contacts, catalogue.precedence)
-    texts = {name: _text(properties, names) for name, names in PROPERTIES.items()}
+    texts = {trait: told_text(contacts, properties, catalogue.properties, trait) for trait in READ_FROM_CONTACTS}
     texts |= {name: _mapped(contacts, properties, trait) for name, trait in catalogue.mapped.items()}
     named = {f"has_{name}": standing.concat(text) for name, text in texts.items()}
     named[STAGED] = _stage(texts["lifecycle_stage"], catalogue.precedence).concat(named[STAGED])
@@ -128,7 +128,28 @@ def answer_aggregates(inputs: Inputs, surveyed: Mapping[str, SurveyTrait], windo
     return grouped.mutate(**{name: typed(grouped[name].substr(DATED), t.type, t.words) for name, t in surveyed.items()})
 
 
-def _text(properties: Any, names: Sequence[str]) -> Any:
+def told_text(contacts: Table, properties: Any, sources: TraitProperties, trait: str) -> Any:
+    """Return the text that a contact tells for a built-in trait.
+
+    Args:
+        contacts: Column ``connection``.
+        properties: Its properties as JSON.
+        sources: Which properties tell it, by connection.
+        trait: The trait's name.
+
+    Returns:
+        Of the properties of the contact's connection the first that holds something; null where none does.
+    """
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for connection, names in sources.get(trait, {}).items():
+        alike.setdefault(names, []).append(connection)
+    texts = [(connections, _first(properties, names)) for names, connections in alike.items() if names]
+    cases = [(contacts.connection.isin(connections), text) for connections, text in texts if ANY not in connections]
+    rest = next((text for connections, text in texts if ANY in connections), ibis.null("string"))
+    return ibis.cases(*cases, else_=rest) if cases else rest
+
+
+def _first(properties: Any, names: Sequence[str]) -> Any:
     """The first of several properties that holds something."""
     return ibis.coalesce(*(properties[name].str.nullif("") for name in names))
 

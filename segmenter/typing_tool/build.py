@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from segmenter.classifier.linear import LinearModel
 from segmenter.classifier.model_file import coefficients_of
+from segmenter.classifier.thresholds import Thresholds
 from segmenter.errors import DefinitionError
 from segmenter.minimum import RESPONDENTS, needs
 from segmenter.stats.folds import folds
@@ -46,6 +47,7 @@ class ToolRequest:
         texts: What to ask, by item; the item's name otherwise.
         segments_test: Whether the segments are more than noise, a sentence; "" where they were given.
         anyway: Whether the tool is built although they are not.
+        thresholds: Above which a respondent is assigned, for the figures about the assigned.
     """
 
     name: str
@@ -56,6 +58,7 @@ class ToolRequest:
     made_at: datetime
     segments_test: str = ""
     anyway: bool = False
+    thresholds: Thresholds = Thresholds()  # noqa: RUF009 - frozen
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,14 +204,14 @@ def _quality(
         calibration_error=held_out.calibration_error(held_out.temperature()),
         hit_missing_mean=by_mean,
         hit_missing_lca=by_classes,
-        curve=tuple(_point(curve, size) for size in curve.sizes),
+        curve=tuple(_point(curve, size, order.thresholds) for size in curve.sizes),
     )
 
 
-def _point(curve: Curve, size: int) -> Point:
+def _point(curve: Curve, size: int, limits: Thresholds) -> Point:
     held_out = curve.held_out[curve.best_method(size), size]
     low, high = held_out.interval()
-    coverage, above = held_out.above(temperature=held_out.temperature())
+    coverage, above = held_out.above(limits.confidence, limits.margin, held_out.temperature())
     rates = {method: curve.held_out[method, size].hit_rate for method in METHODS}
     return Point(
         items=size,

@@ -8,7 +8,7 @@ import numpy as np
 
 from segmenter.classifier.label_groups import meaning_of, meant_one
 from segmenter.classifier.linear import LinearModel, score_rows
-from segmenter.classifier.reasons import NOTHING
+from segmenter.classifier.reasons import NOTHING, lead_parts
 from segmenter.classifier.thresholds import Thresholds
 from segmenter.typing_tool.build import class_scores
 from segmenter.typing_tool.lda import Matrix, probabilities
@@ -55,7 +55,6 @@ def score_answers(file: ToolFile, values: Matrix, thresholds: Thresholds) -> lis
     missing = np.isnan(values).any(axis=1)
     if file.profiles is not None and missing.any():
         likelihoods[missing] = probabilities(class_scores(file.profiles, file.questions, values[missing]))
-    weights, means = np.array(model.weights), np.array(model.mean)
     answered = (~np.isnan(values)).sum(axis=1)
     needed = len(file.questions) if file.complete else thresholds.known * len(file.questions)
     results = []
@@ -65,7 +64,7 @@ def score_answers(file: ToolFile, values: Matrix, thresholds: Thresholds) -> lis
             continue
         meant = meant_one(chances.tolist(), meaning)
         sure = meant.confidence >= thresholds.confidence and meant.confidence - meant.second >= thresholds.margin
-        parts = (weights[meant.lead] - weights[meant.rival]) * (features[row] - means)
+        parts = np.array(lead_parts(model, features[row].tolist(), meant.lead, meant.rival))
         results.append(
             Scored(
                 meant.segment if sure else None,
@@ -84,11 +83,13 @@ def _features(file: ToolFile, model: LinearModel, values: Matrix) -> Matrix:
     """Features of the model: the answer's number, or an indicator of one answer."""
     places = {question.trait: place for place, question in enumerate(file.questions)}
     columns = []
-    for trait, option, _ in model.reads:
+    for trait, option, _, log in model.reads:
         column, question = values[:, places[trait]], file.questions[places[trait]]
         if option is not None:
             number = next((answer.value for answer in question.answers if answer.label == option), np.nan)
             column = np.where(np.isnan(column), np.nan, column == number)
+        if log:
+            column = np.log(1.0 + np.maximum(column, 0.0))
         columns.append(column)
     return np.column_stack(columns)
 
@@ -105,8 +106,9 @@ def _reasons(file: ToolFile, model: LinearModel, features: Matrix, parts: Matrix
     strongest = [int(place) for place in np.argsort(-weights, kind="stable")[:MOST_REASONS] if weights[place] > 0]
     said = []
     for place in strongest:
-        trait, option, _ = model.reads[place]
-        question, value = asked[trait], float(features[place])
+        trait, option, _, log = model.reads[place]
+        shown = round(float(np.expm1(features[place])), 9) if log else float(features[place])
+        question, value = asked[trait], shown
         negation = "" if value else "not "
         said.append(_said(question, value) if option is None else f"{question.item}: {negation}{option}")
     return "; ".join(said) or NOTHING

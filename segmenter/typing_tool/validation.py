@@ -23,7 +23,6 @@ from segmenter.typing_tool.targets import Relabeller
 
 ToolMethod = Literal["lda", "logit"]
 METHODS: tuple[ToolMethod, ...] = ("lda", "logit")
-P_MIN, MARGIN = 0.6, 0.15  # an answer counts as sure from here on (Chow's rule)
 Z = 1.959963984540054  # of a 95% interval
 LETTING_ITERATE = 5000
 
@@ -57,8 +56,14 @@ class HeldOut:
         middle, half = hit + Z**2 / (2 * n), Z * sqrt(hit * (1 - hit) / n + Z**2 / (4 * n**2))
         return (middle - half) / (1 + Z**2 / n), (middle + half) / (1 + Z**2 / n)
 
-    def above(self, p_min: float = P_MIN, margin: float = MARGIN, temperature: float = 1.0) -> tuple[float, float]:
-        """Return the share of people who are assigned (coverage), and the hit rate among them (NaN for nobody)."""
+    def above(self, p_min: float, margin: float, temperature: float = 1.0) -> tuple[float, float]:
+        """Return the share of people who are assigned (coverage), and the hit rate among them (NaN for nobody).
+
+        Args:
+            p_min: Least confidence of an assignment (Chow's rule).
+            margin: Least lead over the runner-up.
+            temperature: By which the scores are divided.
+        """
         matrix = probabilities(self.scores / temperature)
         ordered = np.sort(matrix, axis=1)
         runner_up = ordered[:, -2] if ordered.shape[1] > 1 else np.zeros(len(ordered))

@@ -1,4 +1,4 @@
-"""BG/NBD model of purchase frequency, with NBD as its fallback.
+"""BG/NBD model of purchase frequency, NBD as its fallback, and MBG/CNBD-k where buyers order regularly.
 
 Sources: Fader, Hardie & Lee 2005, "Counting your customers the easy way" (BG/NBD, equations 6, 9 and 10);
 Ehrenberg 1959 (NBD). Parameters in orders and weeks.
@@ -13,13 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmenter.stats.mle import Maximum, maximise
+from segmenter.value.mbg_cnbd import MOST_K, expected_mbg_cnbd, mbg_cnbd_log_likelihood, regularity
 
 Array = NDArray[np.float64]
-FrequencyKind = Literal["bg/nbd", "nbd"]
+FrequencyKind = Literal["bg/nbd", "nbd", "mbg/cnbd-k"]
 LEAST_DROPOUT = 1e-6
 PARAMETERS = (1e-5, 1e5)
 WORTH = 0.5  # of log-likelihood, that the dropout must add to what the NBD says already
 STARTS = ((1.0, 10.0, 1.0, 3.0), (0.3, 5.0, 0.5, 2.0), (0.7, 10.0, 0.1, 10.0))
+REGULAR = 1.5  # regularity of the gaps, from which a regular model is tried
+REGULAR_WORTH = 2.0  # of log-likelihood, that it must add
+REGULAR_FITTED = 10_000  # buyers whom it is fitted to
 NUDGE = 1e-6
 QUANTILES = 400
 
@@ -29,13 +33,14 @@ class Frequency:
     """A fitted model of how often people order.
 
     Attributes:
-        kind: "bg/nbd": people may stop for good; "nbd": nobody stops.
+        kind: "bg/nbd": people may stop for good; "nbd": nobody stops; "mbg/cnbd-k": they order regularly and may stop.
         r: Shape of the gamma distribution of order rates.
         alpha: Its rate, weeks.
         a: First parameter of the beta distribution of the chance to stop after an order; 0 for "nbd".
         b: Its second parameter; 0 for "nbd".
         log_likelihood: Of the fitted data.
         fallback: Why it is not the BG/NBD, in a sentence; "" where it is.
+        k: Regularity of the gaps between orders: 1 is chance, more is more regular.
     """
 
     kind: FrequencyKind
@@ -45,6 +50,11 @@ class Frequency:
     b: float
     log_likelihood: float
     fallback: str = ""
+    k: int = 1
+
+    @property
+    def _parameters(self) -> Array:
+        return np.array([self.r, self.alpha, self.a, self.b])
 
     def expected(self, repeats: Array, last: Array, observed: Array, weeks: float) -> Array:
         """Return how many orders each buyer places in the next *weeks*, given the history (E[Y(t)]).
@@ -58,6 +68,8 @@ class Frequency:
         Returns:
             (buyers,) orders, not negative.
         """
+        if self.kind == "mbg/cnbd-k":
+            return expected_mbg_cnbd(self._parameters, self.k, repeats, last, observed, weeks)
         alive = (self.r + repeats) / (self.alpha + observed) * weeks  # if nobody stopped: never more than that
         if self.kind == "nbd":
             return alive
@@ -71,6 +83,8 @@ class Frequency:
         """
         if self.kind == "nbd":
             return self.r / self.alpha * weeks
+        if self.kind == "mbg/cnbd-k":
+            return float(self.expected(np.zeros(1), np.zeros(1), np.zeros(1), weeks)[0])
         from scipy.special import hyp2f1  # noqa: PLC0415 - a tenth of a second that most commands need not wait
 
         a = _off_the_pole(self.a)
@@ -156,8 +170,18 @@ def _different(x: Array) -> tuple[Array, NDArray[np.int64]]:
     return np.arange(most + 1, dtype=np.float64), place
 
 
-def fit_frequency(repeats: Array, last: Array, observed: Array) -> Frequency:
-    """Fit the BG/NBD; where it degenerates, the NBD, saying so."""
+def fit_frequency(repeats: Array, last: Array, observed: Array, log_gaps: Array | None = None) -> Frequency:
+    """Fit the BG/NBD; where it degenerates, the NBD; where buyers order regularly and it fits better, the MBG/CNBD-k.
+
+    Args:
+        repeats: x, one value a buyer.
+        last: t_x, weeks.
+        observed: T, weeks.
+        log_gaps: Sum of the logarithms of each buyer's gaps, in weeks; None: regularity is not looked at.
+
+    Returns:
+        The fitted model; its `fallback` says why it is not the BG/NBD.
+    """
     histories, weights = np.unique(np.column_stack([repeats, last, observed]), axis=0, return_counts=True)
     x, t_x, seen = histories.T
     counts = weights.astype(np.float64)
@@ -166,9 +190,36 @@ def fit_frequency(repeats: Array, last: Array, observed: Array) -> Frequency:
     reason = boundary(full, plain)
     if reason:
         r, alpha = plain.parameters
-        return Frequency("nbd", r, alpha, 0.0, 0.0, plain.log_likelihood, reason)
-    r, alpha, a, b = full.parameters
-    return Frequency("bg/nbd", r, alpha, a, b, full.log_likelihood)
+        usual = Frequency("nbd", r, alpha, 0.0, 0.0, plain.log_likelihood, reason)
+    else:
+        r, alpha, a, b = full.parameters
+        usual = Frequency("bg/nbd", r, alpha, a, b, full.log_likelihood)
+    if log_gaps is None or regularity(repeats, last, log_gaps) < REGULAR:
+        return usual
+    return _regular(usual, repeats, last, observed, log_gaps)
+
+
+def _regular(usual: Frequency, repeats: Array, last: Array, observed: Array, log_gaps: Array) -> Frequency:
+    """The MBG/CNBD-k with the k next to what the gaps show, where it is likelier than the *usual* model."""
+    some = slice(None, None, max(1, len(repeats) // REGULAR_FITTED))
+    x, t_x, seen, gaps = repeats[some], last[some], observed[some], log_gaps[some]
+    ones = np.ones(len(x))
+    near = regularity(x, t_x, gaps)
+    tried = {}
+    for k in sorted({min(max(place, 2), MOST_K) for place in (int(near), int(near) + 1)}):
+        start = [(usual.r, usual.alpha / k, usual.a or 0.1, usual.b or 1.0)]
+        tried[k] = maximise(lambda p, k=k: mbg_cnbd_log_likelihood(p, k, x, t_x, seen, gaps, ones), start)  # type: ignore[misc] # mypy knows no default of a lambda
+    k = max(tried, key=lambda candidate: tried[candidate].log_likelihood)
+    r, alpha, a, b = tried[k].parameters
+    if usual.kind == "nbd":
+        before = nbd_log_likelihood(np.array([usual.r, usual.alpha]), x, seen, ones)
+    else:
+        before = bg_nbd_log_likelihood(usual._parameters, x, t_x, seen, ones)  # noqa: SLF001 - of the same module
+    low, high = PARAMETERS
+    if tried[k].log_likelihood - before < REGULAR_WORTH or not (low <= r <= high and low <= alpha <= high):
+        return usual
+    said = f"buyers order regularly (k = {k}), so MBG/CNBD-k is used"
+    return Frequency("mbg/cnbd-k", r, alpha, a, b, tried[k].log_likelihood, said, k)
 
 
 def boundary(full: Maximum, plain: Maximum) -> str:

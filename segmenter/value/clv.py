@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from segmenter import minimum
 from segmenter.value.bg_nbd import Frequency, fit_frequency
-from segmenter.value.gamma_gamma import SpendModel, fit_spend
+from segmenter.value.gamma_gamma import NO_AMOUNTS, SpendModel, fit_spend
 from segmenter.value.rfm_summary import Buyers, History
 
 Array = NDArray[np.float64]
@@ -65,6 +65,11 @@ class ValueModel:
         """A short digest of the parameters."""
         return str(self.document()["digest"])[:12]
 
+    @property
+    def priced(self) -> bool:
+        """Whether values are money; else they are orders, discounted."""
+        return self.spend.kind != "none"
+
     def orders(self, buyers: Buyers, days: float) -> Array:
         """Return the expected orders of each buyer in the next *days*.
 
@@ -87,7 +92,7 @@ class ValueModel:
             terms: Margin (0 to 1), horizon (days) and discount (per year).
 
         Returns:
-            (buyers,) money in the model's currency.
+            (buyers,) money in the model's currency; orders where no order has an amount.
         """
         periods = max(1, round(terms.horizon_days / PERIOD_DAYS))
         length = terms.horizon_days / periods
@@ -102,7 +107,7 @@ class ValueModel:
             orders += (until - before) / step**period
             before = until
         amount = self.spend.expected(buyers.repeats, buyers.repeat_mean)
-        worth = terms.margin * amount * orders[back.reshape(-1)]
+        worth = (terms.margin if self.priced else 1.0) * amount * orders[back.reshape(-1)]
         return np.where(buyers.in_currency, worth, np.nan)
 
     def document(self) -> dict[str, Any]:
@@ -176,25 +181,26 @@ def fit_value_model(history: History, as_of: datetime, rng: np.random.Generator)
         `TooLittle` holds the sentence that says how many buyers are needed.
     """
     buyers = history.buyers.only(history.buyers.in_currency)
-    missing = _missing(buyers)
+    missing = _missing(buyers, priced=history.priced)
     if missing:
         return TooLittle(f"{missing}. There are no values yet.")
     fitted = buyers
     if len(buyers) > MOST_FITTED:
         fitted = buyers.only(rng.choice(len(buyers), MOST_FITTED, replace=False))
-    frequency = fit_frequency(fitted.repeats, fitted.last, fitted.observed)
-    spend = fit_spend(fitted.repeats, fitted.repeat_mean)
+    frequency = fit_frequency(fitted.repeats, fitted.last, fitted.observed, fitted.log_gaps)
+    spend = fit_spend(fitted.repeats, fitted.repeat_mean) if history.priced else NO_AMOUNTS
     return ValueModel(frequency, spend, as_of, len(buyers), history.currency)
 
 
-def _missing(buyers: Buyers) -> str:
+def _missing(buyers: Buyers, *, priced: bool) -> str:
     """The most severe lack of data, "" for none."""
-    repeaters = int(((buyers.repeats > 0) & (buyers.repeat_mean > 0)).sum())
+    repeaters = int(((buyers.repeats > 0) & ((buyers.repeat_mean > 0) | (not priced))).sum())
     weeks = float(buyers.observed.max()) if len(buyers) else 0.0
     if len(buyers) < minimum.BUYERS:
         return minimum.needs(MODEL, minimum.BUYERS, "buyers", len(buyers))
     if repeaters < minimum.AGAIN:
-        return minimum.needs(MODEL, minimum.AGAIN, "repeat buyers with an order above zero", repeaters)
+        what = "repeat buyers with an order above zero" if priced else "repeat buyers"
+        return minimum.needs(MODEL, minimum.AGAIN, what, repeaters)
     if weeks < minimum.WEEKS:
         return minimum.needs(MODEL, minimum.WEEKS, "weeks of orders", int(weeks))
     return ""

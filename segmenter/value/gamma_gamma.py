@@ -21,7 +21,8 @@ class SpendModel:
     """A fitted model of the amount of one order.
 
     Attributes:
-        kind: "gamma-gamma", or "mean": each buyer's own mean, with one order at the mean of all beside it.
+        kind: "gamma-gamma"; "mean": each buyer's own mean, with one order at the mean of all beside it; "none": no
+            order has an amount, so each counts 1.
         p: Shape of the amounts around a buyer's mean; 0 for "mean".
         q: Shape of the means between buyers; 0 for "mean".
         gamma: Their scale, in money; 0 for "mean".
@@ -32,7 +33,7 @@ class SpendModel:
         fallback: Why it is not Gamma-Gamma, in a sentence; "" where it is.
     """
 
-    kind: Literal["gamma-gamma", "mean"]
+    kind: Literal["gamma-gamma", "mean", "none"]
     p: float
     q: float
     gamma: float
@@ -54,6 +55,8 @@ class SpendModel:
         """
         x = np.where(np.isnan(repeat_mean), 0.0, repeats)
         m = np.where(np.isnan(repeat_mean), 0.0, repeat_mean)
+        if self.kind == "none":
+            return np.ones(len(repeats))
         if self.kind == "mean":
             return np.asarray((x * m + self.mean) / (x + 1))
         return np.asarray(self.p * (self.gamma + m * x) / (self.p * x + self.q - 1))
@@ -67,6 +70,9 @@ class SpendModel:
             f"order frequency and order value are correlated ({self.correlation:.2f}); Gamma-Gamma assumes "
             "independence, so values of frequent buyers may be biased"
         )
+
+
+NO_AMOUNTS = SpendModel("none", 0.0, 0.0, 0.0, 1.0, 0.0, 0, 0.0, "no order has an amount; values are numbers of orders")
 
 
 def gamma_gamma_log_likelihood(parameters: Array, x: Array, m: Array) -> float:

@@ -32,6 +32,7 @@ class Buyers:
         repeat_mean: Mean amount of the repeat purchases in the model's currency (m); NaN where there is none above 0.
         spent: Sum of all amounts in the model's currency.
         in_currency: Whether the buyer orders mostly in the model's currency.
+        log_gaps: Sum of the logarithms of the weeks between one purchase and the next; 0 without a repeat.
     """
 
     person_ids: NDArray[np.object_]
@@ -41,6 +42,7 @@ class Buyers:
     repeat_mean: Array
     spent: Array
     in_currency: NDArray[np.bool_]
+    log_gaps: Array
 
     def __len__(self) -> int:
         return len(self.person_ids)
@@ -59,6 +61,7 @@ class Buyers:
             self.repeat_mean[chosen],
             self.spent[chosen],
             self.in_currency[chosen],
+            self.log_gaps[chosen],
         )
 
 
@@ -76,6 +79,11 @@ class History:
     currency: str
     other_currency: int
     not_positive: int
+
+    @property
+    def priced(self) -> bool:
+        """Whether any order has an amount; without amounts, only how often people order can be forecast."""
+        return bool((self.buyers.spent > 0).any())
 
 
 def purchase_history(orders: Table, links: Table, as_of: datetime) -> History:
@@ -106,7 +114,9 @@ def _by_buyer(known: Table, currency: str, moment: Any) -> Table:
     days = known.mutate(day=known["at"].date(), mine=mine)
     paid = days.amount.sum(where=(days.mine == 1) & (days.amount > 0))
     daily = days.group_by("person_id", "day").aggregate(paid=paid, n=days.count(), inside=days.mine.sum().cast("int64"))
-    numbered = daily.mutate(first=daily.day.min().over(group_by=daily.person_id))
+    before = daily.day.lag().over(group_by=daily.person_id, order_by=daily.day)
+    numbered = daily.mutate(first=daily.day.min().over(group_by=daily.person_id), before=before)
+    gap = _days(numbered.day, numbered.before) / WEEK
     repeat = numbered.day > numbered["first"]
     grouped = numbered.group_by("person_id").aggregate(
         purchases=numbered.count(),
@@ -115,6 +125,7 @@ def _by_buyer(known: Table, currency: str, moment: Any) -> Table:
         repeat_mean=numbered.paid.mean(where=repeat & (numbered.paid > 0)),
         spent=numbered.paid.sum(),
         share=numbered.inside.sum().cast("float64") / numbered.n.sum().cast("float64"),
+        log_gaps=gap.ln().sum(),
     )
     return grouped.select(
         "person_id",
@@ -124,6 +135,7 @@ def _by_buyer(known: Table, currency: str, moment: Any) -> Table:
         repeat_mean=grouped.repeat_mean,
         spent=grouped.spent.fill_null(0.0),
         in_currency=grouped.share >= 0.5,  # noqa: PLR2004 - mostly
+        log_gaps=grouped.log_gaps.fill_null(0.0),
     )
 
 
@@ -146,4 +158,5 @@ def from_arrow(rows: pa.Table) -> Buyers:
         numbers("repeat_mean"),
         numbers("spent"),
         np.asarray(rows["in_currency"].to_numpy(zero_copy_only=False), dtype=bool),
+        numbers("log_gaps"),
     )

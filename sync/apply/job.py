@@ -23,6 +23,7 @@ from sync.breach import GuardrailError, refuse_broken_assumptions, stale_connect
 from sync.control.ledger import SENT_AGAIN
 from sync.fields.platform_persona import co_owned_fields
 from sync.online.handoff import look_again, overtaken_persons
+from sync.plan.cost import seconds_of
 from sync.plan.file import NEW_PLAN, SavedPlan, read_plan
 from sync.plan.guardrails import how_to_override
 from sync.plan.job import basis
@@ -111,8 +112,7 @@ def apply(
         GuardrailError: A guardrail refused the plan.
     """
     plan = _unapplied(session, path or _newest(session))
-    wanted = part.only or frozenset(session.workspace.connections)
-    names = [name for name in session.workspace.connections if name in wanted and session.connector(name).pushes]
+    names = _written_to(session, part)
     refuse_broken_assumptions("apply", {name: session.control.probed.broken(name) for name in names}, override)
     _refuse_stale(session, plan)
     _refuse_old(session, plan, override)
@@ -138,6 +138,12 @@ def apply(
     return applied
 
 
+def _written_to(session: Session, part: PlanSelection) -> list[str]:
+    """The connections that a part of a plan is about, and that can be written to."""
+    wanted = part.only or frozenset(session.workspace.connections)
+    return [n for n in session.workspace.connections if n in wanted and session.workspace.writes(n, session.manifest)]
+
+
 def _send(
     session: Session,
     plan: SavedPlan,
@@ -158,7 +164,7 @@ def _send(
             return
         if waiting:
             requests = connector.requests_for(waiting)
-            applied.predicted_seconds += connector.seconds_for(requests)
+            applied.predicted_seconds += seconds_of(session, name, requests)
             applied.predicted[name] = dict(Counter(applied.predicted.get(name, {})) + Counter(requests))
             began = session.now()
             further = onward(progress, done, len(changes))

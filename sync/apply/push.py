@@ -106,7 +106,8 @@ def send_changes(
         outcomes.update({key(outcome.change): outcome for outcome in stopped.outcomes})
     if any(outcome.state == "unchanged" and outcome.change.kind == "group" for outcome in outcomes.values()):
         # our picture of its groups is not what is there: the next pull reads all of them, whatever the platform says
-        session.control.cursors.move(connector.name, "memberships", {}, run.run_id)
+        stream = "memberships" if "memberships" in connector.streams else "contacts"  # groups come with one of them
+        session.control.cursors.move(connector.name, stream, {}, run.run_id)
     for outcome in outcomes.values():
         sent.states[connector.name, outcome.state] += 1
         if outcome.state not in {"applied", "unchanged"}:

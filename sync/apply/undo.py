@@ -92,7 +92,7 @@ def still_intended(session: Session, agreed: Intended) -> Intended:
 def _looked_at(session: Session, runs: list[Run]) -> Intended:
     intended = Intended(runs)
     for name in session.workspace.connections:
-        if not session.connector(name).pushes:
+        if not session.workspace.writes(name, session.manifest):
             continue
         recover(session, session.connector(name))
         applied = [outcome for run in runs for outcome in session.control.ledger.outcomes(run.run_id, state="applied")]

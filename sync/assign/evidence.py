@@ -126,7 +126,12 @@ class PastDecision:
     def traits(self) -> Table:
         """Return everybody's traits as of then: one row per person with an active contact."""
         zones = self.session.warehouse.memtable(
-            offsets(self.rows.current(CONTACTS.name), self.workspace.time_zone, self.as_of)
+            offsets(
+                self.rows.current(CONTACTS.name),
+                self.workspace.catalogue.properties,
+                self.workspace.time_zone,
+                self.as_of,
+            )
         )
         inputs = everything(self.rows, links=self.links, zones=zones)
         return all_traits.traits(inputs, self.workspace.catalogue, self.as_of)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from connectors.records import email_key
 from segmenter.rules.evaluate import as_ibis
 from segmenter.rules.exclusion import BY_ADDRESS, BY_RULE
-from sync.traits.compute import measured
 
 if TYPE_CHECKING:
     from ibis import Table
@@ -38,6 +37,8 @@ def excluded_persons(session: Session, as_of: datetime | None, people: Table | N
     rule = session.workspace.exclusion.rule
     reasons: dict[str, str] = {}
     if rule is not None and as_of is not None:
+        from sync.traits.compute import measured  # noqa: PLC0415 - Arrow, which one person's reasons need not load
+
         everybody = measured(session, as_of) if people is None else people
         matching = everybody.filter(as_ibis(rule.tree, everybody).fill_null(False)).select("person_id")  # noqa: FBT003
         reasons |= dict.fromkeys(matching.to_pyarrow()["person_id"].to_pylist(), BY_RULE)

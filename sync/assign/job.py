@@ -11,11 +11,14 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+import ibis
 from ibis import Table
 
 from connectors.errors import FixSettingsError
+from connectors.limits import TEXT_BYTES
 from connectors.records import ASSIGNMENTS
 from segmenter.personalize import fields as template_fields
+from segmenter.personalize.escaping import bytes_at_most
 from segmenter.personalize.fields import Known, OwnedField, memberships_of
 from segmenter.personalize.personas import NO_PERSONA, UNCLASSIFIED
 from segmenter.rules import segments as by_segment
@@ -226,7 +229,20 @@ def fields_wanted(
     consent = session.workspace.consent
     held = creepiness.limits(session).held_back
     known = None if people is None else Known(people, consent.individual, consent.persona, held)
-    return template_fields.values_wanted(assignments, personas, session.workspace.fields, owned, copied, known)
+    values = template_fields.values_wanted(assignments, personas, session.workspace.fields, owned, copied, known)
+    return _fitting(session, values)
+
+
+def _fitting(session: ConfiguredWorkspace, values: Table) -> Table:
+    """Cut what only explains to the text that a platform keeps: it would never show the rest, and change for ever."""
+    for name in session.workspace.connections:
+        most = session.workspace.spec(name, session.manifest).capabilities.longest_text
+        if 0 < most < TEXT_BYTES:
+            text: Any = values.value
+            cut = ibis.ifelse(bytes_at_most(text.left(most)) <= most, text.left(most), text.left(most // 4))
+            explains = (values.connection == name) & values["name"].isin(sorted(session.manifest.explaining))
+            values = values.mutate(value=ibis.ifelse(explains & (bytes_at_most(text) > most), cut, text))
+    return values
 
 
 def memberships_wanted(session: Session, assignments: Table) -> Table:

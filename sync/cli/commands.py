@@ -28,6 +28,7 @@ HELP_GROUPS: dict[str, tuple[Entry, ...]] = {
         Entry("demo", "init", "Run the whole loop on local platforms, without accounts."),
         Entry("doctor", "doctor", "Check connections and settings; show how to fix problems."),
         Entry("setup", "pipeline", "Create the fields, tags and lists that personasync owns."),
+        Entry("connectors", "connectors", "List the connectors that are installed, or write a new one."),
         Entry("sandbox", "init", "Local HubSpot and Mailchimp to try things out."),
     ),
     "The loop": (
@@ -67,10 +68,12 @@ HELP_GROUPS: dict[str, tuple[Entry, ...]] = {
     "Campaigns": (
         Entry("experiment", "experiments", "A/B tests and holdouts: create, show, list, end."),
         Entry("lift", "lift", "Measure a campaign's or experiment's lift for each persona."),
+        Entry("campaign", "past_campaign", "Measure a past campaign from a file."),
         Entry("export", "export", "Write people, a plan or an audience to a file, for other programs."),
         Entry("offers", "lift", "Show which offer works best for each persona."),
     ),
     "Operate": (
+        Entry("notify", "notify", "Tell your team what is wrong, once, and once when it is right again."),
         Entry("serve", "serve", "Run the webhook service."),
         Entry("backup", "backup", "Save settings, stores, plans and reports to one file."),
         Entry("restore", "backup", "Put a backup in place of the state, which is moved aside."),

@@ -58,7 +58,13 @@ def discover_command(
         ),
     ] = None,
     max_segments: Annotated[int, typer.Option(help="The largest number of segments to try.", min=LEAST, max=MOST)] = 6,
-    method: Annotated[str, typer.Option(help="kmeans, or lca (latent class analysis, for survey answers).")] = "kmeans",
+    method: Annotated[
+        str,
+        typer.Option(
+            help="auto (k-means, and for numbers Gaussian mixtures beside it), kmeans, or lca (latent class analysis, "
+            "for survey answers)."
+        ),
+    ] = "auto",
     name: Annotated[str, typer.Option(help="The proposal's name.")] = "proposal",
     seed: Annotated[int, typer.Option(help="Random seed; the same seed gives the same segments.")] = SEED,
     accept: Annotated[
@@ -81,7 +87,8 @@ def discover_command(
             session, file, survey, trait or (), item or (), respondent, describe or (), within, max_segments, seed, name
         )
         console.say(f"Analyzing {len(base.people):,} people and {len(base.items.names)} items; this may take a minute.")
-        discovered = job.discover(session, base, asked, name=name, seed=seed)
+        with console.progress() as progress:
+            discovered = job.discover(session, base, asked, name=name, seed=seed, progress=progress)
     console.result(_document(discovered), *_told(discovered))
     return 0
 
@@ -93,12 +100,14 @@ def _check(file: Path | None, survey: str | None, traits: Any, name: str) -> Non
         raise FixSettingsError(f"{name!r} is not a valid name.", fix="Use lower-case letters, digits and _.")
 
 
-def _method(text: str) -> Literal["kmeans", "lca"]:
+def _method(text: str) -> Literal["auto", "kmeans", "lca"]:
+    if text == "auto":
+        return "auto"
     if text == "kmeans":
         return "kmeans"
     if text == "lca":
         return "lca"
-    raise FixSettingsError(f"Unknown method {text!r}.", fix="Use kmeans or lca.")
+    raise FixSettingsError(f"Unknown method {text!r}.", fix="Use auto, kmeans or lca.")
 
 
 def _base(
@@ -205,10 +214,18 @@ def _told(done: Discovered) -> list[Any]:
     shown: list[Any] = [f"{LIGHTS[proposal.light]}: {proposal.sentence}", *done.notes, proposal.power]
     if done.file.segments:
         rows = [
-            (p.name, p.size, f"{p.share:.0%}", f"{p.stability:.2f}", "; ".join(p.markers[:4]))
+            (
+                p.name,
+                p.size,
+                f"{p.share:.0%}",
+                f"{p.stability:.2f}",
+                *("" if share is None else f"{share:.0%}" for share in (p.placed_again, p.membership)),
+                "; ".join(p.markers[:4]),
+            )
             for p in done.file.segments
         ]
-        shown.append(table("Segment", "People", "Share", "Stability", "Markers", rows=rows))
+        columns_ = ("Segment", "People", "Share", "Stability", "Placed again", "Membership", "Markers")
+        shown.append(table(*columns_, rows=rows))
     columns = (
         "Number",
         "A",
@@ -245,6 +262,9 @@ def _document(done: Discovered) -> dict[str, Any]:
         "p": proposal.test.p,
         "p_against_correlations": None if proposal.second is None else proposal.second.p,
         "natural": proposal.natural,
+        "method": proposal.method,
+        "method_agreement": proposal.methods.agreement,
+        "membership_error": None if proposal.sure is None else proposal.sure.error,
         "centred_p": proposal.centred_p,
         "bound": proposal.bound,
         "bic": dict(proposal.bic),
@@ -262,15 +282,7 @@ def _document(done: Discovered) -> dict[str, Any]:
             }
             for k, clustering in proposal.tried.items()
         },
-        "segments": [
-            {
-                **part.model_dump(),
-                "kept_its_name": done.kept.get(part.name, False),
-                "mean_posterior": segment.posterior,
-                "way_of_answering": segment.style,
-            }
-            for part, segment in zip(done.file.segments, proposal.segments, strict=True)
-        ],
+        "segments": _segments_document(done),
         "describe": [
             {
                 "name": descriptor.name,
@@ -283,6 +295,18 @@ def _document(done: Discovered) -> dict[str, Any]:
         ],
         "path": None if done.path is None else str(done.path),
     }
+
+
+def _segments_document(done: Discovered) -> list[dict[str, Any]]:
+    return [
+        {
+            **part.model_dump(),
+            "kept_its_name": done.kept.get(part.name, False),
+            "mean_posterior": segment.posterior,
+            "way_of_answering": segment.style,
+        }
+        for part, segment in zip(done.file.segments, done.proposal.segments, strict=True)
+    ]
 
 
 @app.command("migration")

@@ -125,6 +125,7 @@ FIXES = {
     errno.EROFS: "Choose a place that can be written to.",
     errno.ENOSPC: "Make room on the disk, then run the command again.",
     errno.EDQUOT: "Make room on the disk, then run the command again.",
+    errno.EFBIG: "Raise the limit of the file size, then run the command again.",
     errno.ENOENT: "Check the path.",
     errno.ENOTDIR: "Check the path: a part of it is a file where a folder is expected.",
     errno.EISDIR: "Name a file, not a folder.",
@@ -132,7 +133,7 @@ FIXES = {
 }
 
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def of_store(error: Exception) -> PersonasyncError | None:
@@ -149,7 +150,8 @@ def of_file(error: OSError) -> FixSettingsError | None:
         return None
     if error.filename is None:  # a full disk is noticed while writing, when nobody says in which file
         return FixSettingsError(
-            "The disk is full. Nothing is lost: what was saved before is whole.", fix=FIXES[errno.ENOSPC]
+            f"The disk takes no more: {reason_of(error)}. Nothing is lost: what was saved before is whole.",
+            fix=FIXES[error.errno or errno.ENOSPC],
         )
     path = Path(os.fsdecode(error.filename)).absolute()
     return FixSettingsError(f"{path}: {reason_of(error)}.", fix=FIXES.get(error.errno or 0, "Check this path."))

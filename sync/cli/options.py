@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sync.workspace.settings import Workspace
 
 REJECTS = 4  # done, but some records were rejected
+ALERT = 5  # `status --check`: something is wrong
 
 app = typer.Typer(
     name="personasync",

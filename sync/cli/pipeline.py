@@ -93,7 +93,7 @@ def pull_command(
     ):
         pulled = job.pull(session, only=connection, full=full, override=overridden, progress=progress)
     console.result(words.as_document(pulled), *words.pulled(pulled))
-    return REJECTS if pulled.rejects else 0
+    return REJECTS if pulled.rejects or pulled.strangers else 0
 
 
 @app.command("assign")
@@ -277,12 +277,17 @@ def run_command(
     as_json: JsonOption = False,
 ) -> int:
     """Run all steps in order, with guardrails. For cron."""
+    from sync.cli.notify import notify_after_run  # noqa: PLC0415
+
     console, overridden = console_of(as_json=as_json), parse_overrides(override)
-    with (
-        session_of(workspace, healing=("warehouse",)) as session,
-        console.progress(session.budget) as progress,
-    ):
-        document, shown, status = _loop(session, console, parse_moment(as_of), overridden, progress)
+    try:
+        with (
+            session_of(workspace, healing=("warehouse",)) as session,
+            console.progress(session.budget) as progress,
+        ):
+            document, shown, status = _loop(session, console, parse_moment(as_of), overridden, progress)
+    finally:
+        notify_after_run(workspace, console)
     console.result(document, *shown)
     return status
 

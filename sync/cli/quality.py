@@ -24,6 +24,8 @@ def quality_command(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = 
 
 
 def _shown(judged: Judged) -> list[Any]:
+    from sync.value.backtest import forecast_sentences, warning_of  # noqa: PLC0415 - heavy imports only where needed
+
     rows = [
         (
             trait.light,
@@ -55,7 +57,11 @@ def _shown(judged: Judged) -> list[Any]:
     shown.extend(judged.concept)
     shown.extend(f"{finding.trait}: {finding.what}. {finding.fix}" for finding in judged.own)
     shown.extend(_structural(judged))
-    shown.append(f"For assign: {judged.assign_light}. For discover, fit and personas: {judged.model_light}.")
+    shown.extend([*warning_of(judged.value), *forecast_sentences(judged.value)])
+    lights = (("assign", judged.assign_light), ("discover, fit and personas", judged.model_light))
+    shown.append(
+        " ".join(f"For {use}: {light}." for use, light in (*lights, ("segments by value", judged.value_light)))
+    )
     shown.append(f"Overall: {judged.light}.")
     return shown
 
@@ -74,9 +80,12 @@ def _fault(what: str, example: str) -> str:
 
 
 def _document(judged: Judged) -> dict[str, Any]:
+    from sync.value.backtest import backtest_document  # noqa: PLC0415 - as above
+
     return {
         "light": judged.light,
-        "lights": {"assign": judged.assign_light, "models": judged.model_light},
+        "lights": {"assign": judged.assign_light, "models": judged.model_light, "value": judged.value_light},
+        "value_forecast": backtest_document(judged.value)["forecast"],
         "own_traits": [asdict(finding) for finding in judged.own],
         "traits": [
             {**asdict(trait), "light": trait.light, "decides": trait.name in judged.deciding} for trait in judged.traits

@@ -61,6 +61,7 @@ def pulled(result: Pulled) -> Rendered:
     shown.extend(f"Warning: {reject}" for reject in result.rejects)
     shown.extend(f"Warning: {sentence}" for sentence in result.unread)
     shown.extend(f"Rows with errors: {path}" for path in result.reject_files)
+    shown.extend(f"Error: {sentence}" for sentence in result.strangers)
     if result.erased:
         shown.append(f"{result.erased:,} people were erased here too: a platform erased them for good.")
     shown.extend([f"Warning: {result.not_erased}"] if result.not_erased else [])
@@ -158,6 +159,7 @@ def planned(result: Planned) -> Rendered:
     if summary["requests"]:
         sent = [(name, end, n) for name, ends in summary["requests"].items() for end, n in ends.items()]
         shown.append(table("Connection", "Request", "Times", rows=sent))
+        shown += [price.sentence(name) for name, price in result.cost.prices.items()]
         shown.append(f"Estimated time at this account's limits: {duration(60 * summary['minutes'])} or slightly more.")
     shown.extend(creepy(result.concerns))
     shown.extend(f"Blocked by guardrail: {breach.message}" for breach in result.breaches)

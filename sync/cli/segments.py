@@ -6,21 +6,27 @@ from typing import Any
 
 from sync.cli.console import table
 from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
+from sync.cli.pipeline import AsOfOption, parse_moment
 
 
 @app.command("segments")
-def segments_command(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
+def segments_command(
+    *, workspace: WorkspaceOption = HERE, as_of: AsOfOption = None, as_json: JsonOption = False
+) -> None:
     """Rank segments by value: keep, merge or retire. With confidence intervals."""
-    from sync.value import ranking as job  # noqa: PLC0415 - heavy imports only where needed
+    from sync.value import backtest  # noqa: PLC0415 - heavy imports only where needed
+    from sync.value import ranking as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
     with session_of(workspace, reading=True) as session:
-        segment_values = job.rank_segments(session)
+        segment_values = job.rank_segments(session, parse_moment(as_of))
         _, sentence = job.focus(session)
     lines: list[Any] = [
+        *backtest.warning_of(segment_values.tried),
         _table(segment_values),
         *_advice(segment_values),
-        *job.tried_sentences(segment_values.tried),
+        *backtest.forecast_sentences(segment_values.tried),
+        *backtest.ranking_sentences(segment_values.tried),
         *segment_values.notes,
     ]
     console.result(

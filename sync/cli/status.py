@@ -9,9 +9,10 @@ import typer
 
 from connectors.errors import FixSettingsError
 from sync.cli import render as words
-from sync.cli.console import table
+from sync.cli.console import Console, table
 from sync.cli.names import completing, runs
 from sync.cli.options import (
+    ALERT,
     HERE,
     JsonOption,
     WorkspaceOption,
@@ -22,14 +23,24 @@ from sync.cli.options import (
     session_of,
     stores_of,
 )
+from sync.clock import clock_of
 
 
 @app.command("status")
-def status_command(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
+def status_command(
+    *,
+    workspace: WorkspaceOption = HERE,
+    check: Annotated[
+        bool, typer.Option("--check", help="For monitors: exit with 5 if something is wrong, and say what.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> int:
     """Show data freshness, the newest plan, and unconfirmed changes."""
     from sync.ops import history as job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
+    if check:
+        return _check(workspace, console)
     with read_stores_of(workspace) as session:
         status = job.workspace_status(session)
     fresh = [
@@ -40,6 +51,20 @@ def status_command(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = F
     if status.compared:
         shown.append(table("Connection", "Request type (last apply)", "Predicted", "Sent", rows=status.compared))
     console.result(status.document, *shown)
+    return 0
+
+
+def _check(workspace: Path, console: Console) -> int:
+    """The state for a monitor: 0 and one line, or 5 and a line for each thing that is wrong."""
+    from sync.notify.conditions import conditions  # noqa: PLC0415
+
+    with read_stores_of(workspace) as looked:
+        wrong = conditions(looked, clock_of(workspace)())
+    state = "alert" if wrong else "ok"
+    listed = [{"key": each.key, "title": each.title, "detail": each.detail} for each in wrong]
+    lines = [f"{each.title}: {each.detail}" for each in wrong] or ["OK"]
+    console.result({"state": state, "wrong": listed}, *lines)
+    return ALERT if wrong else 0
 
 
 @app.command("history")

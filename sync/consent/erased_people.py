@@ -17,10 +17,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from connectors.errors import FixSettingsError, not_writable
 from connectors.records import CONTACTS, MEMBERSHIPS, ORDER_LINES, ORDERS, email_key, platform_key
+from segmenter.late_arrow import pa
 from sync.control.erasures import Erased
 from sync.control.rows import BY_COMMAND
 from sync.control.store import Control

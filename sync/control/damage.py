@@ -14,6 +14,8 @@ LOST = (
     "from a backup."
 )
 RESTORE = "Restore a backup with `personasync restore`. Without one, run `personasync rebuild`."
+READING = ("SQLITE_IOERR_READ", "SQLITE_IOERR_SHORT_READ", "SQLITE_IOERR_CORRUPTFS")
+"""Of SQLite's errors of a disk those that reading has; with the others something could not be written."""
 BROKEN = (
     "malformed",
     "not a database",
@@ -55,6 +57,15 @@ def control_full() -> FixSettingsError:
     )
 
 
+def control_refused() -> FixSettingsError:
+    """Return the error of a disk that took nothing more: it is full for SQLite's smaller files, or has a quota."""
+    return FixSettingsError(
+        "The disk of the control store control.db takes no more: it is full, over a quota, or does not write. Nothing "
+        "is lost: what was saved before is whole.",
+        fix="Make room on the disk, or raise the quota, then run the command again. If there is room, check the disk.",
+    )
+
+
 def control_trouble(error: BaseException) -> PersonasyncError | None:
     """Return what a person is told of an error that SQLite raised; None of any other error.
 
@@ -68,6 +79,8 @@ def control_trouble(error: BaseException) -> PersonasyncError | None:
     text = str(raised).lower()
     if "is full" in text:
         return control_full()
+    if "disk i/o error" in text and getattr(raised, "sqlite_errorname", READING[0]) not in READING:
+        return control_refused()
     if "is locked" in text:
         return TryLaterError("Another personasync command is writing to the control store.", fix="Try again.")
     if isinstance(raised, sqlite3.DatabaseError) and any(words in text for words in BROKEN):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Engine, Table, collate, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 
 @contextmanager
@@ -35,4 +35,8 @@ def locked(connection: Connection, key: Column[str], condition: ColumnElement[bo
 
 def insert_for(engine: Engine, table: Table) -> Any:
     """Return an insert that knows ``on_conflict_do_nothing`` and ``on_conflict_do_update``."""
-    return postgresql.insert(table) if engine.dialect.name == "postgresql" else sqlite.insert(table)
+    if engine.dialect.name != "postgresql":
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - a workspace in files need not load it
+
+    return postgresql.insert(table)

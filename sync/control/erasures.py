@@ -168,6 +168,11 @@ class Erasures:
             )
             connection.execute(known, row)
 
+    def store_file(self) -> Path | None:
+        """Return the file of the control store itself, absolute; None where a server keeps it."""
+        named = self.engine.url.database if self.engine.dialect.name == "sqlite" else None
+        return Path(named).resolve() if named and named != ":memory:" else None
+
     def files(self) -> list[Path]:
         """Return the files that commands wrote, also those that are gone by now.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import pyarrow as pa
 from sqlalchemy import (
     Column,
     Connection,
@@ -23,11 +22,16 @@ from sqlalchemy import (
 
 from connectors.records import email_key
 from segmenter.identity import IdentityChanges
+from segmenter.late_arrow import pa
 from sync.control import schema
 
-LINKS = pa.schema([("contact_key", pa.string()), ("person_id", pa.string())])
 AT_ONCE = 5000  # rows a statement
 ADDRESS = email_key("")  # what the keys of addresses begin with
+
+
+def links_schema() -> pa.Schema:
+    """Return the columns of all links: ``contact_key``, ``person_id``, texts."""
+    return pa.schema([("contact_key", pa.string()), ("person_id", pa.string())])
 
 
 class Links:
@@ -70,8 +74,10 @@ class Links:
         with self.engine.connect() as connection:
             for rows in connection.execute(query).partitions():
                 columns = list(zip(*rows, strict=True))
-                batches.append(pa.record_batch([pa.array(column, pa.string()) for column in columns], schema=LINKS))
-        return pa.Table.from_batches(batches, schema=LINKS)
+                batches.append(
+                    pa.record_batch([pa.array(column, pa.string()) for column in columns], schema=links_schema())
+                )
+        return pa.Table.from_batches(batches, schema=links_schema())
 
     def as_of(self, number: int) -> pa.Table:
         """Return all links as they stood after a writing: columns as of `load`.

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-import pyarrow as pa
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -24,14 +23,15 @@ from sqlalchemy import (
 )
 
 from connectors.records import MEMBER, Change, Outcome
+from segmenter.late_arrow import pa
 from sync.control import schema
 
 INTERRUPTED = "interrupted"  # code of a change whose run ended before it took effect
 SENT_AGAIN = ("not_mentioned", INTERRUPTED)
 
 AT_ONCE = 5000  # rows a statement
-GROUPS = pa.schema([("connection", pa.string()), ("group_name", pa.string()), ("platform_id", pa.string())])
-FIELDS = pa.schema([(name, pa.string()) for name in ("connection", "name", "platform_id", "value")])
+GROUPS = ("connection", "group_name", "platform_id")
+FIELDS = ("connection", "name", "platform_id", "value")
 KEY = ("run_id", "connection", "platform_id", "kind", "name")
 
 
@@ -275,7 +275,7 @@ class Ledger:
         with self.engine.connect() as connection:
             rows = connection.execute(query).all()
         columns = list(zip(*rows, strict=True)) or [(), (), ()]
-        return pa.table([pa.array(column, pa.string()) for column in columns], schema=GROUPS)
+        return _texts(columns, GROUPS)
 
     def undefined(self, connection: str, kind: str, defined: Collection[str]) -> tuple[str, ...]:
         """Return the names of groups or fields that were written once and that no definition names any more.
@@ -314,7 +314,7 @@ class Ledger:
         with self.engine.connect() as connection:
             rows = connection.execute(query).all()
         columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
-        return pa.table([pa.array(column, pa.string()) for column in columns], schema=FIELDS)
+        return _texts(columns, FIELDS)
 
     def last_writer(self, command: str) -> str | None:
         """Return the run that wrote last, of those whose command begins with *command*.
@@ -354,7 +354,7 @@ class Ledger:
         with self.engine.connect() as connection:
             rows = connection.execute(query).all()
         columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
-        return pa.table([pa.array(column, pa.string()) for column in columns], schema=FIELDS)
+        return _texts(columns, FIELDS)
 
 
 def _key(change: Change) -> tuple[str, str, str, str]:
@@ -363,3 +363,7 @@ def _key(change: Change) -> tuple[str, str, str, str]:
 
 def _change(row: Row[Any]) -> Change:
     return Change(row.connection, row.platform_id, row.person_id, row.email, row.kind, row.name, row.before, row.after)
+
+
+def _texts(columns: Sequence[Sequence[Any]], names: Sequence[str]) -> pa.Table:
+    return pa.table([pa.array(column, pa.string()) for column in columns], names=list(names))

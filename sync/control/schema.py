@@ -271,3 +271,27 @@ written_file = Table(
     Column("path", String(1000), primary_key=True),  # absolute: an export or a preview, with personal data
     Column("written_at", Utc, nullable=False),
 )
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("alert", NUMBER, primary_key=True, autoincrement=True),
+    Column("key", String(200), nullable=False),
+    Column("since", Utc, nullable=False),
+    Column("title", String(300), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("ended_at", Utc),
+)
+
+notice = Table(
+    "notice",
+    metadata,
+    Column("notice_id", String(40), primary_key=True),
+    Column("target", String(32), nullable=False),
+    Column("body", JSON, nullable=False),
+    Column("made_at", Utc, nullable=False),
+    Column("next_at", Utc, nullable=False),
+    Column("sent_at", Utc),
+    Column("attempts", Integer, nullable=False),
+    Column("error", Text),
+)

@@ -22,6 +22,7 @@ from sync.control.identities import Links
 from sync.control.inbox import Inbox
 from sync.control.leases import Leases
 from sync.control.ledger import Ledger
+from sync.control.notices import Notices
 from sync.control.objections import Objections
 from sync.control.opt_outs import OptOuts
 from sync.control.personas import PersonaVersions
@@ -57,6 +58,7 @@ class Control:
     probed: ProbeStates
     stamp: Stamp
     erasures: Erasures
+    notices: Notices
     close: Callable[[], None]
 
     def knows_contacts(self) -> bool:
@@ -122,6 +124,7 @@ def _concerns(engine: Engine, now: Callable[[], datetime], close: Callable[[], N
         probed=ProbeStates(engine, now),
         stamp=Stamp(engine, now),
         erasures=Erasures(engine, now),
+        notices=Notices(engine, now),
         close=close,
     )
 

@@ -52,7 +52,9 @@ class CleanedFiles:
     copies: list[str] = field(default_factory=list)
 
 
-def clean_files(folder: Path, state_dir: Path, written: Collection[Path], traces: Traces) -> CleanedFiles:
+def clean_files(
+    folder: Path, state_dir: Path, written: Collection[Path], traces: Traces, *, store: Path | None = None
+) -> CleanedFiles:
     """Take erased people out of every file of ours; done again, it finds nothing more.
 
     Args:
@@ -60,6 +62,7 @@ def clean_files(folder: Path, state_dir: Path, written: Collection[Path], traces
         state_dir: Its ``.personasync``.
         written: Files that commands wrote elsewhere.
         traces: Who is erased.
+        store: The control store's file, which is erased in another way, and may have any name; None: a server has it.
     """
     done, names = CleanedFiles(), traces.names()
     if not names:
@@ -68,6 +71,8 @@ def clean_files(folder: Path, state_dir: Path, written: Collection[Path], traces
     finder = re.compile(b"|".join(re.escape(name.encode()) for name in sorted(names)))
     ours = {path.resolve() for path in written}
     for path in sorted({*_files(folder), *_files(state_dir), *(path for path in ours if path.is_file())}):
+        if store is not None and path.name.startswith(store.name) and path.parent.resolve() == store.parent:
+            continue  # also its log and its seal; reading the file here would drop the locks that SQLite has on it
         mine = path.resolve() in ours or path.parent == folder / PROPOSALS or state_dir in path.parents
         if mine and path.parent == state_dir / "plans" and path.suffix == ".jsonl":
             _clean_plan(path, names, traces, done)

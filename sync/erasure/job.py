@@ -229,7 +229,8 @@ def _erase(session: Session, job: ErasureJob, run: RecordedRun, done: Forgotten)
             rows = control.erasures.erase_rows(keys=meant.keys, persons=meant.persons, names=meant.names())
         control.people.erase([f"{name}:{key}" for name, key in record_pairs(meant.records)], ())
         control.ledger.without_addresses(meant.records, ())
-    files = clean_files(workspace.directory, workspace.state_dir, control.erasures.files(), meant)
+    erasures = control.erasures
+    files = clean_files(workspace.directory, workspace.state_dir, erasures.files(), meant, store=erasures.store_file())
     _sum_up(done, meant, {**counts, **{name: count for name, count in rows.items() if count}}, files)
     people = {"people": len(meant.people), "records": len(meant.records)}
     control.erasures.add_counts(job.job, {**people, **counts, **{name: count for name, count in rows.items() if count}})
@@ -316,17 +317,13 @@ def on_platforms(session: Session, persons: Collection[str]) -> list[str]:
     keys = session.control.links.of_persons(persons)
     sentences = []
     for name, platform_id in sorted(record_pairs(keys)):
-        part = session.workspace.connections.get(name)
-        if part is not None:
-            sentences.append(HOW.get(part.connector, HOW[""]).format(name=name, id=platform_id))
+        if name in session.workspace.connections:
+            how = session.workspace.spec(name, session.manifest).erase or FROM_ITS_SOURCE
+            sentences.append(how.format(name=name, id=platform_id))
     return sentences
 
 
-HOW = {
-    "hubspot": "{name}: open contact {id} in HubSpot, choose Actions > Delete > Permanently delete (GDPR delete).",
-    "mailchimp": "{name}: open contact {id} in Mailchimp, choose Actions > Permanently delete.",
-    "": "{name}: delete the rows of {id} from the source: personasync reads it and never changes it.",
-}
+FROM_ITS_SOURCE = "{name}: delete the rows of {id} from the source: personasync reads it and never changes it."
 
 
 def refuse_unknown(emails: Sequence[str], meant: MeantPeople) -> None:

@@ -13,6 +13,7 @@ from ibis import Table
 
 from connectors.errors import FixSettingsError
 from connectors.records import CONTACTS, MEMBER, Change
+from connectors.spec import DeclaredField
 from segmenter.personalize import fields as template_fields
 from segmenter.personalize.fields import Known, OwnedField, probability_one
 from segmenter.traits.people import NO_CONSENT
@@ -27,7 +28,6 @@ from sync.plan.diff import strictest_consents
 from sync.plan.file import read_plan
 from sync.plan.job import assigned_at
 from sync.session import Session
-from sync.workspace.manifest import DeclaredField
 
 HERE = ""  # the connection of an export that is for nobody in particular
 MAY_BE_ADVERTISED_TO = "subscribed"
@@ -78,7 +78,7 @@ def export_people(session: Session, path: Path, *, segment: str | None = None, t
         session: The open workspace.
         path: Of the file; its suffix says the format.
         segment: Only this segment and those within it.
-        target: "hubspot" or "mailchimp": only whom a plan would write to, in the columns of its importer.
+        target: A connector with an importer: only whom a plan would write to, in the importer's columns.
 
     Returns:
         How many people, and who was left out.
@@ -117,21 +117,17 @@ def export_people(session: Session, path: Path, *, segment: str | None = None, t
 
 
 def importer_of(session: Session, target: str) -> Importer:
-    """Return the importer of "hubspot" or "mailchimp".
+    """Return the importer of a connector's platform.
 
     Raises:
-        FixSettingsError: It is another.
+        FixSettingsError: There is none of that name.
     """
-    if target not in IMPORTERS:
-        raise FixSettingsError(f"There is no importer {target!r}.", fix=f"Use --for {' or '.join(IMPORTERS)}.")
-    facts = session.manifest.connectors[target]
+    importers = {name: spec.importer for name, spec in session.manifest.connectors.items() if spec.importer}
+    if target not in importers:
+        raise FixSettingsError(f"There is no importer {target!r}.", fix=f"Use --for {' or '.join(importers)}.")
+    facts, importer = session.manifest.connectors[target], importers[target]
     named = [name for name, part in session.workspace.connections.items() if part.connector == target]
-    address, tags = IMPORTERS[target]
-    return Importer(address, named[0] if named else None, facts.fields, tags, facts.group_prefix)
-
-
-IMPORTERS = {"hubspot": ("Email", ""), "mailchimp": ("Email Address", "Tags")}
-"""The header of the address, and of tags: the labels under which both platforms export and match columns."""
+    return Importer(importer.address, named[0] if named else None, facts.fields, importer.tags, facts.group_prefix)
 
 
 def _assigned(session: Session, segment: str | None) -> Table:
@@ -276,7 +272,7 @@ def export_plan(session: Session, path: Path, *, plan: Path | None = None, targe
         session: The open workspace.
         path: Of the file; its suffix says the format.
         plan: Of the plan; None: the newest.
-        target: "hubspot" or "mailchimp": only the fields of its connections, in the columns of its importer.
+        target: A connector with an importer: only the fields of its connections, in the importer's columns.
 
     Returns:
         How many rows, and what an importer can't do.

@@ -9,9 +9,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from connectors.errors import FixSettingsError
 from connectors.safe_cells import safe_cell
 
@@ -112,6 +109,9 @@ def _sheet(path: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]]) ->
 
 
 def _parquet(path: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    import pyarrow as pa  # noqa: PLC0415 - other formats, and commands that only could export, need no Arrow
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
     arrays = [pa.array([row[place] for row in rows]) for place in range(len(columns))]
     texts = [array.cast(pa.string()) if pa.types.is_null(array.type) else array for array in arrays]
     pq.write_table(pa.table(texts, names=list(columns)), path)

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from connectors.errors import FixSettingsError
 from connectors.records import SURVEY_ANSWERS, normalise_email
-from segmenter.classifier.linear import option_of, trait_of
+from segmenter.classifier.linear import LOG, logged, option_of, trait_of
 from segmenter.classifier.model_file import Coefficients
-from segmenter.discover.to_linear import logged
 from segmenter.typing_tool.tool_file import FORMAT, AnswerOption, SurveyQuestion, ToolFile, trait_name, version_of
 from sync.session import Session
 from sync.surveys.exports import quoted, trait_block
@@ -158,8 +157,8 @@ def _tool(
     form = form_of(workspace.directory, file.proposal.name)
     if file.proposal.source != "survey":
         return None, ()
-    if form is None or any(logged(feature) for feature in form.features):
-        remark = "These segments have no scorer, because an item is log-transformed: make a typing tool"
+    if form is None:
+        remark = "These segments have no scorer: make a typing tool"
         return None, (f"{remark} with `personasync survey design --proposal {file.proposal.name}`.",)
     _check_name(workspace, file.proposal.name)
     if _nobody(workspace, file.proposal.within):
@@ -220,6 +219,8 @@ def _questions(workspace: Workspace, file: ProposalFile, form: Form) -> tuple[Su
 def _renamed(feature: str, traits: Mapping[str, str]) -> str:
     option = option_of(feature)
     trait = traits[trait_of(feature)]
+    if logged(feature):
+        return f"{LOG}{trait})"
     return trait if option is None else f"{trait}={option}"
 
 

@@ -16,7 +16,8 @@ from segmenter.classifier.linear import FEWEST, LinearModel
 from segmenter.discover.markers import Descriptor, descriptors, reversed_items
 from segmenter.discover.names import said_of
 from segmenter.discover.propose import Proposal, ProposedSegment, SearchOptions, propose
-from segmenter.discover.to_linear import by_centres, by_classes
+from segmenter.discover.steps import Steps, silent
+from segmenter.discover.to_linear import by_centres, by_classes, by_mixture
 from segmenter.stats.alignment import kept_names, overlap_of_labels
 from sync.modeling.inputs import Base, known_persons
 from sync.session import Session, recorded
@@ -42,7 +43,9 @@ class Discovered:
     kept: Mapping[str, bool]
 
 
-def discover(session: Session, base: Base, asked: SearchOptions, *, name: str, seed: int) -> Discovered:
+def discover(
+    session: Session, base: Base, asked: SearchOptions, *, name: str, seed: int, progress: Steps = silent
+) -> Discovered:
     """Propose segments in *base*, and save a proposal *name* where there are any.
 
     Segments that mostly hold the people of an earlier proposal of this name keep its names, titles and messages.
@@ -50,16 +53,12 @@ def discover(session: Session, base: Base, asked: SearchOptions, *, name: str, s
     Raises:
         FixSettingsError: Latent classes were asked for in numbers.
     """
-    if asked.method == "lca" and base.items.kind == "metric":
-        raise FixSettingsError(
-            "Latent class analysis needs categorical answers; these are numbers.", fix="Use --method kmeans."
-        )
-    base = _of_persons(session, base).in_order()
+    _check_method(base, asked)
+    base, asked = _of_persons(session, base).in_order(), replace(asked, answers=base.source == "survey")
     with recorded(session, "discover") as run:
-        own = replace(asked, answers=base.source == "survey")
-        proposal = propose(base.items, own, np.random.default_rng(seed))
+        proposal = propose(base.items, asked, np.random.default_rng(seed), progress)
         people = [base.people[place] for place in proposal.people]
-        parts, kept = _named(session, name, people, proposal, survey=base.source == "survey")
+        parts, kept = _named(session, name, people, proposal, survey=asked.answers)
         notes = (*base.notes, *proposal.notes, *_turned(base))
         file = ProposalFile(
             proposal=ProposalPart(
@@ -72,7 +71,7 @@ def discover(session: Session, base: Base, asked: SearchOptions, *, name: str, s
                 survey=base.survey,
                 file=_from_here(session.workspace.directory, base.file),
                 respondent=base.respondent,
-                method=asked.method,
+                method=proposal.method,
                 base=base.items.names,
                 people=len(base.people),
                 k=proposal.k,
@@ -90,6 +89,13 @@ def discover(session: Session, base: Base, asked: SearchOptions, *, name: str, s
         beside = {name: _of(column, proposal.people) for name, column in base.beside.items()}
         described = descriptors(beside, proposal.labels, len(parts)) if parts and beside else ()
     return Discovered(proposal, notes, described, file, path, kept)
+
+
+def _check_method(base: Base, asked: SearchOptions) -> None:
+    if asked.method == "lca" and base.items.kind == "metric":
+        raise FixSettingsError(
+            "Latent class analysis needs categorical answers; these are numbers.", fix="Use --method kmeans."
+        )
 
 
 def _of_persons(session: Session, base: Base) -> Base:
@@ -114,11 +120,13 @@ def _turned(base: Base) -> tuple[str, ...]:
     return (f"Reverse-coded? These items correlate negatively with the others: {', '.join(turned)}.",) if turned else ()
 
 
-def _held(proposal: Proposal) -> dict[str, float]:
-    """Reference stability for `quality`: of these segments, and of one more."""
+def _held(proposal: Proposal) -> dict[str, Any]:
+    """The shape of a mixture, and reference stability for `quality`: of these segments, and of one more."""
     if proposal.k is None:
         return {}
-    held = {"least_agreement": round(proposal.tried[proposal.k].stability.least, 4)}
+    shaped = proposal.methods.shaped
+    held: dict[str, Any] = {"shape": None if shaped is None else shaped.mixture.shape}
+    held |= {"least_agreement": round(proposal.tried[proposal.k].stability.least, 4)}
     following = proposal.tried.get(proposal.k + 1)
     if following is not None:
         held["following"] = round(min(following.stability.agreement, following.stability.median), 4)
@@ -139,6 +147,8 @@ def _form(base: Base, proposal: Proposal) -> dict[str, Any] | None:
     model: LinearModel | None = None
     if k >= FEWEST and proposal.classes is not None:
         model = by_classes(base.items, proposal.classes, names)
+    elif k >= FEWEST and proposal.sure is not None and proposal.methods.shaped is not None:
+        model = by_mixture(base.items, proposal.methods.shaped.mixture, names, proposal.sure.temperature)
     elif k >= FEWEST and proposal.sure is not None:
         model = by_centres(base.items, proposal.tried[k].labels, names, proposal.sure.temperature)
     if model is None:
@@ -163,10 +173,16 @@ def _parts(segments: Sequence[ProposedSegment], *, survey: bool) -> tuple[Propos
                 size=proposed_segment.size,
                 share=round(proposed_segment.share, 4),
                 stability=round(proposed_segment.stability, 3),
+                placed_again=_rounded(proposed_segment.again),
+                membership=_rounded(proposed_segment.member),
                 markers=tuple(marker.sentence() for marker in proposed_segment.markers),
             )
         )
     return tuple(parts)
+
+
+def _rounded(share: float | None) -> float | None:
+    return None if share is None else round(share, 3)
 
 
 def _named(

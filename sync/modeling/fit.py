@@ -24,9 +24,8 @@ from segmenter.classifier.features import candidates, features_among
 from segmenter.classifier.linear import LinearModel, design_matrix
 from segmenter.classifier.model_file import FORMAT, GatePart, ModelFile, Training, coefficients_of, trait_digests
 from segmenter.classifier.thresholds import Thresholds
-from segmenter.classifier.train import Fitted, Labeller, Sample
-from segmenter.classifier.train import fit_classifier as fit_models
-from segmenter.discover.cross_fit import classes_again, found_again
+from segmenter.classifier.train import Fitted, Labeller, OwnScorer, Sample, fit_classifier
+from segmenter.discover.cross_fit import classes_again, found_again, labelled_by
 from segmenter.errors import DefinitionError
 from segmenter.minimum import A_FEATURE
 from segmenter.privacy.sensitive import why_sensitive
@@ -35,11 +34,12 @@ from segmenter.traits.definitions import Trait
 from sync.assign.sources import definitions_of
 from sync.modeling.inputs import USUAL
 from sync.modeling.outcomes import Outcomes, are_segments, everybody_scored, late_features, read_outcomes
+from sync.modeling.own_scorer import accepted_file, calibrated_by, own_scorer
 from sync.monitor.stability import item_traits
 from sync.session import Session, recorded
 from sync.traits.compute import measured
 from sync.workspace.models import save_model
-from sync.workspace.proposals import ACCEPTED, found_before, load, path_of
+from sync.workspace.proposals import ACCEPTED, found_before, path_of
 from sync.workspace.settings import Workspace
 
 Target = Literal["rules", "survey", "declared", "discovered", "outcome"]
@@ -111,6 +111,8 @@ def fit(
         if not truth:
             raise FixSettingsError(f"No segment comes from {target}.", fix="Check [classify] in personasync.toml.")
         drawn = _drawn(people, truth, np.random.default_rng(seed))
+        again = None if labels is None or outcomes else _found_again(session, labels, drawn, seed)
+        own = None if labels is None or outcomes or only else _own(session, labels, drawn, seed)
         made = train(
             session,
             drawn,
@@ -119,7 +121,8 @@ def fit(
             as_of=as_of,
             but=_but(definitions, target),
             only=only,
-            labeller=None if labels is None or outcomes else _found_again(session, labels, drawn, seed),
+            labeller=again,
+            own=own,
             seed=seed,
             dated=outcomes is not None and outcomes.dated,
         )
@@ -176,19 +179,24 @@ def _accepted(session: Session, labels: Path) -> Path:
     return path if labels.parent == Path() and not labels.exists() and path.is_file() else labels
 
 
+def _own(session: Session, labels: Path, people: pa.Table, seed: int) -> OwnScorer | None:
+    file = accepted_file(session, _accepted(session, labels))
+    return None if file is None else own_scorer(session, file, people, seed)
+
+
 def _found_again(session: Session, labels: Path, people: pa.Table, seed: int) -> Labeller | None:
     """A labeller that recalculates the segments of a proposal in each fold; None where nobody knows how they were made.
 
     k-means and latent classes are looked for again in the traits that they were made of; of a survey, in those that
     its items became when the proposal was accepted.
     """
-    path, directory = _accepted(session, labels), session.workspace.directory
-    name = path.name.removesuffix(ACCEPTED)
-    if name == path.name or path.resolve() != path_of(directory, name, ACCEPTED).resolve():
+    if (file := accepted_file(session, _accepted(session, labels))) is None:
         return None
-    file = load(directory, name)
-    made = file.proposal
+    made, name = file.proposal, file.proposal.name
     traits = item_traits(session, made)
+    if made.method == "mixture":
+        own = own_scorer(session, file, people, seed)
+        return None if own is None else labelled_by(own.again, own.rows)
     anew = {"kmeans": found_again, "lca": classes_again}.get(str(made.method))
     if anew is None or made.k is None or traits is None:
         return None
@@ -253,6 +261,7 @@ def train(
     but: Collection[str] = (),
     only: Sequence[str] | None = None,
     labeller: Labeller | None = None,
+    own: OwnScorer | None = None,
     seed: int = SEED,
     dated: bool = False,
 ) -> FittedModel:
@@ -267,6 +276,7 @@ def train(
         but: Traits that it may not read.
         only: Traits to learn from; None: all others.
         labeller: Recalculates the segments in each fold; see `segmenter.classifier.train`.
+        own: The segments' own scorer, which is taken where there is one.
         seed: Of the folds.
         dated: Whether outcomes are known to have come after *as_of*.
 
@@ -274,25 +284,32 @@ def train(
         FixSettingsError: There are too few people, or nothing to learn from.
     """
     traits, left_out = _learnable(session.workspace, people, but, only)
-    features = features_among(people, traits)
-    labels = np.array([truth[person] for person in people["person_id"].to_pylist()], dtype=str)
     outcome = target == "outcome"
-    late = late_features(features, session.workspace.catalogue, dated=dated) if outcome else frozenset[str]()
-    sample = Sample(features, design_matrix(people, features), labels, outcome, late)
+    sample = _sample(session, people, truth, traits, outcome=outcome, dated=dated)
     settings = session.workspace.classify
     try:
-        fitted = fit_models(
+        fitted = fit_classifier(
             sample,
             rng=np.random.default_rng(seed),
             thresholds=Thresholds(settings.min_confidence, settings.min_margin, settings.min_known),
             labeller=labeller,
             rules=_rules(session, people, as_of) if target != "rules" else None,
+            own=own,
         )
     except DefinitionError as error:
         raise FixSettingsError(f"No model was fitted: {error}", fix="Wait for more data, or merge groups.") from error
     file = _file(session, fitted, sample, target, as_of=as_of, seed=seed, again=labeller is not None)
     in_use = fitted.gate.passed and (not outcome or are_segments(session.workspace, fitted.model.labels))
     return FittedModel(file, fitted, save_model(session.workspace.state_dir, file, in_use=in_use), in_use, left_out)
+
+
+def _sample(
+    session: Session, people: pa.Table, truth: Mapping[str, str], traits: Sequence[Trait], *, outcome: bool, dated: bool
+) -> Sample:
+    features = features_among(people, traits)
+    labels = np.array([truth[person] for person in people["person_id"].to_pylist()], dtype=str)
+    late = late_features(features, session.workspace.catalogue, dated=dated) if outcome else frozenset[str]()
+    return Sample(features, design_matrix(people, features), labels, outcome, late)
 
 
 def _learnable(
@@ -371,7 +388,7 @@ def _file(
         model=coefficients_of(model),
         catalogue=trait_digests(catalogue, model.traits),
         training=training,
-        calibration=f"temperature {model.temperature:.3f}, from {fitted.folds} held-out folds",
+        calibration=calibrated_by(fitted),
         quality={kind: asdict(quality) for kind, quality in fitted.quality.items()},
         gate=GatePart(passed=fitted.gate.passed, sentences=fitted.gate.sentences, uses=fitted.gate.uses),
     )

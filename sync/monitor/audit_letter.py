@@ -43,6 +43,7 @@ class LetterFacts:
         allowed: The sensitive traits that it allows.
         review: Who reviewed uses that sound like significant decisions; "": there are none.
         reviewed: Their names.
+        unseen: Where on the platforms workflows may read what we write, in sentences.
     """
 
     company: str
@@ -53,6 +54,37 @@ class LetterFacts:
     allowed: tuple[str, ...]
     review: str
     reviewed: tuple[str, ...]
+    unseen: tuple[str, ...] = ()
+
+
+WHERE_READ: Mapping[str, str] = {
+    "hubspot": (
+        "in HubSpot, open Settings > Properties and each of these, and read its tab Used in; segments are lists, which "
+        "show where they are used as well"
+    ),
+    "mailchimp": "in Mailchimp, look through the automations, and the conditional blocks of campaigns, for these",
+}
+"""Where a person finds what reads a field.
+
+No connector reads workflows. HubSpot's API for them is a beta (2026-09), and its one scope, ``automation``, lets a
+token create and delete them as well; Mailchimp's shows no conditions.
+https://developers.hubspot.com/docs/api-reference/legacy/automation/workflows/guide
+"""
+
+
+def unseen(session: Session) -> tuple[str, ...]:
+    """Return what this audit can't see: for each platform that is written to, the fields and groups to look for.
+
+    Args:
+        session: The open workspace.
+    """
+    workspace, sentences = session.workspace, []
+    for name, part in workspace.connections.items():
+        if (where := WHERE_READ.get(part.connector)) is None:
+            continue
+        names = [*workspace.owned(name, session.manifest), *workspace.groups]
+        sentences.append(f"{name}: {where}: {', '.join(names)}.")
+    return tuple(sentences)
 
 
 def letter_facts(session: Session) -> LetterFacts:
@@ -67,6 +99,7 @@ def letter_facts(session: Session) -> LetterFacts:
         workspace.sensitive.allow,
         workspace.decisions.review,
         workspace.decisions.allow,
+        unseen(session),
     )
 
 
@@ -139,9 +172,11 @@ def _decisions(facts: LetterFacts) -> Iterator[str]:
     yield "## Decisions about people"
     yield (
         "Names and copy of all fields, segments and personas were checked for decisions about credit, housing, jobs, "
-        "insurance and individual prices. Workflows on the platforms that read them were not: please list them, and "
-        "confirm that none decides on these."
+        "insurance and individual prices. Workflows on the platforms that read them were not: they can't be read with "
+        "the rights that personasync has. Please list them, and confirm that none decides on these."
     )
+    if facts.unseen:
+        yield "\n".join(f"- {sentence}" for sentence in facts.unseen)
     if facts.review and facts.reviewed:
         yield f"Reviewed uses: {', '.join(facts.reviewed)} ({facts.review})."
     else:

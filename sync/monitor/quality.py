@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from connectors.records import CONTACTS, DELIVERIES, ENGAGEMENTS, ORDERS, SURVEY_ANSWERS
@@ -27,6 +28,7 @@ from segmenter.monitor.quality import (
     worst,
 )
 from segmenter.privacy.sensitive import usable_traits
+from segmenter.value.rfm_summary import purchase_history
 from sync.assign.sources import definitions_of
 from sync.monitor.drift import lifted, population, response_drift
 from sync.monitor.own_traits import trait_findings, twins
@@ -36,6 +38,7 @@ from sync.results.freshness import freshness
 from sync.session import Session
 from sync.traits.compute import measured
 from sync.traits.data_checks import deciding, max_age
+from sync.value.backtest import Backtest, backtest
 
 NEW_SHARE = 0.01
 """Share of people with values new since the reference, from which they are reported."""
@@ -52,6 +55,7 @@ class Judged:
         concept: Sentences about segments that answer otherwise, and about how sure the answers are.
         structural: How the segments that were found and accepted hold among the people of now.
         own: What is doubtful about the workspace's own traits, used or not.
+        value: How wrong the value model was in the last quarter.
     """
 
     traits: Sequence[TraitQuality]
@@ -62,11 +66,17 @@ class Judged:
     concept: Sequence[str]
     structural: Sequence[Held]
     own: Sequence[TraitFinding]
+    value: Backtest
 
     @property
     def light(self) -> Light:
-        """The worse of both uses."""
-        return worst([self.assign_light, self.model_light])
+        """The worst of all uses."""
+        return worst([self.assign_light, self.model_light, self.value_light])
+
+    @property
+    def value_light(self) -> Light:
+        """For segments by value. Amber: the value model missed by more than chance."""
+        return "amber" if self.value.misses else "green"
 
     @property
     def model_light(self) -> Light:
@@ -109,7 +119,13 @@ def judge_quality(session: Session) -> Judged:
         [*moved, *response_drift(newest_campaigns(session)), *lifted(session)],
         held(session),
         own,
+        _value(session, now),
     )
+
+
+def _value(session: Session, now: datetime) -> Backtest:
+    links = session.links()
+    return backtest(session, links, purchase_history(session.warehouse.current(ORDERS.name), links, now), now)
 
 
 def _row(table: Any) -> dict[str, Any]:

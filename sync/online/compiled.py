@@ -15,13 +15,13 @@ from connectors.records import CAMPAIGNS, CONTACTS, DELIVERIES, ENGAGEMENTS, ORD
 from segmenter.traits.builtin import Catalogue
 from segmenter.traits.definitions import Inputs
 from segmenter.traits.traits import base_schema, traits
-from sync.control.identities import LINKS
+from sync.control.identities import links_schema
 from sync.warehouse.prepared import PreparedQuestion
 
 ROWS = {
     t.name: t.columns for t in (CONTACTS, ORDERS, ORDER_LINES, DELIVERIES, ENGAGEMENTS, SURVEY_ANSWERS, CAMPAIGNS)
 } | {
-    "links": LINKS,
+    "links": links_schema(),
     "base": base_schema(),
 }
 

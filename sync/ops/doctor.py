@@ -56,7 +56,9 @@ def _connection(session: Session, name: str) -> list[Finding]:
     try:
         connector = session.connector(name)
         findings += connector.check()
-        if connector.pushes and not any(finding.state == "fail" for finding in findings):
+        if session.workspace.writes(name, session.manifest) and not any(
+            finding.state == "fail" for finding in findings
+        ):
             findings += [finding for check in CHECKS for finding in _settled(session, name, check)]
     except PersonasyncError as error:
         findings.append(Finding("settings", "fail", str(error)))

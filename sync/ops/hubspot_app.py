@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sync.workspace.manifest import ActionSpec, ConnectorSpec, Plugin
+from connectors.spec import ActionSpec, ConnectorSpec
+from sync.workspace.manifest import Plugin
 
 PLATFORM_VERSION = "2026.03"
 AT_A_TIME = 10  # HubSpot's own default

@@ -15,12 +15,11 @@ OF_WEBHOOKS = {"add_webhook", "write_files"}
 
 def missing_steps(session: Session, *, only: str | None = None) -> list[SetupStep]:
     """Return what would have to be created on the platforms, without creating anything."""
-    groups = session.workspace.groups
-    steps = []
+    workspace, steps = session.workspace, []
     for connector in session.connectors(only):
-        if connector.pushes:
+        if workspace.writes(connector.name, session.manifest):
             fields = [*owned_fields(session, connector), *consent_fields(session, connector)]
-            steps.extend(connector.missing(fields, groups))
+            steps.extend(connector.missing(fields, workspace.groups_of(connector.name, session.manifest)))
     return steps
 
 

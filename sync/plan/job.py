@@ -26,6 +26,7 @@ from sync.experiments.definitions import refuse_edited_running
 from sync.fields import privacy_checks as creepiness
 from sync.fields.platform_persona import PersonaValues, co_owned_fields, platform_personas
 from sync.fields.pushed_segments import PLANNED, as_shown, shown_instead, skipped_sentences, small_segments
+from sync.plan.cost import PlanCost, plan_cost
 from sync.plan.diff import SAMPLES, Plan, make_plan
 from sync.plan.file import write_plan
 from sync.plan.guardrails import GuardrailLimits, broken_limits, how_to_override
@@ -42,6 +43,7 @@ class Planned:
     """A plan that was saved: where, what it would do, and whether it may be applied.
 
     Attributes:
+        cost: What it costs on the platforms.
         focus: Which segments `[value] focus` leaves out, in a sentence; "": none.
         skipped_segments: Segments with too few people to be pushed, and how many.
         notes: What is skipped and how that changes, in sentences.
@@ -52,8 +54,7 @@ class Planned:
     path: Path
     plan: Plan
     breaches: Sequence[Breach]
-    requests: Mapping[str, Mapping[str, int]]
-    seconds: float
+    cost: PlanCost
     focus: str
     concerns: Sequence[Concern]
     skipped_segments: Mapping[str, int]
@@ -90,13 +91,14 @@ class Planned:
                 {"connection": p.connection, "email": p.email, "id": p.platform_id, "reason": p.reason}
                 for p in self.plan.skipped[:SAMPLES]
             ],
-            "requests": {name: dict(requests) for name, requests in self.requests.items()},
+            "requests": {name: dict(requests) for name, requests in self.cost.requests.items()},
+            "prices": {name: asdict(price) for name, price in self.cost.prices.items()},
             "creepy": [
                 {"sentence": concern.sentence(), **{k: v for k, v in asdict(concern).items() if k != "example"}}
                 for concern in self.concerns
             ],
             "creepy_samples": {concern.place: concern.example for concern in self.concerns if concern.example},
-            "minutes": round(self.seconds / 60, 2),
+            "minutes": round(self.cost.seconds / 60, 2),
             "breaches": [{"guardrail": breach.guardrail, "message": breach.message} for breach in self.breaches],
             "fix": how_to_override([breach.guardrail for breach in self.breaches]),
         }
@@ -126,10 +128,10 @@ def plan(session: Session) -> Planned:
         notes += pin_notes(session, state.assigned, as_of)
         concerns = creepiness.of_people(session, state.assignments, people)
         breaches = broken_guardrails(session, decided)
-        requests, seconds = _cost(session, decided.changes)
+        cost = plan_cost(session, decided.changes)
         plan_id = f"{session.now():%Y%m%d-%H%M%S}-{run.run_id[-6:]}"
         path = session.workspace.state_dir / "plans" / f"{plan_id}.jsonl"
-        known = (breaches, requests, seconds, sentence, concerns, skipped, notes, withheld_active(session))
+        known = (breaches, cost, sentence, concerns, skipped, notes, withheld_active(session))
         planned = Planned(plan_id, path, decided, *known)
         write_plan(
             path,
@@ -244,13 +246,13 @@ def targets(session: Session, personas: PersonaValues) -> list[Target]:
         personas: The platforms' own (`sync.fields.platform_persona`); a field for them that is unknown is skipped.
     """
     destinations = []
-    for name, connection in session.workspace.connections.items():
-        manifest = session.manifest.connectors[connection.connector]
-        if session.connector(name).pushes:
+    for name in session.workspace.connections:
+        capabilities = session.workspace.spec(name, session.manifest).capabilities
+        if capabilities.writes:
             both = co_owned_fields(session, name)
             owned = session.workspace.connection(name, session.manifest, session.environment).owned
             owned = tuple(field for field in owned if field not in both or name in personas)
-            groups = (*session.workspace.groups, *session.undefined_groups(name))
+            groups = (*session.workspace.groups_of(name, session.manifest), *session.undefined_groups(name))
             consents = frozenset(session.workspace.consent.push)
             destinations.append(
                 Target(
@@ -258,7 +260,7 @@ def targets(session: Session, personas: PersonaValues) -> list[Target]:
                     owned,
                     groups,
                     consents,
-                    needs_email=manifest.kind == "email",
+                    needs_email=capabilities.needs_address,
                     co_owned_fields=both,
                     explaining=session.manifest.explaining,
                     assigning=session.manifest.assigning,
@@ -353,18 +355,6 @@ def broken_guardrails(session: Session, decided: Plan) -> list[Breach]:
     return [
         *broken_limits(decided.counts, limits, pulled_at=pulled_at, now=session.now()),
     ]
-
-
-def _cost(session: Session, changes: Sequence[Change]) -> tuple[dict[str, dict[str, int]], float]:
-    """Requests by connection and endpoint, and the seconds that they take, one connection after the other."""
-    requests, seconds = {}, 0.0
-    for name in session.workspace.connections:
-        connector = session.connector(name)
-        mine = [change for change in changes if change.connection == name]
-        if connector.pushes and mine:
-            requests[name] = connector.requests_for(mine)
-            seconds += connector.seconds_for(requests[name])
-    return requests, seconds
 
 
 def _named(counts: Counter[tuple[str, str]]) -> dict[str, int]:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import struct
 import subprocess
 import tempfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -23,6 +25,11 @@ NAMES = (
 SECONDS = 120
 SCALE = 2
 """Pixels of a PNG per pixel of the page."""
+FRAME = 200
+"""Pixels that the window is taller than the page: its frame takes some of them, and they are cut off the picture."""
+PNG = b"\x89PNG\r\n\x1a\n"
+CHANNELS = {0: 1, 2: 3, 6: 4}  # grey, RGB, RGBA
+DEPTH = 8
 SWITCHES = (
     *("--headless", "--disable-gpu", "--hide-scrollbars", "--no-first-run", "--no-pdf-header-footer"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions"),
@@ -66,7 +73,7 @@ def draw(chromium: str, page: Path, target: Path, *, width: int, height: int) ->
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / f"page{target.suffix}"
         wanted = [f"--print-to-pdf={made}"] if target.suffix == ".pdf" else [f"--screenshot={made}"]
-        size = [f"--window-size={width},{height}", f"--force-device-scale-factor={SCALE}"]
+        size = [f"--window-size={width},{height + FRAME}", f"--force-device-scale-factor={SCALE}"]
         root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []  # it refuses to start as root
         command = [
             chromium,
@@ -84,4 +91,41 @@ def draw(chromium: str, page: Path, target: Path, *, width: int, height: int) ->
         if not made.is_file() or not made.stat().st_size:
             last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no message"]
             raise FixSettingsError(f"{chromium} wrote no {target.name} ({last[0]}).", fix=INSTALL)
+        if target.suffix == ".png":
+            made.write_bytes(cropped(made.read_bytes(), SCALE * height))
         shutil.move(made, target)
+
+
+def cropped(png: bytes, rows: int) -> bytes:
+    """Return the first *rows* of a PNG that is not interlaced; one that is no longer stays as it is.
+
+    A row is predicted from the row above at most (PNG specification 9.2), so those below can be left out.
+
+    Args:
+        png: As Chromium writes it: 8 bits a channel.
+        rows: Pixels.
+    """
+    place, parts, data = len(PNG), [PNG], b""
+    width, height, channels = 0, 0, 0
+    while place < len(png):
+        length, kind = struct.unpack(">I4s", png[place : place + 8])
+        content = png[place + 8 : place + 8 + length]
+        place += 12 + length
+        if kind == b"IHDR":
+            width, height, depth, colour, *rest = struct.unpack(">IIBBBBB", content)
+            channels = CHANNELS.get(colour, 0)
+            if height <= rows or depth != DEPTH or not channels or rest[-1]:
+                return png
+            content = struct.pack(">IIBBBBB", width, rows, depth, colour, *rest)
+        if kind == b"IDAT":
+            data += content
+            continue
+        if kind == b"IEND":
+            kept = zlib.decompress(data)[: rows * (1 + width * channels)]
+            parts.append(_chunk(b"IDAT", zlib.compress(kept)))
+        parts.append(_chunk(kind, content))
+    return b"".join(parts)
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))

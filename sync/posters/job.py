@@ -20,7 +20,7 @@ from sync.personas.groups import as_they_were_assigned
 from sync.personas.profiles import profiles
 from sync.personas.versions import slug_of
 from sync.posters.browser import INSTALL, draw, find_chromium
-from sync.posters.poster import DAYS, Change, apart_plot, busiest, change_of, facts_of, messages, week_of
+from sync.posters.poster import DAYS, VersionChange, apart_plot, busiest, change_of, facts_of, week_of, what_to_say
 from sync.report import sections as parts
 from sync.report.engagement_profile import Portrait, portraits
 from sync.report.job import persona_shares
@@ -128,7 +128,7 @@ def poster_page(session: Session, known: _Known, slug: str, shape: Shape) -> str
     card, profile = known.cards[slug], known.profiles.get(slug)
     portrait = known.portraits.get(slug, Portrait())
     hue = hues_of(session.workspace.personas).get(slug, GREY)
-    say, avoid = messages(card.share.name, known.learned.advice, known.learned.offers.bests)
+    say, avoid = what_to_say(card.share.name, known.learned.advice, known.learned.offers.bests)
     value, value_interval = _value(session, known.ranked, slug)
     width, height = SIZES[shape]
     return render(
@@ -177,10 +177,10 @@ def _value(session: Session, ranked: SegmentValues | None, slug: str) -> tuple[s
     return shown, f"{span.low:,.0f} to {span.high:,.0f}" if len(mine) == 1 else ""
 
 
-def _change(session: Session, slug: str, now: Profile | None) -> Change:
+def _change(session: Session, slug: str, now: Profile | None) -> VersionChange:
     """What changed since the newest kept version that is older than these facts."""
     versions: list[Any] = list(session.control.personas.of(slug))
     if now is None or not versions:
-        return Change("no earlier version")
+        return VersionChange("no earlier version")
     older = [version for version in versions if version.as_of < now.moment] or versions[-1:]
     return change_of(now, profile_of(older[-1].profile), older[-1].version)

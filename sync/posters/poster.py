@@ -21,6 +21,8 @@ BARS = 9
 MOST = 3.0
 """Bars end at eight times, or an eighth of, the average: beyond it the number says it."""
 AVERAGE = 100
+MAPPED = ("property ", "answer ")
+"""How the meanings of traits begin that a workspace maps."""
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 HOURS = 24
 SHADES = 5
@@ -62,7 +64,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class VersionChange:
     """What changed since the last kept version: a badge, and every change."""
 
     badge: str
@@ -78,7 +80,15 @@ def facts_of(profile: Profile) -> list[Fact]:
 
 
 def _fact(fact: DistinctiveTrait) -> Fact:
-    return Fact(fact.family, figure(fact, fact.here), subject(fact), figure(fact, fact.everywhere), everybody(fact))
+    return Fact(fact.family, figure(fact, fact.here), _label(fact), figure(fact, fact.everywhere), everybody(fact))
+
+
+def _label(fact: DistinctiveTrait) -> str:
+    """What the figure is of; of a trait that the workspace maps its name: its meaning names property and connection."""
+    if not fact.meaning.startswith(MAPPED):
+        return subject(fact)
+    name = fact.trait.replace("_", " ")
+    return f"{name}: {fact.value}" if fact.kind == "share" else f"{name}: median"
 
 
 def apart_plot(profile: Profile, hue: int) -> Plot | None:
@@ -89,7 +99,7 @@ def apart_plot(profile: Profile, hue: int) -> Plot | None:
     for family, facts in families.items():
         for fact in [f for f in facts if f.index and f.index_low is not None and f.index_high is not None][:most]:
             value, low, high = (_doublings(part) for part in (fact.index, fact.index_low, fact.index_high))
-            label = f"{family.capitalize()} · {subject(fact).removesuffix(': median')}"
+            label = f"{family.capitalize()} · {_label(fact).removesuffix(': median')}"
             shown = f"×{(fact.index or AVERAGE) / AVERAGE:.1f}"
             rows.append(Measured(label, value, low, high, shown, "", hue, everybody(fact)))
     caption = "Compared with everyone: 1 is average, 2 is twice as often or twice as much"
@@ -122,7 +132,7 @@ def busiest(counts: Sequence[Sequence[int]]) -> str:
     return f"Most on {DAYS[days.index(max(days))]}, most at {hours.index(max(hours)):02d}:00"
 
 
-def messages(persona: str, advice: CampaignAdvice, bests: Sequence[Best]) -> tuple[list[Message], list[Message]]:
+def what_to_say(persona: str, advice: CampaignAdvice, bests: Sequence[Best]) -> tuple[list[Message], list[Message]]:
     """Return what to say to a persona and what not, each carried by randomized evidence about it or about everyone.
 
     Returns:
@@ -141,12 +151,12 @@ def _message(arm: str, evidence: str) -> Message:
     return Message(f"“{arm}”", evidence.partition(" (95% CI")[0].removeprefix(f"“{arm}” "), evidence)
 
 
-def change_of(now: Profile, before: Profile | None, version: int) -> Change:
+def change_of(now: Profile, before: Profile | None, version: int) -> VersionChange:
     """Return what changed since a kept version, as a badge and in sentences; chance alone is no change."""
     if before is None:
-        return Change("no earlier version")
+        return VersionChange("no earlier version")
     changes = [change for change in profile_changes(before, now) if change.verdict in {"real", "other"}]
     if not changes:
-        return Change(f"unchanged since version {version}")
+        return VersionChange(f"unchanged since version {version}")
     what = f"{len(changes)} change{'s' if len(changes) > 1 else ''}"
-    return Change(f"{what} since version {version}", [change.sentence for change in changes])
+    return VersionChange(f"{what} since version {version}", [change.sentence for change in changes])

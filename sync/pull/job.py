@@ -29,6 +29,7 @@ from sync.fields.platform_persona import co_owned_fields
 from sync.online.handoff import import_service_results
 from sync.pull.identities import follow_identities, heal, is_replaced
 from sync.pull.mapped import refuse_unknown_properties
+from sync.pull.strangers import surveys_of_strangers
 from sync.pull.wrong_clock import heal_times
 from sync.session import Progress, RecordedRun, Session, no_progress, recorded
 
@@ -53,6 +54,7 @@ class Pulled:
         unread: What could not be read of results, in sentences: a token without the scope, events of unknown types.
         clock: What a clock that was ahead had left, and was set right; "": nothing.
         erased: People whom a platform erased for good, and who are erased here as well now.
+        strangers: Surveys of whose respondents none is a contact, each with the reason.
         not_erased: Why people whom the platforms erased were not erased here; "": all were.
     """
 
@@ -67,6 +69,7 @@ class Pulled:
     unread: list[str] = field(default_factory=list)
     clock: str = ""
     erased: int = 0
+    strangers: list[str] = field(default_factory=list)
     not_erased: str = ""
 
 
@@ -104,7 +107,7 @@ def pull(
         _pull(session, connectors, pulled, run, full=full, progress=progress)
         _erase(session, began, pulled, run)
         run.counts.update(asdict(pulled))
-        run.state = "rejects" if pulled.rejects else "done"
+        run.state = "rejects" if pulled.rejects or pulled.strangers else "done"
     return pulled
 
 
@@ -128,6 +131,7 @@ def _pull(
             pulled.rejects.extend(not_understood(session.warehouse, session.workspace.purposes, connector.name))
         _follow(session, pulled, run)  # what a killed pull left, where no contacts were read now
         pulled.persons = session.control.links.persons()
+        pulled.strangers.extend(surveys_of_strangers(session))
         opt_outs.follow_opt_outs(session.warehouse, session.control, run.run_id, session.now())
         import_service_results(session)
 
@@ -166,10 +170,13 @@ def read_stream(
     groups: list[str] = []
     erased = ErasedPeople(session.control, session.workspace.state_dir)
     for page in connector.read(stream, cursor, partial(session.warehouse.known_ids, connector.name)):
+        rows = erased.without(page.table, page.rows)
+        if page.table == MEMBERSHIPS.name and stream != MEMBERSHIPS.name and page.groups:
+            _keep_snapshot(session, connector, [rows], page.groups, pulled)  # groups that come with their contacts
+            continue
         done += page.rows.num_rows
         groups += page.groups
-        rows = erased.without(page.table, page.rows)
-        if page.table == MEMBERSHIPS.name:
+        if stream == MEMBERSHIPS.name:
             snapshot.append(rows)
         else:
             rows = _with_opt_outs(session, rows, began) if page.table == CONTACTS.name else rows
@@ -226,7 +233,7 @@ def properties_read(session: Session, name: str) -> set[str]:
 
 
 def _keep_snapshot(
-    session: Session, connector: Connector, pages: list[pa.Table], groups: list[str], pulled: Pulled
+    session: Session, connector: Connector, pages: list[pa.Table], groups: Sequence[str], pulled: Pulled
 ) -> None:
     if not groups:
         return

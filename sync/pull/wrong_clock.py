@@ -26,7 +26,7 @@ def heal_times(session: Session) -> str:
     if latest is None:
         return ""
     for connector in session.connectors():
-        if connector.pushes and connector.now() > now + SLACK:
+        if session.workspace.spec(connector.name, session.manifest).kind != "files" and connector.now() > now + SLACK:
             behind = (connector.now() - now) / timedelta(hours=1)
             raise FixSettingsError(
                 f"This machine's clock is {behind:,.0f} hours behind that of {connector.name}.",

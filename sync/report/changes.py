@@ -30,6 +30,7 @@ class KeyFigures:
         offers: Persona's name -> its best supported offer.
         verdicts: Campaign -> verdict on everyone in the primary metric.
         tiles: Figures of the front page, by `Tile.key`.
+        complaints: Persona's name -> spam complaints and deliveries of the newest campaign.
     """
 
     made_at: str
@@ -39,6 +40,7 @@ class KeyFigures:
     offers: Mapping[str, str] = field(default_factory=dict)
     verdicts: Mapping[str, str] = field(default_factory=dict)
     tiles: Mapping[str, float] = field(default_factory=dict)
+    complaints: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """Return the facts for the run's counts."""

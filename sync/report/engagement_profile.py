@@ -106,11 +106,11 @@ def _fill_hours(
 ) -> None:
     acts = _human(session, links).inner_join(people, "person_id")
     reactions = acts.filter(acts.kind.isin(["open", "click"]))
-    known = zone_spelt(session.warehouse.current(CONTACTS.name))
+    known = zone_spelt(session.warehouse.current(CONTACTS.name), session.workspace.catalogue.properties)
     keyed = known.mutate(contact_key=known.connection.concat(":", known.platform_id)).inner_join(links, "contact_key")
     shown = first_text(keyed, keyed.time_zone, session.workspace.catalogue.precedence)
     zones = keyed.group_by("person_id").aggregate(time_zone=shown)
-    spans = offsets(session.warehouse.current(CONTACTS.name), session.workspace.time_zone, as_of)
+    spans = offsets(known, session.workspace.catalogue.properties, session.workspace.time_zone, as_of)
     hourly = with_local_hour(reactions, "at", zones, session.warehouse.memtable(spans), weekday=True)
     counted = hourly.group_by("slug", "kind", "weekday", "hour").aggregate(n=hourly.count())
     for row in counted.to_pyarrow().to_pylist():

@@ -26,6 +26,7 @@ from sync.results.campaign_result import CampaignResult
 from sync.results.campaigns import newest_campaigns
 from sync.results.freshness import freshness
 from sync.session import Session, recorded
+from sync.value.backtest import forecast_sentences, warning_of
 from sync.value.ranking import SegmentValues
 
 CHARTED = 12
@@ -83,10 +84,8 @@ def _made(session: Session, before: KeyFigures | None) -> _Made:
     hues = _hues(session)
     newest_pair = parts.usable_comparison(taught.lifts)
     figures = key_figures(session, ranked, newest_pair, measured)
-    kept = replace(
-        _key_figures(session, shares, ranked, taught),
-        tiles={figure.key: figure.value for figure in figures if figure.value is not None},
-    )
+    tiled = {figure.key: figure.value for figure in figures if figure.value is not None}
+    kept = replace(_key_figures(session, shares, ranked, taught), tiles=tiled, complaints=_complaints(measured))
     names, rows = parts.offer_rows(taught.offers.bests)
     health = freshness(session.workspace.connections, session.control.cursors)
     lifts = parts.shown_lifts(taught.lifts, hues)
@@ -100,7 +99,8 @@ def _made(session: Session, before: KeyFigures | None) -> _Made:
         changes=report_changes(before, kept) if before else [],
         advice=parts.advice_lines(taught.advice) if as_of else [],
         values=parts.value_rows(session, ranked) if ranked else [],
-        value_notes=ranked.notes if ranked else [],
+        value_warnings=warning_of(ranked.tried) if ranked else [],
+        value_notes=[*forecast_sentences(ranked.tried), *ranked.notes] if ranked else [],
         cards=cards(session, shares, measured, _worth_words(session, shares, known, ranked), as_of) if as_of else [],
         quality=parts.quality_sentences(session),
         drifts=parts.drifts(session, measured) if as_of else [],
@@ -121,6 +121,23 @@ def _made(session: Session, before: KeyFigures | None) -> _Made:
         sync=_sync_sentences(session),
     )
     return _Made(report, page, measured, kept)
+
+
+def _complaints(measured: Sequence[CampaignResult]) -> dict[str, tuple[int, int]]:
+    """Spam complaints and deliveries of the newest campaign that was delivered, by persona."""
+    newest = next((result for result in measured if any(row.delivered for row in result.rows)), None)
+    sums: dict[str, tuple[int, int]] = {}
+    for row in newest.rows if newest else ():
+        complained, delivered = sums.get(row.persona, (0, 0))
+        sums[row.persona] = complained + row.complained, delivered + row.delivered
+    return sums
+
+
+def _value_sentences(ranked: SegmentValues | None) -> tuple[list[str], list[str]]:
+    """What to read before the ranking by value, and what beneath it."""
+    if ranked is None:
+        return [], []
+    return warning_of(ranked.tried), [*forecast_sentences(ranked.tried), *ranked.notes]
 
 
 def _hues(session: Session) -> dict[str, int]:

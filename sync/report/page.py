@@ -173,6 +173,7 @@ class ReportPage:
     advice: Sequence[tuple[str, Sequence[AdviceLine]]] = ()
     values: Sequence[ValueRow] = ()
     value_notes: Sequence[str] = ()
+    value_warnings: Sequence[str] = ()
     cards: Sequence[Card] = ()
     moves: Moves = field(default_factory=lambda: Moves(""))
     lifts: Sequence[ShownLift] = ()

@@ -113,7 +113,8 @@ def design(workspace: Workspace, read: Read, wish: Wish, *, now: datetime) -> De
     if wish.proposal is not None:
         source, remarks = _source(wish.proposal)
         findings += remarks
-    order = ToolRequest(wish.tool, wish.survey, source, wish.items, wish.texts or {}, now, tested, anyway)
+    limits = Thresholds(workspace.classify.min_confidence, workspace.classify.min_margin, workspace.classify.min_known)
+    order = ToolRequest(wish.tool, wish.survey, source, wish.items, wish.texts or {}, now, tested, anyway, limits)
     generator = np.random.default_rng(wish.seed)
     try:
         made = make_tool(usable, labeller, names, order, generator)

@@ -8,6 +8,7 @@ import numpy as np
 
 from connectors.errors import FixSettingsError
 from segmenter.discover.propose import SearchOptions
+from segmenter.discover.verdict_text import missing_sentence
 from segmenter.discover.wished_number import JudgedNumber, judge
 from segmenter.errors import DefinitionError
 from segmenter.minimum import needs, of_a_segment
@@ -15,7 +16,6 @@ from segmenter.stats.item_matrix import Items, rebuilt_items
 from segmenter.surveys.answers import AnswerSheet
 from segmenter.surveys.survey_checks import SurveyFinding, centred_answers
 from segmenter.typing_tool.targets import Relabeller, found_anew
-from segmenter.typing_tool.validation import fill_values, filled
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,9 @@ def wished_segments(sheet: AnswerSheet, k: int | None, *, centre: bool, anyway: 
             f"{needs(f'Finding {k} segments', k, 'different answers', different)}.",
             fix="Set fewer segments, or survey more people.",
         )
-    base = centred_answers(filled(sheet.values, fill_values(sheet.values))) if centre else sheet.values
-    judged = judge(_items(sheet, base, k), k, SearchOptions(), np.random.default_rng(seed))
+    base = centred_answers(sheet.values) if centre else sheet.values
+    items = _items(sheet, base, k)
+    judged = judge(items, k, SearchOptions(), np.random.default_rng(seed))
     if judged.light == "red" and not anyway:
         raise FixSettingsError(
             judged.sentence,
@@ -71,7 +72,7 @@ def wished_segments(sheet: AnswerSheet, k: int | None, *, centre: bool, anyway: 
             "the tool all the same; its file and its report will say so.",
         )
     names = [f"segment_{place + 1}" for place in range(k)]
-    return WishedSegments(found_anew(base, k, judged.labels), names, judged, _findings(judged, names))
+    return WishedSegments(found_anew(base, k, judged.labels), names, judged, _findings(items, judged, names))
 
 
 def _items(sheet: AnswerSheet, base: np.ndarray, k: int) -> Items:
@@ -83,7 +84,7 @@ def _items(sheet: AnswerSheet, base: np.ndarray, k: int) -> Items:
         ) from error
 
 
-def _findings(judged: JudgedNumber, names: list[str]) -> list[SurveyFinding]:
+def _findings(items: Items, judged: JudgedNumber, names: list[str]) -> list[SurveyFinding]:
     findings = []
     if judged.light == "red":
         message = f"{judged.sentence} The tool was made with --anyway: it tells groups apart that chance made."
@@ -93,4 +94,9 @@ def _findings(judged: JudgedNumber, names: list[str]) -> list[SurveyFinding]:
     if small:
         message = f"{', '.join(small)}: fewer than {least:,} respondents, so that its profile is uncertain."
         findings.append(SurveyFinding("small", message, "Set fewer segments, or survey more people."))
+    if np.isnan(items.values).any():
+        message = f"Segments: {missing_sentence(items)}"
+        findings.append(
+            SurveyFinding("missing", message, "Ask why they are missing; leave out items that few answered.")
+        )
     return findings

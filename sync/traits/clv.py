@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from ibis import Table
+from numpy.typing import NDArray
 
 from connectors.errors import FixSettingsError, reason_of
 from connectors.records import ORDERS, VALUES
 from segmenter.value.clv import ModelFileError, Terms, TooLittle, ValueModel, fit_value_model, model_of
-from segmenter.value.rfm_summary import History, purchase_history
+from segmenter.value.rfm_summary import Buyers, History, purchase_history
 from sync.session import Session
 
 LASTS = timedelta(days=7)
@@ -77,7 +78,7 @@ def value_people(session: Session, as_of: datetime, links: Table | None = None) 
     rows = pa.table(
         {
             "person_id": pa.array(buyers.person_ids, pa.string()),
-            "clv": pa.array(model.value(buyers, terms(session)), from_pandas=True),
+            "clv": pa.array(_money(model, buyers, terms(session)), from_pandas=True),
             "expected_orders_365d": model.orders(buyers, 365),
             "currency": [model.currency] * len(buyers),
             "as_of": pa.array([as_of] * len(buyers), VALUES.columns.field("as_of").type),
@@ -86,6 +87,26 @@ def value_people(session: Session, as_of: datetime, links: Table | None = None) 
     ).cast(VALUES.columns)
     notes = [*_said(model), *_left_out(history)]
     return Valued(model, history, _write(session, rows, as_of), notes)
+
+
+def value_as_of(session: Session, as_of: datetime, links: Table) -> Valued:
+    """Return what `value_people` would have said at a past moment; a model is fitted and nothing is kept.
+
+    Args:
+        session: The open workspace.
+        as_of: UTC; nothing after it counts.
+        links: Who is who.
+    """
+    history = purchase_history(session.warehouse.current(ORDERS.name), links, as_of)
+    model = best_model(history, as_of)
+    if isinstance(model, TooLittle):
+        return Valued(None, history, 0, [model.sentence, *_left_out(history)])
+    return Valued(model, history, 0, [*_said(model), *_left_out(history)])
+
+
+def _money(model: ValueModel, buyers: Buyers, about: Terms) -> NDArray[np.float64]:
+    """What each buyer is worth; unknown where no order has an amount."""
+    return model.value(buyers, about) if model.priced else np.full(len(buyers), np.nan)
 
 
 def _said(model: ValueModel) -> Iterator[str]:

@@ -17,8 +17,6 @@ from datetime import datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
 from connectors.records import (
     CAMPAIGNS,
     CONTACTS,
@@ -29,6 +27,7 @@ from connectors.records import (
     SURVEY_ANSWERS,
     VALUES,
 )
+from segmenter.late_arrow import pa
 from segmenter.late_ibis import ibis
 from segmenter.traits import builtin as trait_catalogue
 from segmenter.traits import clv as worth
@@ -99,7 +98,7 @@ class Measuring:
             before = kept.mark()
             if before is not None and before.as_of == as_of and self._look(as_of, before) == (before, before.rows):
                 return traits.traits_of(kept.aggregates, self.catalogue, as_of)
-        zones = self.warehouse.memtable(offsets(self.warehouse.current(CONTACTS.name), self.time_zone, as_of))
+        zones = self.warehouse.memtable(self._offsets(self.warehouse.current(CONTACTS.name), as_of))
         links = self.warehouse.memtable(profiled_links(self.warehouse, self.links.load()))
         inputs = everything(self.warehouse, links=links, zones=zones)
         return traits.traits(inputs, self.catalogue, as_of)
@@ -129,6 +128,9 @@ class Measuring:
             step.follow(self.time_zone, changed, persons)
         return RefreshResult(count)
 
+    def _offsets(self, contacts: Table, as_of: datetime) -> pa.Table:
+        return offsets(contacts, self.catalogue.properties, self.time_zone, as_of)
+
     def _unprofiled(self) -> frozenset[str]:
         withheld = self.warehouse.withheld()
         return frozenset(withheld.unprofiled["person_id"].to_pylist()) if withheld else frozenset()
@@ -141,7 +143,7 @@ class Measuring:
         allowed = self.warehouse.permitted
         now = {schema.name: allowed(schema.name, in_force(rows[schema.name], overtaken, schema)) for schema in ROWS}
         answers, values = now.pop(SURVEY_ANSWERS.name), self.warehouse.history(VALUES.name)
-        zones = kept.stage("zone_offsets", offsets(now[CONTACTS.name], self.time_zone, mark.as_of))
+        zones = kept.stage("zone_offsets", self._offsets(now[CONTACTS.name], mark.as_of))
         untracked = untracked_people(self.warehouse)
         hidden = kept.stage("untracked_now", untracked) if untracked.num_rows else None
         inputs = Inputs(links=links, answers=answers, values=values, offsets=zones, untracked=hidden, **now)

@@ -11,9 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from connectors.records import (
     CAMPAIGNS,
     CONTACTS,
@@ -26,6 +23,7 @@ from connectors.records import (
     VALUES,
 )
 from connectors.table_schema import TableSchema
+from segmenter.late_arrow import pa, pc
 from segmenter.late_ibis import ibis
 from segmenter.traits.builtin import Catalogue
 from segmenter.traits.clv import newest_values
@@ -201,7 +199,7 @@ class RefreshStep:
         """Every row in force about some people."""
         about = {schema.name: self.kept.stage(f"rows_{schema.name}", self._rows_of(schema, links)) for schema in ABOUT}
         lines = self._in_force(ORDER_LINES).semi_join(about[ORDERS.name], ORDER)
-        zones = offsets(about[CONTACTS.name], time_zone, self.mark.as_of)
+        zones = offsets(about[CONTACTS.name], self.catalogue.properties, time_zone, self.mark.as_of)
         return Inputs(
             contacts=about[CONTACTS.name],
             links=links,

@@ -55,7 +55,7 @@ def trait_statements(warehouse: Warehouse, catalogue: Catalogue, *, of_kept: boo
     inputs = _about(warehouse, given)
     everybody = ibis.table(dict.fromkeys(LINK, "string"), name=EVERY_LINK_GIVEN)
     made = {
-        ZONES: zones(inputs.contacts),
+        ZONES: zones(inputs.contacts, catalogue.properties),
         ALL: _one(traits.traits(inputs, catalogue, ANY_MOMENT)),
         BASE: traits.base_rates_of(everything(warehouse, links=everybody, zones=inputs.offsets), ANY_MOMENT),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -15,24 +15,23 @@ import pyarrow.compute as pc
 from ibis import Table
 
 from connectors.errors import FixSettingsError
-from connectors.records import CONTACTS, DELIVERIES, ORDERS
+from connectors.records import ASSIGNMENTS, CONTACTS, DELIVERIES
 from segmenter.lift.effects import Comparison
 from segmenter.lift.randomization import HOLDOUT
 from segmenter.stats.proportions import Interval
-from segmenter.value.baselines import TOP, Capture, compare_rankings
-from segmenter.value.clv import TooLittle
+from segmenter.value.clv import ValueModel
 from segmenter.value.focus import with_subsegments
 from segmenter.value.keep_or_merge import SegmentAdvice, advise_on_segments
 from segmenter.value.ranking import Costs, RankedSegment, SegmentPeople, SegmentResponse, most_valuable, rank_and_sum
-from segmenter.value.rfm_summary import Array, Buyers, History, purchase_history
+from segmenter.value.rfm_summary import Array, Buyers
 from sync.active_people import assigned_people
 from sync.fields.pushed_segments import in_focus
 from sync.results.lift import Lift, lift_of_campaign, lift_of_experiment
 from sync.session import Session
-from sync.traits.clv import best_model, terms, value_people
+from sync.traits.clv import terms, value_as_of, value_people
+from sync.value.backtest import Backtest, backtest, backtest_document
 
 BOUNCED = timedelta(days=365)  # a hard bounce says so long that no mail arrives
-BACK = timedelta(days=91)  # the forecast is tried on the last quarter
 ORDERED = "ordered"
 BELOW = "It is shrunk towards the average of all personas; below 0 it counts as 0."
 
@@ -44,7 +43,7 @@ class SegmentValues:
     Attributes:
         ranking: The most valuable first.
         valued: Whether the value model spoke; otherwise the order is that of past spend.
-        tried: How the model would have done on the last quarter, beside naive rankings; empty: too little known.
+        tried: How the model would have done on the last quarter.
         notes: What must be known, in sentences.
         empty: Segments that nobody is in, in the order of segments.toml.
         total: 95% interval of the sum of all values; None where they are unknown.
@@ -54,14 +53,18 @@ class SegmentValues:
     advice: Mapping[str, SegmentAdvice]
     valued: bool
     currency: str
-    tried: Mapping[str, Capture]
+    tried: Backtest
     notes: Sequence[str]
     empty: Sequence[str] = ()
     total: Interval | None = None
 
 
-def rank_segments(session: Session) -> SegmentValues:
-    """Rank the segments that people are assigned to now.
+def rank_segments(session: Session, as_of: datetime | None = None) -> SegmentValues:
+    """Rank the segments that people are assigned to.
+
+    Args:
+        session: The open workspace.
+        as_of: UTC; orders after it don't count, and segments are those of then; None: now.
 
     Returns:
         Segments by value per contact, with 95% intervals of value and rank, advice, and the backtest of the forecast.
@@ -70,14 +73,19 @@ def rank_segments(session: Session) -> SegmentValues:
         FixSettingsError: Nobody was assigned yet.
     """
     with session.warehouse.reading():
-        return _ranked(session)
+        return _ranked(session, as_of)
 
 
-def _ranked(session: Session) -> SegmentValues:
-    now = session.now()
+def _ranked(session: Session, past: datetime | None) -> SegmentValues:
+    now = past or session.now()
     links = session.links()
-    valued = value_people(session, now, links)
-    rows = _people(session, links)
+    valued = value_people(session, now, links) if past is None else value_as_of(session, past, links)
+    rows = _people(session, links, past)
+    if not rows.num_rows and past is not None:
+        raise FixSettingsError(
+            f"Nobody had a segment on {past:%Y-%m-%d}.",
+            fix="Pass a later --as-of: segments are those that were assigned then.",
+        )
     if not rows.num_rows:
         raise FixSettingsError("Nobody has a segment yet.", fix="Run `personasync pull` and `personasync assign`.")
     model, history = valued.model, valued.history
@@ -88,22 +96,25 @@ def _ranked(session: Session) -> SegmentValues:
     responses, notes = _responses(session)
     segments = [_segment(name, rows, worth, spent, responses) for name in _names(session)]
     part = session.workspace.value
-    costs = Costs(part.margin * model.spend.mean, part.contact_cost) if model else Costs()
+    costs = Costs(part.margin * model.spend.mean, part.contact_cost) if model and model.priced else Costs()
     beside = [response for name, response in responses.items() if name not in _names(session)]
     ranking, total = rank_and_sum(segments, costs, np.random.default_rng(0), beside=beside)
     if model is None:
         ranking = sorted(ranking, key=lambda place: (place.naive, place.name))
     advice = advise_on_segments(ranking, _messages(session), valued=model is not None)
-    sentences = [*valued.notes, *notes, *_margin_note(session, valued=model is not None)]
+    sentences = [*valued.notes, *notes, *_margin_note(session, model)]
     empty = tuple(segment.name for segment in segments if not len(segment.values))
-    tried = _tried(session, links, history)
+    tried = backtest(session, links, history, now)
+    currency = "orders" if model is not None and not model.priced else history.currency
     known = total if model is not None else None
-    return SegmentValues(ranking, advice, model is not None, history.currency, tried, sentences, empty, known)
+    return SegmentValues(ranking, advice, model is not None, currency, tried, sentences, empty, known)
 
 
-def _margin_note(session: Session, *, valued: bool) -> Iterator[str]:
-    if not valued:
+def _margin_note(session: Session, model: ValueModel | None) -> Iterator[str]:
+    if model is None:
         yield "No values yet: segments are ranked by past spend."
+    elif not model.priced:
+        yield "No order has an amount: values are orders of the next year, discounted, without cost and margin."
     elif session.workspace.value.margin == 1:
         yield "Values are revenue, not profit: set `margin` in [value]."
 
@@ -112,8 +123,8 @@ def _names(session: Session) -> list[str]:
     return [segment.name for segment in session.workspace.segments]
 
 
-def _people(session: Session, links: Table) -> pa.Table:
-    """Everybody with a segment: ``person_id, segment, reachable``."""
+def _people(session: Session, links: Table, past: datetime | None) -> pa.Table:
+    """Everybody with a segment: ``person_id, segment, reachable``; who is reachable is known of now only."""
     warehouse = session.warehouse
     contacts = warehouse.current(CONTACTS.name)
     keyed = contacts.filter(contacts.state == "active").mutate(
@@ -128,9 +139,12 @@ def _people(session: Session, links: Table) -> pa.Table:
     hard = mails.filter(mails.status == "hard", mails["at"] > session.now() - BOUNCED).inner_join(links, "contact_key")
     bounced = hard.select("person_id").distinct().mutate(hard=1)
     assigned = assigned_people(session)
+    if past is not None:
+        assigned = warehouse.as_of(ASSIGNMENTS.name, past).semi_join(assigned, "person_id")
     people = assigned.filter(assigned.segment.notnull()).select("person_id", "segment")
     people = people.inner_join(grouped, "person_id").left_join(bounced, "person_id")
-    arrives = (people.may == 1) & (people.mails == 1) & people.hard.isnull()
+    # of contacts that only orders tell of, consent is unknown: nobody may be written to
+    arrives = ((people.may == 1) & (people.mails == 1) & people.hard.isnull()).fill_null(False)  # noqa: FBT003 - an expression
     return people.select("person_id", "segment", reachable=arrives).order_by("person_id").to_pyarrow()
 
 
@@ -236,43 +250,6 @@ def _nothing(names: Mapping[str, str], best: Comparison) -> dict[str, SegmentRes
     }
 
 
-def _tried(session: Session, links: Table, after: History) -> dict[str, Capture]:
-    """Backtest: fit as of a quarter ago, and compare the top tenth's share of revenue since."""
-    then = session.now() - BACK
-    before = purchase_history(session.warehouse.current(ORDERS.name), links, then)
-    model = best_model(before, then)
-    if isinstance(model, TooLittle):
-        return {}
-    buyers = before.buyers.only(before.buyers.in_currency)
-    who = pa.chunked_array([pa.array(buyers.person_ids, pa.string())])
-    since = _told_of(who, after.buyers, after.buyers.spent) - buyers.spent
-    forecast = model.orders(buyers, BACK.days) * model.spend.expected(buyers.repeats, buyers.repeat_mean)
-    naive = {"past spend": buyers.spent, "past orders": buyers.repeats, "recency": buyers.last - buyers.observed}
-    return compare_rankings(forecast, naive, since, np.random.default_rng(0))
-
-
-def tried_sentences(tried: Mapping[str, Capture]) -> list[str]:
-    """State the backtest: the forecast vs rankings that need no model.
-
-    Returns:
-        Lines for a terminal; empty where there was no backtest.
-    """
-    if not tried:
-        return []
-    lines = [
-        (
-            f"Backtest on the last {BACK.days} days: the top {TOP:.0%} by the model's forecast made "
-            f"{tried['model'].share:.1%} of the revenue."
-        )
-    ]
-    for name, capture in tried.items():
-        if name != "model":
-            low, high = 100 * capture.interval.low, 100 * capture.interval.high
-            points = f"{100 * capture.behind:+.1f} pp (95% CI {low:+.1f} to {high:+.1f})"
-            lines.append(f"  by {name}: {capture.share:.1%}; model vs {name} {points}.")
-    return lines
-
-
 def focus(session: Session) -> tuple[list[str] | None, str]:
     """Return the segments in focus (None: all), and a sentence on them.
 
@@ -332,9 +309,10 @@ def ranking_document(segment_values: SegmentValues) -> dict[str, Any]:
         }
         for segment in segment_values.ranking
     ]
-    tried = {
-        name: {"share": c.share, "model_minus_this": c.behind, "interval": [c.interval.low, c.interval.high]}
-        for name, c in segment_values.tried.items()
-    }
     rows += [{**dict.fromkeys(rows[0] if rows else ()), "segment": name, "people": 0} for name in segment_values.empty]
-    return {"currency": segment_values.currency, "segments": rows, "tried": tried, "notes": list(segment_values.notes)}
+    return {
+        "currency": segment_values.currency,
+        "segments": rows,
+        **backtest_document(segment_values.tried),
+        "notes": list(segment_values.notes),
+    }

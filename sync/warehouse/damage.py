@@ -11,6 +11,7 @@ FILE = "warehouse.duckdb"
 HELD = ("could not set lock on file", "conflicting lock is held")  # how DuckDB says that another process has the file
 NEWER = ("trying to read a database file with version number", "newer version of duckdb", "unsupported storage version")
 FULL = ("no space left on device", "out of disk space", "could not write all bytes")
+LIMITED = ("file too large", "disk quota exceeded", "could not write file")
 BROKEN = (
     "corrupt",
     "checksum",
@@ -73,6 +74,15 @@ def warehouse_full() -> FixSettingsError:
     )
 
 
+def warehouse_limited() -> FixSettingsError:
+    """Return the error of a warehouse that a quota, or the largest file that the system allows, keeps from growing."""
+    return FixSettingsError(
+        f"The warehouse {FILE} may not grow: a quota or a limit of the file size holds it. Nothing is lost: what was "
+        "saved before is whole.",
+        fix="Raise the quota or limit, or move the workspace to another disk, then run the command again.",
+    )
+
+
 def not_opened(path: Path, error: Exception) -> PersonasyncError:
     """Return what to raise where DuckDB could not open the file."""
     text = str(error).lower()
@@ -80,6 +90,8 @@ def not_opened(path: Path, error: Exception) -> PersonasyncError:
         return warehouse_held()
     if any(words in text for words in FULL):
         return warehouse_full()
+    if any(words in text for words in LIMITED):
+        return warehouse_limited()
     if any(words in text for words in ("permission denied", "read-only")):
         return not_writable(path)
     if any(words in text for words in NEWER):
@@ -100,6 +112,8 @@ def warehouse_trouble(error: BaseException) -> PersonasyncError | None:
     text = str(error).lower()
     if any(words in text for words in FULL):
         return warehouse_full()
+    if any(words in text for words in LIMITED):
+        return warehouse_limited()
     if is_held(error):
         return warehouse_held()
     if isinstance(error, duckdb.FatalException | duckdb.InternalException | duckdb.SerializationException) or any(

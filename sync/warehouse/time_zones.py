@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from connectors.table_schema import COUNT, TEXT, TableSchema
 from segmenter.late_arrow import pa
+from segmenter.traits.builtin import TraitProperties
 from segmenter.traits.local_time import zone_spelt
 
 if TYPE_CHECKING:
@@ -22,29 +23,30 @@ OFFSETS = TableSchema("offsets", (), (("spelt", TEXT), ("since", COUNT), ("until
 EVER = 2**40  # epoch seconds
 
 
-def offsets(contacts: Table, default: str, until: datetime) -> pa.Table:
+def offsets(contacts: Table, sources: TraitProperties, default: str, until: datetime) -> pa.Table:
     """Return the offsets of every zone that a contact has; see `segmenter.traits.local_time.with_local_hour`.
 
     What they say of a moment does not depend on *until*, as long as it is later.
 
     Args:
         contacts: Versions in force.
+        sources: Which properties tell the zone, as in `segmenter.traits.builtin.Catalogue`.
         default: The workspace's zone; one that nobody knows counts as it.
         until: UTC; the last span begins before.
 
     Returns:
         Columns ``spelt``, ``since`` and ``until`` (epoch seconds), ``ahead`` (seconds before UTC).
     """
-    table = zones(contacts).to_pyarrow()
+    table = zones(contacts, sources).to_pyarrow()
     rows = offset_rows(table["time_zone"].to_pylist(), default, until)
     kinds = OFFSETS.columns.types
     columns = [pa.array(column, kind) for column, kind in zip(zip(*rows, strict=True), kinds, strict=True)]
     return pa.table(columns, schema=OFFSETS.columns)
 
 
-def zones(contacts: Table) -> Table:
-    """Return every zone that a contact has, as it is spelt: column ``time_zone``."""
-    return zone_spelt(contacts).select("time_zone").distinct()
+def zones(contacts: Table, sources: TraitProperties) -> Table:
+    """Return every zone that a contact has, as it is spelt: column ``time_zone``. Arguments as in `offsets`."""
+    return zone_spelt(contacts, sources).select("time_zone").distinct()
 
 
 def offset_rows(spelt: Iterable[str | None], default: str, until: datetime) -> list[tuple[str, int, int, int]]:

@@ -22,7 +22,7 @@ from sync.assign.caps import closed_for_one
 from sync.assign.exclusions import exclusion_reason, named_persons
 from sync.assign.job import fields_wanted
 from sync.assign.pins import definitions_in_force
-from sync.control.identities import LINKS
+from sync.control.identities import links_schema
 from sync.control.published import Published
 from sync.fields import privacy_checks as creepiness
 from sync.fields.individual import asked, measured_for
@@ -169,7 +169,7 @@ class Decider:
         links = [{"contact_key": key, "person_id": person} for key, person in person_of.items()]
         tables = {
             "contacts": pa.Table.from_pylist(list(contacts), schema=CONTACTS.columns),
-            "links": pa.Table.from_pylist(links, schema=LINKS),
+            "links": pa.Table.from_pylist(links, schema=links_schema()),
         }
         return self._prepared.traits(tables, as_of)
 

@@ -285,7 +285,7 @@ def targets_of(service: Service, platform: PersonaValues) -> dict[str, Target]:
     """
     unknown = {name: set(co_owned_fields(service, name)) for name in service.live if name not in platform}
     workspace = service.workspace
-    groups = tuple(segment.name for segment in workspace.segments)
+    segments = {segment.name for segment in workspace.segments}
     return {
         name: Target(
             name,
@@ -294,9 +294,9 @@ def targets_of(service: Service, platform: PersonaValues) -> dict[str, Target]:
                 for field_name in workspace.owned(name, service.manifest)
                 if field_name not in unknown.get(name, ())
             ),
-            groups,
+            tuple(group for group in workspace.groups_of(name, service.manifest) if group in segments),
             frozenset(workspace.consent.push),
-            needs_email=service.manifest.connectors[workspace.connections[name].connector].kind == "email",
+            needs_email=workspace.spec(name, service.manifest).capabilities.needs_address,
             co_owned_fields=co_owned_fields(service, name),
         )
         for name in service.live

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from connectors.connector import NO_SECRET, Connector, find_connector
+from connectors.connector import NO_SECRET, Connector
 from connectors.errors import CredentialError, FixSettingsError
+from connectors.installed import find_connector
 from connectors.secret import Secret
 from sync.control.runs import Cursors
 from sync.control.store import Control, open_control

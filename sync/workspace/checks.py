@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from connectors.errors import FixSettingsError
-from connectors.limits import MERGE_TAG_LENGTH
 from connectors.secret import userinfo_of
-from sync.workspace.manifest import ConnectorSpec, Manifest, roles_in
+from connectors.spec import ConnectorSpec
+from segmenter.personalize.fields import TemplateField
+from segmenter.personalize.persona_lint import lint
+from segmenter.personalize.personas import Persona
+from sync.workspace.manifest import Manifest, roles_in
 from sync.workspace.personas_file import FieldPart, PersonasFile
 from sync.workspace.schema import ConnectionPart, MainFile
 from sync.workspace.secrets import check_reference
@@ -24,9 +28,7 @@ def check_connections(path: Path, main: MainFile, manifest: Manifest) -> None:
         place = ("connections", name)
         spec = manifest.connectors.get(part.connector)
         if spec is None:
-            listed = ", ".join(sorted(manifest.connectors))
-            message = f"unknown connector {part.connector!r}; known: {listed}."
-            raise _wrong(path, (*place, "connector"), message)
+            raise _wrong(path, (*place, "connector"), manifest.unusable(part.connector))
         _check_keys(path, place, part, spec)
     for name, trait in main.traits.items():
         if trait.connection is not None and trait.connection not in main.connections:
@@ -99,11 +101,27 @@ def check_targets(path: Path, personas: PersonasFile, main: MainFile, manifest: 
             taken[connection, str(target)] = f"the field {name!r}"
 
 
+def persona_remarks(
+    path: Path, personas: Mapping[str, Persona], fields: Mapping[str, TemplateField]
+) -> tuple[str, ...]:
+    """Return what is said of sensitive words in the texts of personas: sentences with file and line."""
+    remarks = []
+    for remark in lint(personas, fields):
+        inside: Place = ("personas", remark.persona) if remark.persona else ()
+        at = at_line(path.name, read_text(path), (*inside, *remark.part.split(".")))
+        remarks.append(f"{at}: {remark.sentence()}.")
+    return tuple(remarks)
+
+
 def _bad_target(target: object, spec: ConnectorSpec) -> str:
     if not isinstance(target, str) or not target:
         return f"the name of a {spec.title} field must be text in quotes."
-    if "merge_fields" in spec.limits and len(target) > MERGE_TAG_LENGTH:
-        return f"{target!r} has {len(target)} characters; a {spec.title} merge tag can have at most {MERGE_TAG_LENGTH}."
+    can = spec.capabilities
+    if not can.fields:
+        return f"{spec.title} has no fields that personasync can write."
+    if can.longest_field_name and len(target) > can.longest_field_name:
+        most = can.longest_field_name
+        return f"{target!r} has {len(target)} characters; a field of {spec.title} can have at most {most}."
     return ""
 
 

@@ -10,12 +10,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from connectors.spec import ConnectorSpec
 from sync.workspace.experiments import ExperimentsFile
-from sync.workspace.manifest import ConnectorSpec, Manifest, load_manifest
+from sync.workspace.manifest import Manifest, load_manifest, plugin_manifest
 from sync.workspace.personas_file import PersonasFile
 from sync.workspace.schema import MainFile, SegmentsFile
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+MAIN = "personasync.schema.json"
 REFERENCE = "^(env|keyring|file):.+$"
 
 
@@ -63,14 +65,21 @@ def schema_text(schema: dict[str, Any]) -> str:
 
 
 def published() -> dict[str, str]:
-    """Return the text of each schema as it was published, by file name."""
+    """Return the text of each schema as it was published, by file name, with the connectors of other packages."""
     folder = resources.files("sync.workspace") / "schemas"
-    return {entry.name: entry.read_text("utf-8") for entry in folder.iterdir() if entry.name.endswith(".json")}
+    texts = {entry.name: entry.read_text("utf-8") for entry in folder.iterdir() if entry.name.endswith(".json")}
+    ours = plugin_manifest().connectors
+    others = {name: spec for name, spec in load_manifest().connectors.items() if name not in ours}
+    if others:
+        main = json.loads(texts[MAIN])
+        main["$defs"]["ConnectionPart"]["oneOf"] += [_shape(name, spec) for name, spec in others.items()]
+        texts[MAIN] = schema_text(main)
+    return texts
 
 
 def main() -> None:
     """Write the schemas into the package."""
-    for stem, schema in schemas(load_manifest()).items():
+    for stem, schema in schemas(plugin_manifest()).items():
         path = Path(__file__).parent / "schemas" / f"{stem}.schema.json"
         path.write_text(schema_text(schema), "utf-8")
 

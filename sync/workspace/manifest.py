@@ -1,27 +1,19 @@
-"""Reader of plugin.toml, as validated values."""
+"""The manifest: plugin.toml, and the specs that connectors of other packages bring along."""
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Collection, Mapping
-from datetime import date
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
-
-from connectors.records import FieldType
-
-
-class PluginSpec(BaseModel):
-    """Section of plugin.toml; unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from connectors.errors import FixSettingsError
+from connectors.installed import InstalledConnector, installed, spec_file
+from connectors.spec import ConnectorSpec, SpecPart, parse_spec
 
 
-class Plugin(PluginSpec):
+class Plugin(SpecPart):
     """[plugin]."""
 
     name: str
@@ -29,82 +21,21 @@ class Plugin(PluginSpec):
     description: str
 
 
-class Scope(PluginSpec):
-    """An API scope that the plugin needs, with the reason."""
+class Manifest(SpecPart):
+    """plugin.toml, together with the specs of other packages.
 
-    name: str
-    why: str
-
-
-class DeclaredField(PluginSpec):
-    """A field of the assignment that the plugin writes."""
-
-    name: str
-    role: Literal["persona", "segment", "confidence", "reason", "since", "runner_up", "version", "memberships"]
-    label: str
-    type: FieldType
-    optional: bool = False  # only where the connection's `extra_fields` names the role
-
-
-class WebhookSpec(PluginSpec):
-    """A webhook subscription."""
-
-    type: str
-    property: str = ""
-
-
-class ActionSpec(PluginSpec):
-    """The custom workflow action of HubSpot."""
-
-    uid: str
-    name: str
-    description: str
-    outputs: tuple[str, ...]
-
-
-class ConnectorSpec(PluginSpec):
-    """[connectors.NAME]."""
-
-    title: str
-    kind: Literal["crm", "email", "files"]
-    base_url: str = ""
-    hosts: tuple[str, ...] = ()
-    download_hosts: tuple[str, ...] = ()
-    api_version: str = ""
-    api_versions: Mapping[str, date] = {}  # when the platform ends each, the newest last
-    paths_end: Mapping[str, date] = {}  # of paths that end at another time, by what they begin with
-    secret: str = ""
-    settings: tuple[str, ...] = ()
-    provides: Mapping[str, tuple[str, ...]] = {}  # data that traits are made of, by the setting that brings them
-    choices: Mapping[str, tuple[str, ...]] = {}  # what may stand in a setting; the first is its default
-    persona_property: str = ""  # the platform's own persona, and the setting that lets us write it
-    paths: tuple[str, ...] = ()  # settings that are files, meant from the workspace
-    group_prefix: str = ""
-    field_group: str = ""
-    skip_merge_validation: bool = False
-    scopes: tuple[Scope, ...] = ()
-    fields: tuple[DeclaredField, ...] = ()
-    properties: tuple[str, ...] = ()  # that every contact has beside the fields that the platform lists
-    webhooks: tuple[WebhookSpec, ...] = ()
-    webhook_sources: tuple[str, ...] = ()
-    action: ActionSpec | None = None
-    limits: Mapping[str, int] = {}
-
-    @property
-    def optional_roles(self) -> tuple[str, ...]:
-        """Roles of the fields that a connection may switch on."""
-        return tuple(field.role for field in self.fields if field.optional)
-
-    def as_mapping(self) -> dict[str, Any]:
-        """Return plain values, as a `connectors.connector.Connection` carries them."""
-        return self.model_dump()
-
-
-class Manifest(PluginSpec):
-    """plugin.toml."""
+    Attributes:
+        faulty: Connectors of other packages that can't be used, and why, in a sentence.
+    """
 
     plugin: Plugin
     connectors: Mapping[str, ConnectorSpec]
+    faulty: Mapping[str, str] = {}
+
+    def unusable(self, connector: str) -> str:
+        """Return why no connection can use *connector*, in a sentence that names what there is."""
+        listed = ", ".join(sorted(self.connectors))
+        return self.faulty.get(connector, f"unknown connector {connector!r}; known: {listed}.")
 
     @property
     def explaining(self) -> frozenset[str]:
@@ -132,10 +63,39 @@ def roles_in(extra: str) -> tuple[str, ...]:
 
 @cache
 def load_manifest() -> Manifest:
-    """Return plugin.toml, read once: from the installed package, or from the top of a checkout.
+    """Return plugin.toml with the specs of every connector that other packages brought, read once.
+
+    A spec that can't be read makes its own connector unusable, and no other.
 
     Returns:
-        Connectors with hosts, scopes, limits and fields, by name.
+        Connectors with hosts, scopes, limits and fields, by name; personasync's own first.
+    """
+    own, others, faulty = plugin_manifest(), {}, {}
+    for connector in installed().values():
+        if not connector.is_ours:
+            try:
+                others[connector.name] = _brought(connector)
+            except FixSettingsError as error:
+                faulty[connector.name] = str(error)
+    return own.model_copy(update={"connectors": {**own.connectors, **others}, "faulty": faulty})
+
+
+def _brought(connector: InstalledConnector) -> ConnectorSpec:
+    if connector.fault:
+        raise FixSettingsError(connector.fault)
+    path = spec_file(connector)
+    try:
+        return parse_spec(path.read_text("utf-8"), where=str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise FixSettingsError(f"{path} can't be read: {error}.") from None
+
+
+@cache
+def plugin_manifest() -> Manifest:
+    """Return plugin.toml alone, read once: from the installed package, or from the top of a checkout.
+
+    Returns:
+        The connectors that personasync itself brings.
     """
     packaged = resources.files("sync.workspace") / "plugin.toml"
     text = packaged.read_text("utf-8") if packaged.is_file() else _checkout().read_text("utf-8")

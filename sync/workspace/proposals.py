@@ -27,6 +27,7 @@ class ProposalPart(FilePart):
     """[proposal]: what was found; nothing of it is to be edited.
 
     Attributes:
+        shape: Of the groups of a mixture (`segmenter.stats.mixtures.Shape`); None by another method.
         least_agreement: Of two segmentations of the same people, that chance seldom goes below.
         following: How stable one segment more would have been.
         file: Path of the file of answers, from the workspace's folder; "": answers that were pulled, or traits.
@@ -42,10 +43,11 @@ class ProposalPart(FilePart):
     survey: str = ""
     file: str = ""
     respondent: str = ""
-    method: Literal["kmeans", "lca"]
+    method: Literal["kmeans", "mixture", "lca"]
     base: tuple[str, ...]
     people: int
     k: int | None = None
+    shape: Literal["equal", "tied", "diagonal", "full"] | None = None
     least_agreement: float | None = None
     following: float | None = None
     seed: int
@@ -53,7 +55,12 @@ class ProposalPart(FilePart):
 
 
 class ProposedPart(FilePart):
-    """[[segments]]: edit name, title, message and keep."""
+    """[[segments]]: edit name, title, message and keep.
+
+    Attributes:
+        placed_again: Share of its people whom segments found anew among others would place here again.
+        membership: Mean probability that its people belong to the group that the segment is made of.
+    """
 
     number: int = Field(ge=1)
     name: Slug
@@ -63,6 +70,8 @@ class ProposedPart(FilePart):
     size: int
     share: float
     stability: float
+    placed_again: float | None = None
+    membership: float | None = None
     markers: tuple[str, ...] = ()
 
 
@@ -73,7 +82,8 @@ class Form(FilePart):
         labels: Numbers from 1, before any segments were merged.
         segments: The number of the [[segments]] that each label is a part of.
         answers: By item of a survey: what each answer counts as.
-        calibration_error: Of its confidence, against segments found anew; None for latent classes.
+        calibration_error: Of its confidence, the membership probability, among simulated people; None for latent
+            classes.
     """
 
     kind: ModelKind
@@ -84,6 +94,8 @@ class Form(FilePart):
     fill: MatrixRow
     mean: MatrixRow
     temperature: Number
+    products: tuple[tuple[int, int], ...] = ()
+    curves: tuple[MatrixRow, ...] = ()
     segments: tuple[int, ...]
     answers: dict[str, dict[str, Number]] = Field(default_factory=dict)
     calibration_error: Number | None = None
@@ -271,7 +283,7 @@ HEAD = (
 
 def _as_toml(file: ProposalFile) -> str:
     parts = [HEAD.format(name=file.proposal.name), _table("[proposal]", file.proposal.model_dump(exclude_none=True))]
-    parts += [_table("[[segments]]", segment.model_dump()) for segment in file.segments]
+    parts += [_table("[[segments]]", segment.model_dump(exclude_none=True)) for segment in file.segments]
     return "\n".join(parts)
 
 

@@ -17,8 +17,6 @@ from sync.workspace.providers import provided
 from sync.workspace.schema import ConnectionPart, GuardrailsPart, PersonalizePart, PrivacyPart
 from sync.workspace.settings import STATE
 
-HEADLINES = {"hubspot": "personasync_headline", "mailchimp": "PS_HEAD"}  # the sample field on each platform
-
 
 @dataclass(frozen=True, slots=True)
 class NewConnection:
@@ -76,7 +74,7 @@ def _rendered(template: str, answers: Answers) -> str:
         connections=answers.connections,
         secrets=secrets,
         newest={name: list(spec.api_versions)[-1] for name, spec in connectors.items() if spec.api_versions},
-        targets=HEADLINES,
+        targets={name: spec.sample_field for name, spec in connectors.items() if spec.sample_field},
         guardrails=GuardrailsPart(),
         consent=ConsentPart(),
         personalize=PersonalizePart(),

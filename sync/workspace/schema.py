@@ -11,6 +11,7 @@ from segmenter.traits.builtin import LIFECYCLE_STAGES
 from segmenter.traits.trait_families import Family
 from sync.workspace.consent_parts import ConsentPart
 from sync.workspace.decisions import DecisionsPart
+from sync.workspace.notify_part import NotifyPart
 from sync.workspace.schema_parts import Address, ConnectionName, FilePart, OpenPart, RetentionPart, Share, Slug
 
 
@@ -49,6 +50,9 @@ class ConnectionPart(OpenPart):
     def settings(self) -> dict[str, str]:
         """Return the connector's keys; secrets are references still."""
         return {key: str(value) for key, value in self.extra().items()}
+
+
+PATH_SIGNS = frozenset(".:*'\"[]")
 
 
 class TraitPart(FilePart):
@@ -91,6 +95,12 @@ class TraitPart(FilePart):
         keys = {name for name in ("connection", "property", "survey", "item") if getattr(self, name)}
         if keys not in ({"connection", "property"}, {"survey", "item"}):
             message = "a trait needs either connection and property, or survey and item"
+            raise ValueError(message)
+        if self.property and (self.property.startswith("$") or set(self.property) & PATH_SIGNS):
+            message = (
+                f"{self.property!r} can't be read as a trait: of . : * ' \" [ ] and a first $ the warehouse makes a "
+                "path, and the trait would be empty. Rename the column"
+            )
             raise ValueError(message)
         if self.words and self.type != "number":
             message = f'`words` need type = "number", but this trait has type {self.type}'
@@ -333,6 +343,7 @@ class MainFile(FilePart):
     serve: ServePart | None = None
     holdout: HoldoutPart = HoldoutPart()
     results: ResultsPart = ResultsPart()
+    notify: NotifyPart = NotifyPart()
 
 
 class SegmentPart(FilePart):

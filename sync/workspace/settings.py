@@ -10,10 +10,10 @@ from pathlib import Path
 from connectors.connector import NO_SECRET, Connection
 from connectors.errors import FixSettingsError
 from connectors.secret import SecretUrl, remember
+from connectors.spec import ConnectorSpec, DeclaredField
 from segmenter.lift.randomization import HOLDOUT, Experiment
 from segmenter.personalize.checks import check_copy, check_fields
 from segmenter.personalize.fields import TemplateField
-from segmenter.personalize.persona_lint import lint
 from segmenter.personalize.personas import Persona, persona_of_segments
 from segmenter.privacy.sensitive import Purpose, refuse_sensitive
 from segmenter.rules.caps import ranked_by
@@ -23,13 +23,14 @@ from segmenter.rules.segments import Segment, Waterfall, waterfall
 from segmenter.traits.builtin import Catalogue, catalogue
 from segmenter.traits.counts import CountedTrait
 from segmenter.traits.next_best_offer import NEXT
-from sync.workspace.checks import check_connections, check_targets
+from sync.workspace.checks import check_connections, check_targets, persona_remarks
 from sync.workspace.consent_parts import ConsentPart
 from sync.workspace.consent_rules import ConsentRules, consent_rules
 from sync.workspace.decisions import DecisionsPart, check_decisions, check_named
 from sync.workspace.definition_files import MAIN, DefinitionFiles, read_definition_files
 from sync.workspace.experiments import load_experiments
-from sync.workspace.manifest import ConnectorSpec, DeclaredField, Manifest, load_manifest, roles_in
+from sync.workspace.manifest import Manifest, load_manifest, roles_in
+from sync.workspace.notify_part import NotifyPart
 from sync.workspace.providers import check_rules, check_shown, check_tools
 from sync.workspace.schema import (
     ClassifyPart,
@@ -52,10 +53,12 @@ from sync.workspace.to_definitions import (
     own_traits,
     personas_of,
     precedence_of,
+    properties_of,
     segments_of,
+    specs_of,
     tools_of,
 )
-from sync.workspace.toml_reader import Place, at_line, read_text
+from sync.workspace.toml_reader import at_line, read_text
 
 STATE = ".personasync"
 BUDGETS = "budgets"  # folder of the state
@@ -86,6 +89,7 @@ class Workspace:
         remarks: Sentences about sensitive words in what personas say, with file and line.
         tools: Whom each typing tool is asked about, by name; those that are not named: everybody.
         serve: [serve], None where there is no webhook service.
+        notify: [notify].
         exclusion: [exclude]: to whom nothing is written.
         purposes: What [consent] says of purposes.
         decisions: [decisions].
@@ -120,6 +124,7 @@ class Workspace:
     remarks: tuple[str, ...]
     tools: Mapping[str, Rule] = field(default_factory=dict)
     serve: ServePart | None = None
+    notify: NotifyPart = field(default_factory=NotifyPart)
     exclusion: Exclusion = field(default_factory=Exclusion)
     purposes: ConsentRules = field(default_factory=ConsentRules)
     decisions: DecisionsPart = field(default_factory=DecisionsPart)
@@ -130,6 +135,18 @@ class Workspace:
         arms = [group for experiment in self.experiments.values() for group in experiment.groups.values()]
         held = [HOLDOUT] if self.everybody else []
         return (*(segment.name for segment in self.segments), *arms, *held)
+
+    def spec(self, name: str, manifest: Manifest) -> ConnectorSpec:
+        """Return the spec of the connector of connection *name*."""
+        return manifest.connectors[self.connections[name].connector]
+
+    def writes(self, name: str, manifest: Manifest) -> bool:
+        """Return whether anything can be written through connection *name*."""
+        return self.spec(name, manifest).capabilities.writes
+
+    def groups_of(self, name: str, manifest: Manifest) -> tuple[str, ...]:
+        """Return the names of the groups that we own through connection *name*; none where it has no groups."""
+        return self.groups if self.spec(name, manifest).capabilities.groups != "none" else ()
 
     def connection(self, name: str, manifest: Manifest, environment: Mapping[str, str]) -> Connection:
         """Return what the connector of connection *name* is told, secrets resolved.
@@ -149,7 +166,7 @@ class Workspace:
             known = ", ".join(self.connections) or "none"
             raise FixSettingsError(f"There is no connection {name!r}.", fix=f"{MAIN} has: {known}.")
         part = self.connections[name]
-        spec = manifest.connectors[part.connector]
+        spec = self.spec(name, manifest)
         settings = part.settings()
         secret = NO_SECRET
         if spec.secret:
@@ -165,7 +182,7 @@ class Workspace:
             secret=secret,
             mapped=tuple(dict.fromkeys((*self._mapped(name), *self.purposes.asked_of(name)))),
             types={name: kind for name, kind in self._mapped(name).items() if kind != "text"},
-            groups=self.groups,
+            groups=self.groups_of(name, manifest),
             subscriptions=bool(self.purposes.subscriptions_of(name)),
             owned=self.owned(name, manifest),
             budgets=budget_folder(environment, self.state_dir),
@@ -200,7 +217,7 @@ class Workspace:
         """Return the fields of plugin.toml that connection *name* has; of the optional ones those switched on."""
         part = self.connections[name]
         extra = roles_in(part.settings().get("extra_fields", ""))
-        fields = manifest.connectors[part.connector].fields
+        fields = self.spec(name, manifest).fields
         return tuple(field for field in fields if not field.optional or field.role in extra)
 
     def platform_persona(self, name: str, manifest: Manifest) -> tuple[str, bool] | None:
@@ -214,7 +231,7 @@ class Workspace:
             Its name, and whether what people set may be overwritten; None where it is left alone.
         """
         part = self.connections[name]
-        own = manifest.connectors[part.connector].persona_property
+        own = self.spec(name, manifest).persona_property
         mode = part.settings().get(own, "off") if own else "off"
         return None if mode == "off" else (own, mode == "overwrite")
 
@@ -260,14 +277,16 @@ def _definitions(files: DefinitionFiles, manifest: Manifest) -> _Definitions:
     main, segments = files.main, segments_of(files.segments)
     counted = files.in_segments(lambda: _counted_by(segments))
     counted += files.in_main(lambda: counted_in_main(main))
-    known = files.in_main(lambda: catalogue(own_traits(main), precedence_of(main), counted))
+    known = files.in_main(
+        lambda: catalogue(own_traits(main), precedence_of(main), counted, properties_of(main, manifest))
+    )
     purpose = Purpose(main.sensitive.purpose, main.sensitive.allow)
     _check_allowed(files.main_path, purpose, known)
     steps = files.in_segments(lambda: _allowed(waterfall(segments, known), known, purpose))
     sources = (known, main.connections, manifest)
     files.in_segments(lambda: check_rules(steps, *sources))
     personas = personas_of(files.personas)
-    fields = fields_of(files.personas, personas)
+    fields = fields_of(files.personas, personas, specs_of(main, manifest))
     files.in_personas(lambda: check_fields(fields, known, purpose))
     files.in_personas(lambda: check_shown(fields, *sources))
     files.in_personas(lambda: check_copy(list(personas.values()), fields, known, purpose))
@@ -312,9 +331,10 @@ def _workspace(files: DefinitionFiles, defined: _Definitions) -> Workspace:
         everybody=everybody_of(main),
         digest=_digest(files, defined.steps, defined.experiments),
         sensitive=defined.sensitive,
-        remarks=_remarks(files.personas_path, defined.personas, defined.fields),
+        remarks=persona_remarks(files.personas_path, defined.personas, defined.fields),
         tools=defined.tools,
         serve=main.serve,
+        notify=main.notify,
         exclusion=defined.exclusion,
         decisions=main.decisions,
         purposes=defined.purposes,
@@ -339,15 +359,6 @@ def _allowed(steps: Waterfall, known: Catalogue, purpose: Purpose) -> Waterfall:
 
 def _counted_by(segments: Sequence[Segment]) -> list[CountedTrait]:
     return [trait for segment in segments for trait in counted_in(segment.rule, where=f"segment {segment.name!r}")]
-
-
-def _remarks(path: Path, personas: Mapping[str, Persona], fields: Mapping[str, TemplateField]) -> tuple[str, ...]:
-    remarks = []
-    for remark in lint(personas, fields):
-        inside: Place = ("personas", remark.persona) if remark.persona else ()
-        at = at_line(path.name, read_text(path), (*inside, *remark.part.split(".")))
-        remarks.append(f"{at}: {remark.sentence()}.")
-    return tuple(remarks)
 
 
 def _state_url(state_dir: Path, state: str) -> SecretUrl:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
+from connectors.spec import ConnectorSpec
 from segmenter.lift.randomization import HOLDOUT, Experiment
 from segmenter.personalize.fields import TemplateField
 from segmenter.personalize.interpolation import placeholders
@@ -13,10 +14,11 @@ from segmenter.privacy.sensitive import Purpose, refuse_sensitive
 from segmenter.rules.exclusion import Exclusion
 from segmenter.rules.rules import Rule, counted_in, parse_rule
 from segmenter.rules.segments import Segment, Waterfall
-from segmenter.traits.builtin import Catalogue, Precedence
+from segmenter.traits.builtin import READ_FROM_CONTACTS, Catalogue, Precedence, TraitProperties
 from segmenter.traits.counts import CountedTrait
 from segmenter.traits.definitions import Limits, MappedTrait, SurveyTrait, TraitType
 from segmenter.traits.trait_families import Family
+from sync.workspace.manifest import Manifest
 from sync.workspace.personas_file import FieldPart, PersonaPart, PersonasFile
 from sync.workspace.schema import MainFile, SegmentsFile, TraitPart
 
@@ -35,6 +37,20 @@ def precedence_of(main: MainFile) -> Precedence:
     """Return what decides where contacts disagree: named connections first, then the others in the file's order."""
     connections = dict.fromkeys((*main.precedence.connections, *main.connections))
     return Precedence(tuple(connections), main.precedence.lifecycle_stages)
+
+
+def specs_of(main: MainFile, manifest: Manifest) -> dict[str, ConnectorSpec]:
+    """Return the spec of each connection's connector."""
+    return {name: manifest.connectors[part.connector] for name, part in main.connections.items()}
+
+
+def properties_of(main: MainFile, manifest: Manifest) -> TraitProperties:
+    """Return what built-in traits are read from: by connection, as its connector's spec says."""
+    specs = specs_of(main, manifest)
+    return {
+        trait: {name: spec.traits[trait] for name, spec in specs.items() if spec.traits.get(trait)}
+        for trait in READ_FROM_CONTACTS
+    }
 
 
 def _told(part: TraitPart) -> tuple[TraitType, str, bool, tuple[tuple[str, float], ...], Family | None, Limits]:
@@ -72,8 +88,19 @@ def _persona(slug: str, part: PersonaPart) -> Persona:
     return Persona(slug, *values)
 
 
-def fields_of(file: PersonasFile, personas: Mapping[str, Persona]) -> dict[str, TemplateField]:
-    """Return the template fields by name, with the traits that their texts mention."""
+def fields_of(
+    file: PersonasFile, personas: Mapping[str, Persona], specs: Mapping[str, ConnectorSpec]
+) -> dict[str, TemplateField]:
+    """Return the template fields by name, with the traits that their texts mention.
+
+    Args:
+        file: personas.toml.
+        personas: By slug.
+        specs: By connection: a field is no longer than the text that each of its platforms keeps.
+
+    Returns:
+        By name.
+    """
     texts: dict[str, list[str]] = {name: [part.fallback] for name, part in file.fields.items()}
     for persona in personas.values():
         for name, _, text in persona.texts():
@@ -83,12 +110,13 @@ def fields_of(file: PersonasFile, personas: Mapping[str, Persona]) -> dict[str, 
             name,
             part,
             tuple(dict.fromkeys(placeholder.trait for text in texts[name] for placeholder in placeholders(text))),
+            [specs[connection].capabilities.longest_text for connection in part.targets()],
         )
         for name, part in file.fields.items()
     }
 
 
-def _field(name: str, part: FieldPart, mentioned: tuple[str, ...]) -> TemplateField:
+def _field(name: str, part: FieldPart, mentioned: tuple[str, ...], longest: Sequence[int]) -> TemplateField:
     return TemplateField(
         name,
         part.label or name,
@@ -98,7 +126,7 @@ def _field(name: str, part: FieldPart, mentioned: tuple[str, ...]) -> TemplateFi
         trait=part.trait,
         level=part.personalize or ("individual" if part.trait or mentioned else "persona"),
         options=part.options,
-        max_length=part.max_length,
+        max_length=min(part.max_length, *(most for most in longest if most), part.max_length),
         mentioned=mentioned,
     )
 

@@ -71,7 +71,7 @@ def test_another_sdk_under_the_name_of_mailchimps_is_refused_at_once(
 def test_s7_a_post_that_meets_a_limit_is_sent_again(sandbox: Sandbox, open_hubspot: OpenHubSpot) -> None:
     """The SDK's own retry leaves POST out, and so every search and batch."""
     hubspot = open_hubspot()
-    hubspot._transport._wait = lambda _seconds: None
+    hubspot._transport.wait = lambda _seconds: None
     body = {"status": "error", "message": "You have reached your secondly limit.", "policyName": "SECONDLY"}
     sandbox.journal.faults[:] = [InjectedFault(kind="status", match="/search", status=429, body=body, times=2)]
 

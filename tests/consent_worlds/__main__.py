@@ -1,7 +1,7 @@
 """Compare worlds: ``python -m tests.consent_worlds --worlds 10000`` prints one line of JSON; exit 1 on a difference.
 
 Most of what a world costs is that queries are written and planned, whatever the tables hold. So worlds live side by
-side in one workspace, 100 by default: what is forbidden changes in all of them at once, and no output may change. That
+side in one workspace, 50 by default: what is forbidden changes in all of them at once, and no output may change. That
 asks more than each world alone, since what one world's people did must not show in another's rows either. Where a
 workspace differs, its worlds are compared one by one, and those that differ alone are named.
 
@@ -47,6 +47,7 @@ def differences(seed: int, leak: str = "", *, count: int = 1) -> list[str]:
         shutil.rmtree(folder)
     names = [name for name in sorted(first.keys() | second.keys()) if first.get(name) != second.get(name)]
     if names and count > 1:
+        sys.stderr.write(f"worlds {seed} to {seed + count - 1} differ together: {', '.join(names)}\n")
         alone = [line for each in range(seed, seed + count) for line in differences(each, leak)]
         return alone or [f"worlds {seed} to {seed + count - 1} together: {name}" for name in names]
     return [f"world {seed}: {name}" for name in names]
@@ -64,7 +65,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--worlds", type=int, default=100)
     parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--together", type=int, default=100, help="worlds in one workspace")
+    parser.add_argument("--together", type=int, default=50, help="worlds in one workspace")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--leak", choices=["", *LEAKS], default="")
     given = parser.parse_args()

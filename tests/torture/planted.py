@@ -54,14 +54,14 @@ def _cursor_first(
 
 
 def _outcome_first(
-    session: Any, connector: Any, changes: Sequence[Change], outcomes: Any, run: Any, progress: Any
+    session: Any, connector: Any, changes: Sequence[Change], outcomes: Any, run: Any, progress: Any, stopped: Any
 ) -> None:
     """Note the outcome before the request."""
     del progress
     settled = [Outcome(change, "applied") for change in changes]
     session.control.ledger.settle(run.run_id, settled)
     outcomes.update({sending.key(outcome.change): outcome for outcome in settled})
-    for _ in connector.push(changes):
+    for _ in connector.push(changes, stopped):
         pass
 
 

@@ -244,7 +244,7 @@ def test_an_error_without_a_body_is_no_data(
 ) -> None:
     """Trap S1: the SDK returns such an answer as if it were data. M10: too many requests are asked for again."""
     mailchimp = open_mailchimp()
-    mailchimp._transport._wait = lambda _seconds: None
+    mailchimp._transport.wait = lambda _seconds: None
     sandbox.journal.faults[:] = [InjectedFault(kind="empty", status=status, times=2)]
 
     assert contacts(mailchimp)[0] == []
@@ -262,7 +262,7 @@ def test_an_address_that_holds_the_word_server_stays_as_it_is(sandbox: Sandbox, 
 def test_a_refused_connection_is_told_as_one(open_mailchimp: Open) -> None:
     """Trap S3: the SDK hides it in the text of an error without status."""
     mailchimp = open_mailchimp(base_url="http://127.0.0.1:9/3.0")
-    mailchimp._transport._wait = lambda _seconds: None
+    mailchimp._transport.wait = lambda _seconds: None
 
     with pytest.raises(PlatformDownError, match="could not be reached"):
         mailchimp.now()

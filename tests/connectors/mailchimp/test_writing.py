@@ -190,7 +190,7 @@ def test_a_result_file_whose_time_is_up_is_asked_for_again(
     state.add_member(AUDIENCE, "ada@people.test")
     writer = open_mailchimp(limits={"batches_from": 1})
     sandbox.journal.faults[:] = [InjectedFault(kind="status", match="_files", status=403, body={"title": "Expired"})]
-    writer._transport._wait = lambda _seconds: sandbox.world.clock.advance(timedelta(minutes=11))
+    writer._transport.wait = lambda _seconds: sandbox.world.clock.advance(timedelta(minutes=11))
 
     assert [outcome.state for outcome in pushed(writer, field(people(writer)[0], "a"))] == ["applied"]
 

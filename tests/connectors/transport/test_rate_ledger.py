@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from connectors.errors import RateLimitError
-from connectors.transport import FileBook, MemoryBook, RateWindow, Slots
+from connectors.transport import FileBook, MemoryBook, RateHeaders, RateWindow, Slots
 from connectors.transport.rate_ledger import UNDER_WAY, CountedRequest, book_at
 
 ASK = """
@@ -104,7 +104,7 @@ def test_connections_are_shared_too(tmp_path: Path) -> None:
 
 
 def test_the_days_last_request_stops_the_run_before_the_platform_does() -> None:
-    window = RateWindow(100, 10.0)
+    window = RateWindow(100, 10.0, headers=RateHeaders(today="X-HubSpot-RateLimit-Daily-Remaining"))
     window.follow({"X-HubSpot-RateLimit-Daily-Remaining": "1"})
     with window.turn():
         pass

@@ -10,7 +10,14 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.transport import RateWindow, Slots
+from connectors.transport import RateHeaders, RateWindow, Slots
+
+HEADERS = RateHeaders(
+    most="X-HubSpot-RateLimit-Max",
+    left="X-HubSpot-RateLimit-Remaining",
+    milliseconds="X-HubSpot-RateLimit-Interval-Milliseconds",
+    today="X-HubSpot-RateLimit-Daily-Remaining",
+)
 
 
 @dataclass
@@ -66,7 +73,7 @@ def held(make: Callable[..., RateWindow], latencies: list[float], allowed: int, 
 
 def test_the_platforms_maximum_replaces_the_first_guess() -> None:
     time = Time()
-    window = RateWindow(1, 10.0, clock=time.clock, wait=time.wait)
+    window = RateWindow(1, 10.0, clock=time.clock, wait=time.wait, headers=HEADERS)
     window.follow({"X-HubSpot-RateLimit-Max": "190", "X-HubSpot-RateLimit-Interval-Milliseconds": "10000"})
     for _ in range(190):
         with window.turn():
@@ -78,7 +85,7 @@ def test_the_platforms_maximum_replaces_the_first_guess() -> None:
 def test_headers_resize_the_window_and_without_them_it_stays() -> None:
     ordinary = {"X-HubSpot-RateLimit-Max": "190", "X-HubSpot-RateLimit-Interval-Milliseconds": "5000"}
     of_a_search = {"X-HubSpot-RateLimit-Daily-Remaining": "249999"}
-    usual, search = RateWindow(100, 10.0), RateWindow(5, 1.0)
+    usual, search = RateWindow(100, 10.0, headers=HEADERS), RateWindow(5, 1.0, headers=HEADERS)
 
     for headers in (ordinary, {}, {"X-HubSpot-RateLimit-Max": "many"}):
         usual.follow(headers)
@@ -90,7 +97,7 @@ def test_headers_resize_the_window_and_without_them_it_stays() -> None:
 
 def test_what_others_have_used_is_left_to_them() -> None:
     time = Time()
-    window = RateWindow(10, 10.0, clock=time.clock, wait=time.wait)
+    window = RateWindow(10, 10.0, clock=time.clock, wait=time.wait, headers=HEADERS)
     with window.turn():
         window.follow({"X-HubSpot-RateLimit-Max": "10", "X-HubSpot-RateLimit-Remaining": "2"})
     for _ in range(2):

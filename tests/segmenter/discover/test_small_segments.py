@@ -18,7 +18,7 @@ from segmenter.discover.segment_size import power_sentence, smallest
 from segmenter.discover.stability import CountStability, Effort
 from segmenter.stats.item_matrix import Items
 
-QUICK = SearchOptions(most=4, report=Effort(12, 3), test=Effort(6, 2), class_starts=5)
+QUICK = SearchOptions(most=4, report=Effort(24, 3), test=Effort(12, 3), class_starts=5)
 
 
 def people(generator: Generator, shares: list[float], *, n: int = 1000, gap: float = 3.0) -> tuple[Items, Any]:

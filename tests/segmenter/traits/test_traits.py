@@ -17,7 +17,7 @@ import pytest
 
 from connectors.records import TABLES, TIME
 from connectors.sandbox.orders import read_purchases
-from segmenter.traits.builtin import Precedence, catalogue
+from segmenter.traits.builtin import Precedence, TraitProperties, catalogue
 from segmenter.traits.definitions import Inputs, MappedTrait, SurveyTrait, Trait
 from segmenter.traits.traits import base_rates, traits
 from tests.segmenter.traits.trait_rows import BASE_RATES, NOW, answer, contact, inputs, mail, order
@@ -78,7 +78,7 @@ def test_mails_are_counted_once_however_often_they_are_opened() -> None:
 
 @pytest.mark.slow
 def test_what_platforms_say_becomes_traits() -> None:
-    properties = {"lifecyclestage": "lead", "country": "GB", "tier": "3", "renewal": "2027-01-05", "vip": "true"}
+    properties = {"lifecycle_stage": "lead", "country": "GB", "tier": "3", "renewal": "2027-01-05", "vip": "true"}
     mapped = (
         MappedTrait("tier", "crm", "tier", "number"),
         MappedTrait("renewal", "crm", "renewal", "date"),
@@ -94,7 +94,7 @@ def test_what_platforms_say_becomes_traits() -> None:
 @pytest.mark.slow
 def test_where_contacts_disagree_the_trusted_connection_decides_then_the_newest_and_no_stage_goes_back() -> None:
     def says(key: str, days_ago: float, country: str, stage: str, **more: Any) -> dict[str, Any]:
-        text = json.dumps({"country": country, "lifecyclestage": stage, "tier": stage})
+        text = json.dumps({"country": country, "lifecycle_stage": stage, "tier": stage})
         return contact(key, updated_at=NOW - timedelta(days=days_ago), properties=text, **more)
 
     contacts = [says("1", 9, "DE", "customer"), says("2", 3, "AT", "lead"), says("3", 1, "", "guest")]
@@ -134,16 +134,25 @@ def test_the_latest_answer_until_the_moment_is_the_trait() -> None:
 
 
 def test_the_company_the_place_and_the_language_come_from_whichever_platform_tells_them() -> None:
-    crm = {
-        "company": "Acme",
-        "industry": "RETAIL",
-        "jobtitle": "Buyer",
-        "numemployees": "1,000-5,000",
-        "state": "Skåne",
+    sources: TraitProperties = {
+        "company": {"crm": ("company",)},
+        "industry": {"crm": ("sector", "industry")},
+        "job_title": {"crm": ("jobtitle",)},
+        "employees": {"crm": ("staff",)},
+        "region": {"crm": ("state",)},
+        "country": {"email": ("country_code", "COUNTRY")},
+        "city": {"crm": ("town",), "email": ("CITY",)},
+        "language": {"crm": ("language",), "email": ("language",)},
+        "time_zone": {"email": ("time_zone",)},
     }
-    members = {"country_code": "SE", "language": "sv", "time_zone": "Europe/Stockholm", "CITY": "Lund"}
-    made = inputs(contacts=[contact("a", properties=json.dumps(crm)), contact("a2", properties=json.dumps(members))])
-    table = traits(replace(made, links=made.links.mutate(person_id=ibis.literal("a"))), catalogue(), NOW)
+    crm = {"company": "Acme", "industry": "RETAIL", "sector": "", "jobtitle": "Buyer", "staff": "1,000-5,000"}
+    crm |= {"state": "Skåne", "COUNTRY": "of no use here", "CITY": "nor this"}
+    members = {"COUNTRY": "SE", "language": "sv", "time_zone": "Europe/Stockholm", "CITY": "Lund", "state": "asleep"}
+    contacts = [contact("a", properties=json.dumps(crm))]
+    contacts.append(contact("a", properties=json.dumps(members), connection="email"))
+    made = inputs(contacts=contacts)
+    links = ibis.memtable({"contact_key": ["crm:a", "email:a"], "person_id": ["a", "a"]})
+    table = traits(replace(made, links=links), catalogue(properties=sources), NOW)
     [person] = table.to_pyarrow().to_pylist()
 
     assert [person[name] for name in ("company", "industry", "job_title", "employees", "region")] == [
@@ -154,6 +163,7 @@ def test_the_company_the_place_and_the_language_come_from_whichever_platform_tel
         "Skåne",
     ]
     assert [person[n] for n in ("country", "language", "time_zone", "city")] == ["SE", "sv", "Europe/Stockholm", "Lund"]
+    assert person["lifecycle_stage"] is None
 
 
 def test_what_was_bought_most_and_last_is_told_whatever_the_order_of_the_rows() -> None:

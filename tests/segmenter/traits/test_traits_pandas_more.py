@@ -26,15 +26,15 @@ from tests.segmenter.traits.trait_rows import NOW, Rows, answer, contact, mail, 
 PEOPLE = [f"p{number}" for number in range(12)]
 STRICTEST = ["unsubscribed", "cleaned", "pending", "transactional", "subscribed", "unknown"]
 TEXTS = {
-    "lifecycle_stage": "lifecyclestage",
+    "lifecycle_stage": "lifecycle_stage",
     "country": "country",
-    "region": "state",
+    "region": "region",
     "city": "city",
-    "time_zone": "hs_timezone",
-    "language": "hs_language",
+    "time_zone": "time_zone",
+    "language": "language",
     "company": "company",
     "industry": "industry",
-    "job_title": "jobtitle",
+    "job_title": "job_title",
 }
 ZONES = ["", "Europe/Berlin", "Asia/Kolkata", "America/New_York"]
 
@@ -50,7 +50,7 @@ def eventful(seed: int) -> dict[str, Rows]:
     for number, key in enumerate(PEOPLE):
         for connection in ("crm", "email")[: 1 + number % 2]:
             fields = {spelt: some("", f"{name} {rng.integers(3)}") for name, spelt in TEXTS.items()}
-            fields |= {"hs_timezone": ZONES[number % len(ZONES)], "numemployees": some("", "50", "1,200-2,000")}
+            fields |= {"time_zone": ZONES[number % len(ZONES)], "employees": some("", "50", "1,200-2,000")}
             rows["contacts"].append(
                 contact(key)
                 | {
@@ -201,7 +201,7 @@ def people(contacts: Rows) -> dict[str, pd.Series]:
     columns["consent"] = rank.groupby(counted.person).min().map(lambda place: STRICTEST[place])
     for name, spelt in TEXTS.items():
         columns[name] = properties.map(lambda fields, spelt=spelt: fields[spelt] or None).groupby(active.person).max()
-    written = properties.map(lambda fields: fields["numemployees"] or None).groupby(active.person).max()
+    written = properties.map(lambda fields: fields["employees"] or None).groupby(active.person).max()
     columns["employees"] = written.map({"50": 50.0, "1,200-2,000": 1200.0})
     return columns
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import product
 
@@ -68,6 +69,20 @@ def test_the_saved_tool_scores_as_before_and_a_changed_file_is_refused(made: Bui
 def test_confidence_is_calibrated_to_the_error_that_a_survey_allows(made: BuiltTool) -> None:
     assert made.file.quality is not None
     assert made.file.quality.calibration_error <= 0.05
+
+
+def test_the_accuracy_above_the_threshold_is_that_of_the_workspaces_threshold(made: BuiltTool) -> None:
+    """It always meant .6 and .15, whatever `[classify]` said."""
+    sheet, labels = yes_no(300)
+    strict = ToolRequest("leads", "leads", "given", 2, {}, NOW, thresholds=Thresholds(confidence=0.97, margin=0.5))
+    usual = replace(strict, thresholds=Thresholds())
+    tools = [
+        make_tool(sheet, known(labels), ["a", "b", "c"], wish, np.random.default_rng(1)) for wish in (strict, usual)
+    ]
+    first, second = (tool.file.quality.curve[-1] for tool in tools if tool.file.quality)
+
+    assert first.hit == second.hit
+    assert first.coverage < second.coverage
 
 
 def test_a_complete_respondent_gets_what_the_waterfall_would_say(made: BuiltTool) -> None:

@@ -85,9 +85,18 @@ def online_retail(data: Path) -> pd.DataFrame:
 
 
 def simulated(
-    people: int, rng: np.random.Generator, *, r: float = 0.6, alpha: float = 6.0, a: float = 0.8, b: float = 2.5
+    people: int,
+    rng: np.random.Generator,
+    *,
+    r: float = 0.6,
+    alpha: float = 6.0,
+    a: float = 0.8,
+    b: float = 2.5,
+    k: int | None = None,
 ) -> tuple[Buyers, Array]:
     """Draw buyers from a BG/NBD with Gamma-Gamma amounts (p 6, q 4, gamma 15), seen for 30 to 80 weeks.
+
+    With *k* from an MBG/CNBD-k: gaps are Erlang-k, and people may stop after the first order too.
 
     Returns:
         The buyers, and how many orders each places in the 26 weeks after.
@@ -96,10 +105,13 @@ def simulated(
     stop = rng.beta(a, b, people)
     observed = rng.uniform(30, 80, people)
     repeats, last, later = np.zeros(people), np.zeros(people), np.zeros(people)
-    now, alive = np.zeros(people), np.ones(people, dtype=bool)
+    log_gaps, now = np.zeros(people), np.zeros(people)
+    alive = np.ones(people, dtype=bool) if k is None else rng.random(people) >= stop
     while alive.any():
-        now = now + rng.exponential(1 / rate)
+        gap = rng.exponential(1 / rate) if k is None else rng.gamma(k, 1 / rate)
+        now = now + gap
         seen = alive & (now <= observed)
+        log_gaps[seen] += np.log(gap[seen])
         repeats[seen] += 1
         last[seen] = now[seen]
         later[alive & (now > observed) & (now <= observed + 26)] += 1
@@ -108,4 +120,4 @@ def simulated(
     mean = np.where(repeats > 0, rng.gamma(6.0 * np.maximum(repeats, 1)) / (np.maximum(repeats, 1) * scale), np.nan)
     spent = np.nan_to_num(mean) * repeats + rng.gamma(6.0, size=people) / scale
     ids = np.array([f"{n:06d}" for n in range(people)], dtype=object)
-    return Buyers(ids, repeats, last, observed, mean, spent, np.ones(people, dtype=bool)), later
+    return Buyers(ids, repeats, last, observed, mean, spent, np.ones(people, dtype=bool), log_gaps), later

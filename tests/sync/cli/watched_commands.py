@@ -29,7 +29,9 @@ ARGUMENTS = {  # "(busy)": a folder that is not empty, "(port)": a taken one; "(
     "pin": [ADDRESS, "regulars", "--until", "2099-01-31", "--reason", "asked for it"],
     "unpin": [ADDRESS],
     "object": [ADDRESS],
+    "campaign": [ANSWERS],
     "preview": [MAIL, "--out", "(page)"],
+    "personas poster": ["--all", "--format", "html"],
     "experiment create": ["test", "--arm", "a", "--arm", "b"],
     "experiment show": ["test"],
     "experiment end": ["test"],
@@ -39,6 +41,7 @@ ARGUMENTS = {  # "(busy)": a folder that is not empty, "(port)": a taken one; "(
     "export segment": ["buyers", "--out", "(out)"],
     "export plan": ["--out", "(out)"],
     "export audience": ["buyers", "--out", "(out)"],
+    "connectors new": ["pond", "--out", "(busy)"],
     "setup": ["--yes"],
     "backup": ["--out", "(saved)"],
     "restore": ["(saved)"],
@@ -49,7 +52,7 @@ ARGUMENTS = {  # "(busy)": a folder that is not empty, "(port)": a taken one; "(
     "serve": ["--port", "(port)"],
 }
 HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-WITHOUT_WORKSPACE = {"init", "demo", "sandbox up"}
+WITHOUT_WORKSPACE = {"init", "demo", "sandbox up", "campaign", "connectors list", "connectors new"}
 
 
 def commands() -> Iterator[str]:

@@ -264,5 +264,18 @@ def test_a_no_counts_whatever_its_column_is_called(tmp_path: Path, capsys: pytes
     )
 
     assert [shop("pull")[0], shop("assign")[0]] == [0, 0]
-    assert shop.document("explain", "ada@people.test")["segment"] == "swiss"
+    assert shop.document("explain", "ada@people.test")["segment"] == "openers"
     assert shop.document("explain", "bob@people.test")["segment"] is None
+
+
+def test_a_trait_of_a_column_that_reads_as_a_path_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop = Shop(tmp_path / "shop", capsys, "")
+    main = tmp_path / "shop" / "personasync.toml"
+    main.write_text(main.read_text("utf-8").replace('property = "country"', 'property = "e.country"'), "utf-8")
+
+    status, _, error = shop("pull")
+    assert status == 2
+    assert "'e.country' can't be read as a trait" in error
+    assert "Rename the column" in error

@@ -112,6 +112,20 @@ def test_nobody_comes_back_with_a_pull_until_they_subscribe_anew(ready: Session,
     assert ready.control.erasures.count() == 0
 
 
+def test_an_erased_address_that_is_somebodys_second_address_goes_and_the_other_person_stays(
+    ready: Session, platforms: Platforms
+) -> None:
+    erased, other = both(platforms)[:2]
+    before = person_of(ready, other)
+    job.forget(ready, {str(person_of(ready, erased))})
+    deed(platforms, "edit contact", other, properties={"hs_additional_emails": erased})
+    pull(ready)
+    ready.warehouse.close()
+
+    assert (person_of(ready, other), person_of(ready, erased)) == (before, None)
+    assert found_in(platforms.folder / ".personasync", erased) == []
+
+
 def test_an_objection_outlives_the_erasure_and_a_new_subscription(
     ready: Session, platforms: Platforms, say: Run
 ) -> None:

@@ -47,3 +47,22 @@ def test_withheld_rows_are_exported_and_erased_and_totals_do_not_begin_to_count_
         assert not session.control.objections.of([key])
         held = [session.warehouse.everything(name).to_pyarrow().to_pylist() for name in TABLES]
         assert ADDRESS not in json.dumps(held, default=str)
+
+
+def test_a_control_store_of_another_name_is_erased_from_and_stays(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop = Shop(tmp_path / "shop", capsys, PURPOSES)
+    main, store = tmp_path / "shop" / "personasync.toml", tmp_path / "shop" / ".personasync" / "state.db"
+    main.write_text(
+        main.read_text("utf-8").replace("[workspace]", f'[workspace]\nstate = "sqlite:///{store}"'), "utf-8"
+    )
+    assert [shop("pull")[0], shop("assign")[0]] == [4, 0]
+    assert b"ada@people.test" in store.read_bytes()
+
+    status, out, error = shop("forget", "ada@people.test", "--yes")
+
+    assert status == 0, error
+    assert "Deleted" not in out
+    assert b"ada@people.test" not in store.read_bytes()
+    assert shop("status")[0] == 0

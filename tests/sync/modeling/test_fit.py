@@ -244,7 +244,7 @@ def test_too_few_people_are_named_before_anything_is_fitted(real: Session) -> No
         fit(real, "rules", as_of=real.now())
     with pytest.raises(FixSettingsError, match="No segment comes from survey"):
         fit(real, "survey", as_of=real.now())
-    with pytest.raises(FixSettingsError, match="needs a labels file"):
+    with pytest.raises(FixSettingsError, match="need a labels file"):
         fit(real, "discovered", as_of=real.now())
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from sync.monitor.audit_letter import letter_facts, unseen
+from sync.session import Session
 from tests.sync.consent.test_by_purpose import Shop
 
 LEGAL = '[decisions]\nreview = "Legal, 2 November 2026"\nallow = ["credit_limit"]\n'
@@ -69,3 +71,16 @@ def test_what_counsel_reviewed_is_let_through(shop: Shop) -> None:
     shop.settings(LEGAL)
 
     assert shop("pull")[0] in {0, 4}
+
+
+def test_the_letter_names_what_it_cannot_see_on_the_platforms(ready: Session) -> None:
+    sentences = unseen(ready)
+
+    assert [sentence.partition(":")[0] for sentence in sentences] == ["crm", "email"]
+    for sentence, place, field in zip(
+        sentences, ("Used in", "automations"), ("personasync_persona", "PERSONA"), strict=True
+    ):
+        assert place in sentence
+        assert field in sentence
+        assert ready.workspace.groups[0] in sentence
+    assert all(sentence in "\n".join(letter_facts(ready).unseen) for sentence in sentences)

@@ -62,7 +62,7 @@ def test_what_nobody_uses_is_profiled_too_and_is_not_green(tmp_path: Path, capsy
     assert "marital_status: 2 of 5 values have 3 people or fewer: Absurd (1), YOLO (1)." in shown
     assert "z_cost: everybody has the same value, 3." in shown
     assert "30 contacts of shop repeat another contact in all 6 properties." in shown
-    assert "For discover, fit and personas: amber." in shown
+    assert "For discover, fit and personas: amber. For segments by value: green." in shown
     assert "Overall: amber." in shown
 
 
@@ -73,7 +73,7 @@ def test_clean_data_are_green_and_stated_limits_are_checked(tmp_path: Path, caps
     assert run(["quality", "-w", str(folder), "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["own_traits"] == document["faults"] == []
-    assert document["lights"] == {"assign": "green", "models": "green"}
+    assert document["lights"] == {"assign": "green", "models": "green", "value": "green"}
 
     main = (folder / "personasync.toml").read_text("utf-8")
     stated = main.replace('property = "wines"\ntype = "number"', 'property = "wines"\ntype = "number"\nmost = 50')
@@ -86,7 +86,7 @@ def test_clean_data_are_green_and_stated_limits_are_checked(tmp_path: Path, caps
         ("wines", "impossible"),
         ("marital_status", "impossible"),
     }
-    assert document["lights"] == {"assign": "green", "models": "red"}  # most wines are above 50
+    assert document["lights"] == {"assign": "green", "models": "red", "value": "green"}  # most wines are above 50
 
 
 @pytest.mark.parametrize(

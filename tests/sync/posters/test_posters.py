@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import re
 import stat
+import struct
+import zlib
 from contextlib import redirect_stderr
 from pathlib import Path
 
@@ -12,13 +14,12 @@ import pytest
 
 from connectors.errors import FixSettingsError
 from sync.cli.main import run
-from sync.posters.browser import VARIABLE, draw, find_chromium
+from sync.posters.browser import PNG, VARIABLE, cropped, draw, find_chromium
 from tests.sync.chromium import CHROMIUM, QUIET
 from tests.sync.described_people import described_people
 
 pytestmark = pytest.mark.slow
 NASTY = 'Olaf "><script>alert(1)</script> 😀 أحمد ' + "long " * 8
-PNG = b"\x89PNG\r\n\x1a\n"
 
 
 @pytest.fixture(scope="module")
@@ -70,13 +71,14 @@ def test_a_page_escapes_what_people_wrote_and_draws_a_face_where_the_picture_is_
     assert "unsafe" not in page
 
 
-def test_facts_of_several_families_stand_on_it_with_their_intervals(made: tuple[int, str, Path]) -> None:
+def test_facts_stand_on_it_by_family_with_their_intervals(made: tuple[int, str, Path]) -> None:
     page = (made[2] / "gold-a4.html").read_text("utf-8")
     facts = re.findall(r'class="fact" title="([^"]*)"', page)
 
     assert 2 <= len(facts) <= 4
     assert all("95% CI" in fact for fact in facts)
-    assert "Geographic · country, as the platform writes it: CH" in page
+    assert "Cultural · language, as the platform writes it: fr" in page
+    assert "Cultural · source: fr" in page
     assert "diabetes" not in page
     assert re.search(r"unchanged since version \d+", page)
 
@@ -92,6 +94,20 @@ def test_a_browser_that_is_none_or_fails_is_named(tmp_path: Path) -> None:
         find_chromium({VARIABLE: "/no/such/program"})
     with pytest.raises(FixSettingsError, match="out of memory"):
         draw(find_chromium({VARIABLE: str(broken)}), page, tmp_path / "page.pdf", width=794, height=1123)
+
+
+def test_a_picture_is_cut_below_and_nowhere_else() -> None:
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    rows = [b"\x02" + bytes([n] * 6) for n in range(4)]  # 2 by 4 pixels, each row told by what it adds to the one above
+    head = struct.pack(">IIBBBBB", 2, 4, 8, 2, 0, 0, 0)
+    png = PNG + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"".join(rows))) + chunk(b"IEND", b"")
+    wanted = struct.pack(">IIBBBBB", 2, 3, 8, 2, 0, 0, 0)
+    three = PNG + chunk(b"IHDR", wanted) + chunk(b"IDAT", zlib.compress(b"".join(rows[:3]))) + chunk(b"IEND", b"")
+
+    assert cropped(png, 3) == three
+    assert cropped(png, 9) == png
 
 
 CUT = """(() => { const end = document.querySelector('.sheet').getBoundingClientRect().bottom + 1;
@@ -120,7 +136,7 @@ def test_pdf_has_one_page_and_png_the_size_and_nothing_is_cut(
         browser.close()
 
     assert pages == dict.fromkeys(("olaf-a4.pdf", "olaf-slide.pdf", "gold-a4.pdf", "gold-slide.pdf"), 1)
-    assert {name: int.from_bytes(png[16:20]) for name, png in pictures.items() if png.startswith(PNG)} == {
-        "olaf-a4.png": 1588, "olaf-slide.png": 2560, "gold-a4.png": 1588, "gold-slide.png": 2560,
-    }  # fmt: skip
+    sizes = {name: (int.from_bytes(png[16:20]), int.from_bytes(png[20:24])) for name, png in pictures.items()}
+    a4, slide = (1588, 2246), (2560, 1440)
+    assert sizes == {"olaf-a4.png": a4, "olaf-slide.png": slide, "gold-a4.png": a4, "gold-slide.png": slide}
     assert [name for name, parts in cut.items() if parts] == []

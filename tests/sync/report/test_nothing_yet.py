@@ -25,6 +25,7 @@ def test_before_anything_was_read_or_assigned(platforms: Platforms, say: Run, tm
     mail.write_text("*|PS_HEAD|*", "utf-8")
     outcomes = {line: say(*line.replace("mail.html", str(mail)).split()) for line in SAID}
     results, report, plan = say("results"), say("report", "--json"), say("plan")
+    summary = say("report", "--summary")
     shown = say("preview", str(mail), "--out", str(tmp_path / "preview.html"))
 
     assert {line: status for line, (status, _, _) in outcomes.items()} == dict.fromkeys(SAID, 2)
@@ -34,6 +35,8 @@ def test_before_anything_was_read_or_assigned(platforms: Platforms, say: Run, tm
     document = json.loads(report[1])
     assert document["summary"] == ["Nobody is assigned yet: run `personasync assign`."]
     assert "Nobody is assigned yet" in Path(document["report"]).read_text("utf-8")
+    assert summary[1].startswith("Subject: ")
+    assert summary[1].count("\n- ") == 3
     assert "Run `personasync pull`" in plan[2]
     assert "Nobody is assigned yet, so there is no contact to preview" in shown[1]
     assert "Traceback" not in "".join(out + err for _, out, err in (*outcomes.values(), results, report, plan, shown))

@@ -79,11 +79,12 @@ def test_from_answers_to_a_form_to_scores_to_assignments(folder: Path, capsys: p
         text = (folder / into).read_text("utf-8") + (folder / "survey-leads" / name).read_text("utf-8")
         (folder / into).write_text(text, "utf-8")
     _, after, _ = say(capsys, "survey", "list", "--json")
-    pulled, _, _ = say(capsys, "pull")
+    pulled, told, _ = say(capsys, "pull")
     _, scored, _ = say(capsys, "survey", "score", "--tool", "leads", "--json")
 
     result = json.loads(document)
-    assert (made, longer, pulled) == (0, 0, 0)
+    assert (made, longer, pulled) == (0, 0, 4)
+    assert "none of the 240 respondents of the survey 'answers' is a contact, because there are no contacts" in told
     assert len({question["item"] for question in result["questions"]} & {"cheap", "tasty", "fresh"}) >= 2
     assert "'same' is excluded: all answers are 3." in [f["message"] for f in result["findings"]]
     assert result["quality"]["curve"][2]["hit"] > 0.8

@@ -65,14 +65,16 @@ def test_noise_makes_no_tool_unless_somebody_insists_and_then_the_tool_says_so(
     listed = json.loads(capsys.readouterr().out)["tools"]
     file = json.loads((folder / ".personasync" / "tools" / "short.json").read_text("utf-8"))
 
+    sentence = error.removeprefix("Error: ").partition(" Run `personasync discover`")[0]
     assert (refused, saved) == (2, False)
-    assert "No segments: the data are one group. Segments in shuffled copies of the data are just as tight." in error
+    assert sentence.startswith("No segments: ")
+    assert "shuffled copies" in sentence
     assert "--anyway" in error
     assert made == 0
-    assert shown.count("the data are one group") == 2  # as a warning, and beside the hit rates
+    assert shown.count(sentence) == 2  # as a warning, and beside the hit rates
     assert "The tool was made with --anyway" in shown
     assert file["quality"]["anyway"] is True
-    assert file["quality"]["segments_test"].startswith("No segments: the data are one group.")
+    assert file["quality"]["segments_test"] == sentence
     assert [tool["anyway"] for tool in listed] == [True]
 
 

@@ -18,6 +18,7 @@ from sync.assign.job import assign
 from sync.clock import now
 from sync.pull.job import pull
 from sync.session import Session, open_session
+from sync.value.backtest import Backtest
 from sync.value.ranking import best_arm, focus, rank_segments, ranking_document
 
 MAIN = """\
@@ -67,7 +68,7 @@ def test_without_any_order_segments_are_ranked_all_the_same_and_nothing_is_claim
         ("euros", 0.0, 1),
     ]
     assert {row["value"] for row in ranking_document(segment_values)["segments"]} == {None}
-    assert segment_values.tried == {}
+    assert segment_values.tried == Backtest()
     assert pushed == ["dollars"]  # nothing tells them apart: by name, the same one every day
     assert "focus: dollars of 2 segments" in note
 

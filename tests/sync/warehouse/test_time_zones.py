@@ -65,7 +65,7 @@ def favourite(zone: str | None, *opened: str) -> float | None:
         }
         for number, at in enumerate(opened)
     ]
-    properties = {} if zone is None else {"hs_timezone": zone}
+    properties = {} if zone is None else {"time_zone": zone}
     tables = inputs(contacts=[contact("a", created_at=None, properties=json.dumps(properties))], engagements=rows)
     listed = {"": "America/New_York", **({zone: iana(zone) or "America/New_York"} if zone else {})}
     columns = list(zip(*[(text, *span) for text, name in listed.items() for span in spans(name, 2028)], strict=True))
@@ -99,7 +99,12 @@ def test_a_workspace_measures_hours_in_the_zones_of_its_contacts(
     status, _, error = say("assign")
     edit(platforms, "Europe/Belin", "Asia/Tokyo")
     ready.reload()
-    rows = offsets(ready.warehouse.current("contacts"), ready.workspace.time_zone, ready.now()).to_pylist()
+    rows = offsets(
+        ready.warehouse.current("contacts"),
+        ready.workspace.catalogue.properties,
+        ready.workspace.time_zone,
+        ready.now(),
+    ).to_pylist()
 
     assert status == 2
     assert "unknown time zone 'Europe/Belin'; use a name like Europe/Berlin" in error

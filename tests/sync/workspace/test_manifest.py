@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from connectors.connector import ENTRY_POINTS, Connection
-from sync.workspace.manifest import Manifest, load_manifest
+from connectors.connector import Connection
+from connectors.installed import ENTRY_POINTS
+from sync.workspace.manifest import Manifest, plugin_manifest
 
 FILE = Path(__file__).parents[3] / "plugin.toml"
 
@@ -18,18 +19,18 @@ FILE = Path(__file__).parents[3] / "plugin.toml"
 def test_the_connectors_of_plugin_toml_are_those_that_are_installed() -> None:
     ours = {p.name for p in entry_points(group=ENTRY_POINTS) if p.dist is not None and p.dist.name == "personasync"}
 
-    assert set(load_manifest().connectors) == ours
+    assert set(plugin_manifest().connectors) == ours
 
 
 def test_every_scope_says_why() -> None:
-    scopes = [scope for spec in load_manifest().connectors.values() for scope in spec.scopes]
+    scopes = [scope for spec in plugin_manifest().connectors.values() for scope in spec.scopes]
 
     assert scopes
     assert all(scope.why for scope in scopes)
 
 
 def test_a_connector_gets_plain_values() -> None:
-    spec = load_manifest().connectors["hubspot"].as_mapping()
+    spec = plugin_manifest().connectors["hubspot"].as_mapping()
     connection = Connection(name="crm", settings={}, manifest=spec)
 
     assert connection.manifest["scopes"][0]["name"] == "crm.objects.contacts.read"
@@ -50,5 +51,5 @@ def test_a_key_that_nobody_knows_is_refused(path: tuple[str | int, ...]) -> None
 
 
 def test_every_connector_that_needs_a_secret_has_a_setting_for_it() -> None:
-    for spec in load_manifest().connectors.values():
+    for spec in plugin_manifest().connectors.values():
         assert not spec.secret or spec.secret in spec.settings

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sync.cli.prompts import CRM, defaults, email_platform
 from sync.workspace.json_schema import published, schema_text, schemas
-from sync.workspace.manifest import load_manifest
+from sync.workspace.manifest import plugin_manifest
 from sync.workspace.scaffold import Answers, NewConnection, write_workspace
 from sync.workspace.schema import GuardrailsPart
 from sync.workspace.settings import load_workspace
@@ -71,7 +71,7 @@ def test_any_name_survives(tmp_path_factory: pytest.TempPathFactory, name: str) 
 
 
 def test_the_published_schemas_are_those_that_check() -> None:
-    made = {f"{stem}.schema.json": schema_text(schema) for stem, schema in schemas(load_manifest()).items()}
+    made = {f"{stem}.schema.json": schema_text(schema) for stem, schema in schemas(plugin_manifest()).items()}
 
     assert published() == made, "run `python -m sync.workspace.json_schema`"
 

@@ -220,7 +220,7 @@ WRONG = [
         "personas.toml",
         '"PS_HEAD"',
         '"PS_HEADLINE"',
-        "line 13: 'PS_HEADLINE' has 11 characters; a Mailchimp merge tag can have at most 10.",
+        "line 13: 'PS_HEADLINE' has 11 characters; a field of Mailchimp can have at most 10.",
     ),
     (
         "personas.toml",

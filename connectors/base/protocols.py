@@ -1,0 +1,158 @@
+"""What the author of a connector writes: small protocols, and the plain values that they hand over."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, runtime_checkable
+
+from connectors.fetched import erased_contact
+from connectors.records import Consent, FieldDefinition, Finding, Page, SetupStep, normalise_email
+
+
+@dataclass(frozen=True, slots=True)
+class SourceContact:
+    """A contact as a platform shows it.
+
+    Attributes:
+        id: As the platform spells it.
+        email: As the platform spells it; None: it has none.
+        properties: Everything worth keeping, our own fields among it; a value that is no text becomes one.
+        groups: All tags or lists that it is in, by their full names.
+        state: "active", "archived", "deleted" or "merged".
+        created_at: UTC.
+        updated_at: UTC.
+        merged_ids: Ids that were merged into this one.
+    """
+
+    id: str
+    email: str | None
+    consent: Consent
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    groups: Collection[str] = ()
+    state: str = "active"
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    additional_emails: Sequence[str] = ()
+    merged_ids: Sequence[str] = ()
+
+    def row(self, connection: str) -> dict[str, Any]:
+        """Return it in the schema of `connectors.records.CONTACTS`."""
+        if self.state == "deleted":
+            return erased_contact(connection, self.id, self.updated_at)
+        known = {name: property_text(value) for name, value in self.properties.items()}
+        others = [address for spelt in self.additional_emails if (address := normalise_email(spelt))]
+        return {
+            "connection": connection,
+            "platform_id": self.id,
+            "email": normalise_email(self.email),
+            "additional_emails": others,
+            "merged_ids": list(self.merged_ids),
+            "state": self.state,
+            "consent": self.consent,
+            "created_at": self.created_at,
+            "updated_at": self.updated_at,
+            "properties": json.dumps({name: value for name, value in known.items() if value is not None}),
+        }
+
+
+def property_text(value: Any) -> str | None:
+    """Return a value of a property as text; None for none."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else json.dumps(value) if isinstance(value, (dict, list)) else str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePage:
+    """One answer of a list of contacts.
+
+    Attributes:
+        contacts: In the platform's order.
+        next: Where the next page begins; None: this was the last.
+        total: How many contacts the platform announces; None: it does not say.
+    """
+
+    contacts: Sequence[SourceContact]
+    next: str | None = None
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WantedContact:
+    """What one contact shall show: fields by name (None: empty), and groups, by full names, to enter and to leave."""
+
+    id: str
+    email: str | None
+    fields: Mapping[str, str | None] = field(default_factory=dict)
+    enter: tuple[str, ...] = ()
+    leave: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedContact:
+    """Why the platform refused one contact of a batch that it took: its words, and a word to count by."""
+
+    reason: str
+    code: str = "refused"
+
+
+Written = Mapping[str, SourceContact | RefusedContact]
+"""What an answer says of the contacts of a batch, by id; a contact that it does not mention is looked at."""
+
+
+class ContactSource(Protocol):
+    """Reads contacts."""
+
+    def page(self, since: datetime | None, place: str | None) -> SourcePage:
+        """Return one page of the contacts that changed since a moment.
+
+        Args:
+            since: UTC, inclusive; None: everybody. A connector that is not incremental is always asked for everybody.
+            place: `SourcePage.next` of the page before; None: the first page.
+        """
+
+    def fetch_contacts(self, ids: Sequence[str], addresses: Sequence[str]) -> Sequence[SourceContact]:
+        """Return the contacts of *ids* and of normalised *addresses* that there are, as they are now."""
+
+    def check(self) -> list[Finding]:
+        """Look at credentials and the account, without writing."""
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """Writes our own fields, and our own groups."""
+
+    def fields(self) -> Mapping[str, FieldDefinition]:
+        """Return every field that contacts have there, by name."""
+
+    def group_names(self) -> Collection[str]:
+        """Return the full names of the tags or lists that there are."""
+
+    def create(self, step: SetupStep) -> None:
+        """Make the field or the group of a step."""
+
+    def write(self, batch: Sequence[WantedContact]) -> Written:
+        """Write a batch of at most ``limits.batch`` contacts, and return what the answer says of them.
+
+        Raises:
+            RejectedError: The platform refused the whole batch; it is halved until the bad record stands alone.
+            NotFoundError: The one contact of the batch is not there any more.
+        """
+
+
+@runtime_checkable
+class CampaignSource(Protocol):
+    """Reads who got, opened and clicked campaigns."""
+
+    def results(self, stream: str, known: Mapping[str, str]) -> Iterator[Page]:
+        """Yield pages of a stream; the last one carries the cursor.
+
+        Args:
+            stream: ``campaigns`` or ``activity`` (deliveries and engagements).
+            known: The cursor of the last reading; empty: everything.
+        """
