@@ -75,7 +75,7 @@ class FileColumns:
     Attributes:
         named: Our name -> the file's header; names that the file lacks are absent.
         others: Headers that none of our names took, in the file's order.
-        properties: Property -> the header that holds it, where an export calls it otherwise.
+        properties: Property -> the header that holds it, where an export calls or writes it otherwise.
         preset: What export the file was recognised as; "": none.
     """
 
@@ -118,7 +118,8 @@ def find_columns(kind: str, headers: Sequence[str], settings: Mapping[str, str],
     taken = set(named.values())
     others = tuple(header for header in headers if header and header not in taken)
     known = _of_preset(preset.properties, others, set()) if preset else {}
-    columns = FileColumns(named, others, known, preset.title if preset else "")
+    alike = _written_otherwise(others) if kind == "contacts" else {}
+    columns = FileColumns(named, others, {**alike, **known}, preset.title if preset else "")
     _require(kind, columns, headers, settings, file=file)
     return columns
 
@@ -126,6 +127,11 @@ def find_columns(kind: str, headers: Sequence[str], settings: Mapping[str, str],
 def _of_preset(wanted: Mapping[str, str], headers: Sequence[str], taken: set[str]) -> dict[str, str]:
     by_case = {header.casefold(): header for header in reversed(headers) if header not in taken}
     return {name: by_case[header.casefold()] for name, header in wanted.items() if header.casefold() in by_case}
+
+
+def _written_otherwise(headers: Sequence[str]) -> dict[str, str]:
+    by_form = {_plain(header): header for header in reversed(headers)}
+    return {name: by_form[name] for name in OF_TRAITS if name in by_form and name not in headers}
 
 
 def mapping_keys(kind: str) -> tuple[str, ...]:
@@ -160,6 +166,11 @@ NEEDED: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "events": (("contact_id", "email"), ("kind",), ("at",)),
 }
 """Of each group a file must have one."""
+OF_TRAITS = (
+    *("lifecycle_stage", "country", "region", "city", "time_zone", "language"),
+    *("company", "industry", "job_title", "employees"),
+)
+"""Properties that built-in traits are read from; a header may write them otherwise: "Country", "Job title"."""
 WITHOUT_AMOUNTS = "orders_without_amounts"
 """The setting by which a file of orders may lack amounts and prices: said, since they may only be named otherwise."""
 

@@ -136,7 +136,9 @@ def _best(persona: str, network: Network) -> Best:
 
 
 def _cells(persona: str, network: Network) -> tuple[Offer, ...]:
-    rates = network.base + network.effects
+    # effects are against the plain mean; taken from the mean of all people, the rates of a single mailing are its own
+    people = [network.responses[name].people for name in network.offers]
+    rates = network.base + network.effects - np.average(network.effects, weights=people)
     measured = [
         Estimate(float(rate), float(variance))
         for rate, variance in zip(rates, np.diag(network.covariance), strict=True)

@@ -202,6 +202,8 @@ def test_orders_of_shopify_are_read_as_exported(open_files: Open) -> None:
             ("ada@people.test", "CH", None),
         ),
         ("Email,Klaviyo ID,Country,City", "ada@people.test,01H,CH,Bern", ("01H", "CH", "Bern")),
+        # of no program that we know: only written otherwise than the traits' properties
+        ("E-Mail,COUNTRY,City", "ada@people.test,CH,Bern", ("ada@people.test", "CH", "Bern")),
     ],
 )
 def test_contacts_of_other_programs_are_read_as_exported(

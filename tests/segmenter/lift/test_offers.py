@@ -82,6 +82,13 @@ def test_what_to_expect_lies_between_the_offers_rate_and_that_of_all() -> None:
     assert rita.best.expected == pytest.approx(0.08, abs=0.001)
 
 
+def test_the_rates_of_a_single_mailing_are_what_was_seen_in_it() -> None:
+    """Also where the variants differ in size: of six people none clicked, so the rate is 0%, not 1.3%."""
+    (rita,) = best_offers([trial("spring", "Rita", {"old": Responses(11, 1), "new": Responses(6, 0)})])
+
+    assert {cell.offer: cell.rate for cell in rita.offers} == pytest.approx({"old": 1 / 11, "new": 0.0})
+
+
 def test_rates_are_told_as_if_all_offers_had_been_in_the_same_mailings() -> None:
     """“c” was tried on the eager people only; there it did as well as “b”."""
     first = trial("calm", "Bo", {"a": Responses(1000, 40), "b": Responses(1000, 40)})
