@@ -23,7 +23,7 @@ def yes_no(gap: float, seed: int = 1) -> Items:
 
 @pytest.mark.parametrize(("gap", "beaten"), [(0.0, False), (0.8, True)])
 def test_a_clear_answer_needs_no_more_copies(gap: float, beaten: bool) -> None:  # noqa: FBT001 - a case
-    test = null_test(yes_no(gap), (2,), shuffled, QUICK, default_rng(1))
+    test = null_test(yes_no(gap), (2,), shuffled, QUICK, default_rng(2))
 
     assert (test.copies, test.beaten) == (COPIES, beaten)
 

@@ -64,7 +64,9 @@ def test_success_without_an_effect_is_found(platforms: Platforms, ready: Session
     """A platform that answers 200 and does nothing: the sample that is read back shows it."""
     email: Any = ready.connector("email")
     real = email._writer.one_by_one
-    email._writer.one_by_one = lambda members, _still: [[Outcome(c, "applied") for _, changes in members for c in changes]]
+    email._writer.one_by_one = lambda members, _still: [
+        [Outcome(c, "applied") for _, changes in members for c in changes]
+    ]
     plan(ready)
     done = apply(ready)
     email._writer.one_by_one = real
