@@ -96,8 +96,12 @@ def test_the_demo_runs_from_the_wheel_and_its_second_run_changes_nothing(install
     assert document["requests"] > 0
     assert (document["second_run_changes"], document["second_run_writes"]) == (0, 0)
     assert document["lift_against_random_personas"]["sentences"][0].startswith("Everyone")
-    report = (tmp_path / document["report"]).read_text("utf-8")
-    assert "individual value (favourite category); fallback “the whole shop”" in report
+    assert "Content-Security-Policy" in (tmp_path / document["report"]).read_text("utf-8")
+    poster = ["personas", "poster", "--all", "--format", "html", "--out", "posters"]
+    run(installed / "personasync", *poster, "--workspace", "demo-workspace", cwd=tmp_path)
+    posters = [path.read_text("utf-8") for path in (tmp_path / "posters").glob("*-a4.html")]
+    assert all("individual value (favourite category); fallback “the whole shop”" in text for text in posters)
+    assert len(posters) == len(document["personas"])
     assert all(0 < shares["PS_FAV"] <= 1 for shares in document["preview_fallbacks"].values())
     assert min(shares["PS_FAV"] for shares in document["preview_fallbacks"].values()) < 1
     mails = (tmp_path / document["preview"]).read_text("utf-8")
