@@ -47,7 +47,7 @@ def new_command(
     console_of(as_json=as_json).result(
         {"folder": str(folder), "files": [str(path) for path in written]},
         *[str(path) for path in written],
-        f"Next, run `pip install -e {folder}`, then `pytest {folder}`. See docs/how-to/write-a-connector.md.",
+        f"Next, run `pip install -e {folder}`, then `pytest {folder}`.",
     )
 
 
