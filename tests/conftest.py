@@ -17,6 +17,7 @@ from tests import compiled, examples, quick
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 NEEDED = "need ../shared/data and ../shared/recorded: not run"
+pytest_plugins = ["connectors.testing.plugin"]  # pytest takes plugins from this conftest only; tests/kit uses it
 NEEDED_SERVER = "need PostgreSQL (apt-get install postgresql): not run"
 LOOPBACK_NAMES = {"localhost", "testserver"}
 

@@ -9,8 +9,6 @@ import pytest
 from tests.kit.pond_stand import PondStand
 from tests.outside.pond_platform import PondPlatform
 
-pytest_plugins = ["connectors.testing.plugin"]
-
 
 @pytest.fixture
 def stand() -> Iterator[PondStand]:

@@ -78,7 +78,7 @@ def test_an_export_that_is_refused_hides_nobody(
 ) -> None:
     ids = add(state, 60)
     hubspot = open_hubspot(full_pull="export", limits=SMALL)
-    monkeypatch.setattr(hubspot._transport, "_wait", lambda _seconds: None)
+    monkeypatch.setattr(hubspot._transport, "wait", lambda _seconds: None)
     sandbox.journal.faults[:] = [fault]
 
     rows, _ = ends(hubspot, "contacts")

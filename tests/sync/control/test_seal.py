@@ -97,7 +97,7 @@ def test_who_closes_while_another_has_it_open_writes_no_checksum(tmp_path: Path)
 def test_an_older_store_is_kept_before_its_tables_change(tmp_path: Path) -> None:
     write_some(tmp_path)
     with closing(sqlite3.connect(tmp_path / "control.db")) as store:
-        for table in ("probed", "objection", "erased", "erasure_job", "written_file", "link_past"):
+        for table in ("probed", "objection", "erased", "erasure_job", "written_file", "link_past", "alert", "notice"):
             store.execute(f"DROP TABLE {table}")
         store.execute("UPDATE alembic_version SET version_num = '0007'")
         store.commit()

@@ -80,6 +80,7 @@ def places(platform: Platform, script: Script) -> dict[str, str]:
         "customer_id": "c",
         "order_id": "o",
         "link_id": "none",
+        "interest_category_id": "none",
     }
 
 
