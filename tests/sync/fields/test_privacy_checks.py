@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ def test_a_preview_names_line_field_persona_and_reason(personal: Platforms, read
     assert gus.html.splitlines()[2] == "our favourites"  # what most of them get
     assert 0.5 < gus.fallbacks["PS_KIND"] < 1
     assert "<li>line 3: the email shows 2 individual values" in sheet.page().partition("Too personal?")[2]
-    assert "<li>line 2, column 1, field &#x27;bought&#x27;" in sheet.page()
+    assert "<li>line 2, column 1, field 'bought'" in unescape(sheet.page())
     assert {concern.persona for concern in rita.concerns} == {"", "rita_regular"}
     assert copy.concerns == []
 
