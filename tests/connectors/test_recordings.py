@@ -70,7 +70,7 @@ def replay(recording: dict[str, Any], translate: Any) -> tuple[str, Any]:
             transport.close()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_recorded_answer_of_hubspot_is_classified(shared: Path) -> None:
     seen: Counter[tuple[int, str]] = Counter()
     for recording in recorded(shared, "hubspot"):

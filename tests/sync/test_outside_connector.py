@@ -71,7 +71,7 @@ def filled(pond: PondPlatform) -> dict[str, str]:
     return {**ids, "gus": pond.add("gus@people.test", news=False, swims="often", homeland="SE")}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_connector_of_another_package_goes_the_whole_way(tmp_path: Path, pond: PondPlatform) -> None:
     site, ids = installed(tmp_path / "site", "pond"), filled(pond)
     folder = workspace(tmp_path / "ducks", pond)
@@ -98,7 +98,7 @@ def test_a_connector_of_another_package_goes_the_whole_way(tmp_path: Path, pond:
     assert pond.labels == {"ps swimmers"}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_platform_without_groups_is_never_asked_for_them(tmp_path: Path, pond: PondPlatform) -> None:
     site = installed(tmp_path / "site", "pond")
     spec = site / "pond" / "pond.toml"
@@ -145,7 +145,7 @@ def test_two_packages_with_one_connector_and_one_that_takes_our_name_are_told(tm
     assert connectors["hubspot"]["package"] == "personasync"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_new_connector_starts_with_laws_that_fail_one_by_one(tmp_path: Path) -> None:
     lines = [["connectors", "new", "lake"], ["connectors", "new", "Lake!"], ["connectors", "new", "lake"]]
     done = commands(tmp_path / "site", json.dumps([*lines, ["connectors", "new", "files"]]), at=tmp_path)

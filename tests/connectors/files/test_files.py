@@ -256,7 +256,7 @@ def test_files_are_only_read(open_files: Open) -> None:
         open_files()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_workspace_can_live_on_files_alone(tmp_path: Path) -> None:
     from sync.assign.job import assign  # noqa: PLC0415
     from sync.plan.job import plan  # noqa: PLC0415

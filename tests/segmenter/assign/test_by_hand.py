@@ -54,7 +54,7 @@ def both_ways(
     return answers
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_pin_goes_before_every_source_and_ends_by_itself_at_once() -> None:
     before = both_ways(made(), {}, 0)
     pinned = both_ways(made(pinned={"p1": PIN}), before, 1)

@@ -74,6 +74,7 @@ orders: st.SearchStrategy[tuple[Source, ...]] = st.permutations(SOURCES).flatmap
 limits = st.sampled_from([Thresholds(), Thresholds(0.4, 0.05, 0.3), Thresholds(0.9, 0.6, 1.0), Thresholds(0, 0, 0)])
 
 
+@pytest.mark.long
 @examples(4, suppress_health_check=list(HealthCheck))
 @given(
     cases=st.lists(st.tuples(people_, old), min_size=30, max_size=80),

@@ -71,7 +71,7 @@ def test_what_k_means_cuts_up_a_mixture_tells_apart(world: Any, least: float) ->
     assert all(segment.member is not None and segment.member > 0.85 for segment in proposal.segments)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_where_groups_are_round_k_means_is_kept() -> None:
     items, group = round_ones(default_rng(1))
 

@@ -242,6 +242,7 @@ def test_noise_is_refused_in_ninety_five_of_a_hundred_tries(noise: Any) -> None:
     assert tries.count("red") >= 48
 
 
+@pytest.mark.long
 @pytest.mark.simulation
 def test_yes_sayers_are_flagged_and_nothing_is_left_of_them_once_centred() -> None:
     base = yes_sayers(default_rng(3))
@@ -313,7 +314,7 @@ def three_clusters(rng: Generator) -> Items:
     return Items("metric", tuple("abcd"), centres[rng.integers(0, 3, PEOPLE)] + rng.normal(size=(PEOPLE, 4)))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_planted_clusters_beat_the_second_null_and_one_common_factor_does_not() -> None:
     rng = default_rng(10)
     factor = Items(

@@ -324,6 +324,7 @@ def test_outcomes_count_by_intention_to_treat_and_amounts_of_one_currency() -> N
     assert ever["old"].revenue.outcome.total == pytest.approx(50.0, abs=0.1)
 
 
+@pytest.mark.long
 @pytest.mark.simulation
 def test_that_personas_differ_is_said_in_few_of_all_splits_without_an_effect() -> None:
     """Five metrics are looked at: with a threshold for each alone it was said in a third of them."""

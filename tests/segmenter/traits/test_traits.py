@@ -91,7 +91,7 @@ def test_what_platforms_say_becomes_traits() -> None:
     assert values["tenure_days"] == pytest.approx(400)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_where_contacts_disagree_the_trusted_connection_decides_then_the_newest_and_no_stage_goes_back() -> None:
     def says(key: str, days_ago: float, country: str, stage: str, **more: Any) -> dict[str, Any]:
         text = json.dumps({"country": country, "lifecycle_stage": stage, "tier": stage})
@@ -249,7 +249,7 @@ def test_the_strictest_consent_of_a_person_counts() -> None:
     assert [row["consent"] for row in table.to_pyarrow().to_pylist()] == ["unsubscribed"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_published_figures_of_online_retail_are_reproduced(shared: Path) -> None:
     """SCIENCE 10.4: 4,338 customers, 18,532 invoices; means and medians of recency, frequency and revenue."""
     purchases, _ = read_purchases(shared / "data" / "online_retail" / "online_retail.parquet")

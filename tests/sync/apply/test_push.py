@@ -75,6 +75,7 @@ def test_success_without_an_effect_is_found(platforms: Platforms, ready: Session
     assert any("reported success" in reason for _, reason in done.reasons)
 
 
+@pytest.mark.long
 def test_a_refusal_is_skipped_until_the_contact_is_another(platforms: Platforms, ready: Session) -> None:
     planned = plan(ready)
     change = next(change for change in planned.plan.changes if change.connection == "crm" and change.kind == "field")
@@ -108,6 +109,7 @@ def test_setup_and_time_lift_a_refusal(ready: Session, monkeypatch: pytest.Monke
     assert change in plan(ready).plan.changes
 
 
+@pytest.mark.long
 def test_a_sample_goes_first_and_the_rest_waits(platforms: Platforms, ready: Session) -> None:
     planned = plan(ready)
     persons = {change.person_id for change in planned.plan.changes}

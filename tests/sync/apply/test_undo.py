@@ -169,6 +169,7 @@ def test_an_undo_takes_words_from_who_unsubscribed_and_an_undo_of_it_does_not_br
     assert redone.count("applied") > 0
 
 
+@pytest.mark.long
 def test_an_undo_gives_no_earlier_words_back_to_who_unsubscribed(
     platforms: Platforms, session: Session, applied: str
 ) -> None:

@@ -104,6 +104,7 @@ def test_nothing_is_written_to_excluded_people_and_what_was_written_stays(
         assert taken_back.restored
 
 
+@pytest.mark.long
 def test_a_wrong_exclusion_is_named_with_its_line(ready: Any, platforms: Platforms, say: Run) -> None:
     ready.warehouse.close()
     edit(platforms, "[guardrails]", '[exclude]\naddresses = ["nobody"]\nrule = "in(\'newcomerz\')"\n\n[guardrails]')

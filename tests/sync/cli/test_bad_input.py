@@ -106,6 +106,7 @@ def test_setup_shows_what_it_would_make_and_makes_nothing_unasked(platforms: Pla
     assert platforms.writes() == []
 
 
+@pytest.mark.long
 def test_run_makes_no_field_that_nobody_was_shown(platforms: Platforms, say: Run) -> None:
     status, _, error = say("run")
 

@@ -32,6 +32,7 @@ def test_a_property_that_the_platform_does_not_have_is_an_error_with_the_nearest
     assert "'country_code'" in findings[1]["message"]
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("ready")
 def test_a_rule_that_matches_nobody_is_shown_with_zero(platforms: Platforms, say: Run) -> None:
     path = platforms.folder / "segments.toml"

@@ -33,7 +33,7 @@ def within(limit: int, workspace: Path, *arguments: str) -> subprocess.Completed
     return subprocess.run(command, capture_output=True, text=True, cwd=HERE, preexec_fn=allow, check=False)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("limit", "told"), [(1024, "control store control.db"), (400_000, "warehouse warehouse.duckdb")]
 )

@@ -26,6 +26,7 @@ def test_the_steps_run_one_by_one(say: Run) -> None:
     assert Path(documents["report"]["report"]).read_text("utf-8").startswith("<!doctype html>")
 
 
+@pytest.mark.long
 def test_every_step_speaks_to_people_too(say: Run) -> None:
     for command in (["setup", "--yes"], ["pull"], ["assign"], ["plan"], ["apply"], ["status"], ["history"], ["doctor"]):
         status, out, _ = say(*command)
@@ -34,6 +35,7 @@ def test_every_step_speaks_to_people_too(say: Run) -> None:
         assert not out.lstrip().startswith("{")
 
 
+@pytest.mark.long
 def test_explain_names_the_clauses_and_the_values(say: Run) -> None:
     for command in (["pull"], ["assign"]):
         assert say(*command)[0] == 0
@@ -61,6 +63,7 @@ def test_explain_says_that_it_knows_nobody(say: Run) -> None:
     assert "No contact has the email address" in error
 
 
+@pytest.mark.long
 def test_assign_looks_at_any_moment_and_refuses_what_is_none(say: Run) -> None:
     say("pull")
 

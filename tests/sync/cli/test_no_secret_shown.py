@@ -294,6 +294,7 @@ def test_a_crash_would_show_them(watch: Watch, monkeypatch: pytest.MonkeyPatch) 
     }
 
 
+@pytest.mark.long
 def test_nothing_is_shown_by_the_service(watch: Watch, capsys: pytest.CaptureFixture[str]) -> None:
     edit(watch.folder, "keyring:mailchimp", "file:secrets/key")
     (watch.folder / SECRETS / "key").write_text(canaries.MAILCHIMP.value, "utf-8")

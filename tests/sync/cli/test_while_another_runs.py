@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from connectors.records import ASSIGNMENTS
 from sync.clock import now
 from sync.control.published import Published
@@ -44,6 +46,7 @@ def another_command(platforms: Platforms) -> Iterator[None]:
             process.communicate("")
 
 
+@pytest.mark.long
 def test_what_only_reads_works_meanwhile_and_what_writes_says_to_wait(
     platforms: Platforms, session: Session, applied: str, say: Run
 ) -> None:

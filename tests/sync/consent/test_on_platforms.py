@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from connectors.sandbox.fill import AUDIENCE
 from sync.apply.job import apply
 from sync.consent.objections import object_by_hand
@@ -35,6 +37,7 @@ def group_of(platforms: Platforms, name: str) -> str:
     return str(email.add_interest(AUDIENCE, str(title["id"]), name)["id"])
 
 
+@pytest.mark.long
 def test_who_chose_a_group_may_be_profiled_and_setup_creates_what_purposes_read(platforms: Platforms, say: Run) -> None:
     add_to_settings(platforms, GROUPS)
     group_of(platforms, "Newsletter")

@@ -109,6 +109,7 @@ def test_an_older_store_is_kept_before_its_tables_change(tmp_path: Path) -> None
         assert older.execute("SELECT count(*) FROM run").fetchone() == (50,)
 
 
+@pytest.mark.long
 def test_a_large_store_is_whole_after_a_command_without_the_warehouse_wrote_to_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,7 +17,7 @@ def named_in(folder: Path, text: str) -> list[str]:
     return [str(path) for path in folder.rglob("*") if path.is_file() and text.encode() in path.read_bytes()]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_restored_backup_forgets_no_erasure_and_no_objection(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

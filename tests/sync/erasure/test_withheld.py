@@ -15,7 +15,7 @@ from tests.sync.consent.test_by_purpose import PURPOSES, Shop
 ADDRESS = "bob@people.test"  # said no to profiling, opened a campaign
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_withheld_rows_are_exported_and_erased_and_totals_do_not_begin_to_count_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -49,6 +49,7 @@ def test_withheld_rows_are_exported_and_erased_and_totals_do_not_begin_to_count_
         assert ADDRESS not in json.dumps(held, default=str)
 
 
+@pytest.mark.long
 def test_a_control_store_of_another_name_is_erased_from_and_stays(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -53,7 +53,7 @@ def create(say: Say, *more: str) -> Any:
     return document(say, "experiment", "create", "spring", *arms, "--mde", "2%", "--baseline", "4%", *more)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_create_needs_less_what_is_there_is_what_lift_and_show_miss(say: Say, folder: Path) -> None:
     created = create(say)
     with opened(folder) as session:
@@ -137,7 +137,7 @@ def test_an_edit_after_the_start_is_refused_with_what_was_changed_and_there_are_
     assert (status, "An experiment named 'spring' was run before. Choose another name." in said) == (2, True)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_end_is_set_by_its_command_only_and_the_global_holdout_keeps_its_share(say: Say, folder: Path) -> None:
     main, file = folder / "personasync.toml", folder / "experiments.toml"
     whole = main.read_text("utf-8")

@@ -143,6 +143,7 @@ def test_an_experiment_and_its_result_on_the_platforms(platforms: Platforms, pus
     assert first.everyone.more == 0 or f"{first.everyone.more:,} more contacts" in view.verdict[0]
 
 
+@pytest.mark.long
 def test_what_an_experiment_changes_at_its_start_stops_nothing(platforms: Platforms, pushed: Session) -> None:
     session = pushed
     pull(session)
@@ -182,6 +183,7 @@ def test_groups_that_somebody_edited_are_told_and_change_nobodys_arm(platforms: 
     assert arms(session) == before
 
 
+@pytest.mark.long
 def test_the_global_holdout_is_a_group_of_its_own_and_takes_part_in_no_experiment(assigned: Session) -> None:
     main = assigned.workspace.directory / "personasync.toml"
     main.write_text(main.read_text("utf-8") + "\n[holdout]\nshare = 0.1\n", "utf-8")

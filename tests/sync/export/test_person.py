@@ -24,7 +24,7 @@ HEADINGS = (
 )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_persons_data_name_their_source_and_go_with_the_person(
     applied: str, session: Session, platforms: Platforms, say: Run
 ) -> None:

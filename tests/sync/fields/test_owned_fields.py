@@ -17,6 +17,7 @@ SEGMENTS = [Segment("buyers", "Buyers", "true"), Segment("champions", "Champions
 EXTRA = 'extra_fields = "runner_up, version, memberships"'
 
 
+@pytest.mark.long
 def test_a_rule_has_no_probability_and_a_segment_without_persona_is_not_unclassified(
     platforms: Platforms, say: Run
 ) -> None:
@@ -40,6 +41,7 @@ def test_a_rule_has_no_probability_and_a_segment_without_persona_is_not_unclassi
     assert ("crm", "personasync_reason") in new
 
 
+@pytest.mark.long
 def test_extra_fields_exist_and_are_filled_where_they_are_switched_on(platforms: Platforms, say: Run) -> None:
     edit(platforms, 'connector = "hubspot"', f'connector = "hubspot"\n{EXTRA}')
     edit(platforms, 'connector = "mailchimp"', 'connector = "mailchimp"\nextra_fields = "segment, memberships"')

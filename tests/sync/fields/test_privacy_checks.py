@@ -45,6 +45,7 @@ def shown_values(session: Session, name: str) -> set[str | None]:
     return {change.after for change in plan(session).plan.changes if change.name == name}
 
 
+@pytest.mark.long
 def test_a_plan_warns_and_shows_or_holds_back_as_the_workspace_says(
     personal: Platforms, ready: Session, say: Run
 ) -> None:
@@ -69,6 +70,7 @@ def test_a_plan_warns_and_shows_or_holds_back_as_the_workspace_says(
     assert any("get the persona's copy or the fallback instead" in concern.message for concern in plan(ready).concerns)
 
 
+@pytest.mark.long
 def test_a_preview_names_line_field_persona_and_reason(personal: Platforms, ready: Session, tmp_path: Path) -> None:
     edit(personal, "[personalize]", "[personalize]\nmax_individual = 1")
     ready.reload()

@@ -78,6 +78,7 @@ def looked(survey: Path, *more: str) -> list[str]:
     return ["discover", str(survey), "--respondent", "who", "--describe", "age", "--max-segments", "4", *more]
 
 
+@pytest.mark.long
 def test_a_survey_becomes_segments_of_the_workspace(folder: Path, survey: Path, told: Told) -> None:
     summary = told(*looked(survey, "--name", "kinds"))
 
@@ -110,6 +111,7 @@ def test_a_survey_becomes_segments_of_the_workspace(folder: Path, survey: Path, 
     assert told("discover", "--accept", "kinds")["traits"] == []  # again: nothing comes twice
 
 
+@pytest.mark.long
 def test_segments_with_one_message_are_one_and_those_let_go_are_gone(folder: Path, survey: Path, told: Told) -> None:
     names = [segment["name"] for segment in told(*looked(survey, "--name", "kinds"))["segments"]]
     proposal = folder / "proposals/kinds.toml"
@@ -131,6 +133,7 @@ def test_segments_with_one_message_are_one_and_those_let_go_are_gone(folder: Pat
     assert "fewer than two" in told("discover", "--accept", "kinds", status=2)["error"]["message"]
 
 
+@pytest.mark.long
 def test_a_segment_keeps_its_words_when_it_is_found_anew(folder: Path, survey: Path, told: Told) -> None:
     first = told(*looked(survey, "--name", "kinds"))["segments"][0]
     proposal = folder / "proposals/kinds.toml"
@@ -202,6 +205,7 @@ def test_sensitive_items_and_traits_make_no_segments_unless_the_purpose_names_th
     assert "is sensitive" in told("discover", "--accept", "kinds", status=2)["error"]["message"]
 
 
+@pytest.mark.long
 def test_latent_classes_have_a_form_with_probabilities(folder: Path, survey: Path, told: Told) -> None:
     summary = told(*looked(survey, "--method", "lca", "--name", "classes"))
 
@@ -346,6 +350,7 @@ def test_migration_counts_who_moved_between_two_moments(folder: Path, told: Told
     assert "The first assignments were at 2026-03-01 00:00" in error
 
 
+@pytest.mark.long
 def test_answers_that_were_pulled_are_looked_at_within_a_segment(folder: Path, told: Told) -> None:
     rows, _ = respondents(5)
     told_by = [

@@ -197,6 +197,7 @@ def test_a_refused_model_that_somebody_puts_into_use_is_refused_again(filled: Se
         definitions_of(filled.workspace)
 
 
+@pytest.mark.long
 def test_a_sensitive_trait_and_what_the_target_is_made_of_teach_no_model(filled: Session, tmp_path: Path) -> None:
     labels = labelled(filled, tmp_path / "l.csv", by_orders)
     made = fit(filled, "rules", as_of=filled.now())
@@ -248,6 +249,7 @@ def test_too_few_people_are_named_before_anything_is_fitted(real: Session) -> No
         fit(real, "discovered", as_of=real.now())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rubbish", ["", "{}", '{"digest": 1}', "[" * 100_000, "\x00\xff", "{" * 10])
 def test_a_damaged_model_stops_whatever_would_use_it_with_the_file_and_the_mend(real: Session, rubbish: str) -> None:
     models = real.workspace.state_dir / "models"
@@ -279,6 +281,7 @@ def test_a_model_of_an_older_catalogue_is_refused_with_the_traits_that_changed(f
         definitions_of(load_workspace(filled.workspace.directory))
 
 
+@pytest.mark.long
 def test_what_if_shows_who_would_move_and_saves_nothing(assigned: Session, tmp_path: Path) -> None:
     other = tmp_path / "segments.toml"
     text = (assigned.workspace.directory / "segments.toml").read_text("utf-8")

@@ -50,7 +50,7 @@ def workspace(folder: Path, *, rubbish: bool, limits: str = "") -> Path:
     return folder
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_nobody_uses_is_profiled_too_and_is_not_green(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = workspace(tmp_path, rubbish=True)
     capsys.readouterr()
@@ -66,7 +66,7 @@ def test_what_nobody_uses_is_profiled_too_and_is_not_green(tmp_path: Path, capsy
     assert "Overall: amber." in shown
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_clean_data_are_green_and_stated_limits_are_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = workspace(tmp_path, rubbish=False)
     capsys.readouterr()

@@ -30,6 +30,7 @@ def add(platforms: Platforms, file: str, text: str, *, front: bool = False) -> N
     path.write_text(text + there if front else there + text, "utf-8")
 
 
+@pytest.mark.long
 def test_a_rule_over_a_sensitive_trait_is_refused_until_the_purpose_is_named(platforms: Platforms, say: Run) -> None:
     add(platforms, "personasync.toml", TRAIT)
     add(platforms, "segments.toml", RULE, front=True)
@@ -92,6 +93,7 @@ def flags(platforms: Platforms, say: Run, path: Path, *, proxy: bool) -> str:
     return str(largest)
 
 
+@pytest.mark.long
 def test_a_flag_that_a_segment_stands_for_is_blocked_and_kept_nowhere(
     platforms: Platforms, say: Run, tmp_path: Path
 ) -> None:
@@ -110,6 +112,7 @@ def test_a_flag_that_a_segment_stands_for_is_blocked_and_kept_nowhere(
     assert kept == []
 
 
+@pytest.mark.long
 def test_a_flag_by_chance_passes(platforms: Platforms, say: Run, tmp_path: Path) -> None:
     file = tmp_path / "flags.csv"
     flags(platforms, say, file, proxy=False)
@@ -137,6 +140,7 @@ def test_an_audit_names_what_its_file_lacks(platforms: Platforms, say: Run, tmp_
         assert wanted in error
 
 
+@pytest.mark.long
 def test_a_sensitive_trait_enters_no_fit_without_a_purpose(platforms: Platforms, say: Run) -> None:
     add(platforms, "personasync.toml", TRAIT)
     assert say("pull")[0] == 0

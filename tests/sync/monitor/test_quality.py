@@ -66,6 +66,7 @@ def test_rubbish_in_files_is_found_with_counts_and_mends(tmp_path: Path) -> None
     assert all(fault.fix for fault in judged.faults)
 
 
+@pytest.mark.long
 def test_a_deciding_trait_that_is_mostly_impossible_stops_the_assign(tmp_path: Path) -> None:
     rows = "o1,a@people.test,0001-01-01,5,EUR\no2,b@people.test,0001-01-01,5,EUR\n"
     with open_session(workspace(tmp_path, rows), now=now, environment={}) as session:

@@ -135,6 +135,7 @@ def test_a_lost_warehouse_is_told_and_read_again_by_pull(kept: Path) -> None:
     assert facts(kept) == before
 
 
+@pytest.mark.long
 def test_stores_of_two_workspaces_do_not_go_together(kept: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()

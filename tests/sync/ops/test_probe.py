@@ -59,6 +59,7 @@ def test_a_probe_reads_only_and_its_file_tells_of_nobody(ready: Session, platfor
     assert "tested on this account and held" in " ".join(held.split())
 
 
+@pytest.mark.long
 def test_what_rests_on_a_broken_assumption_is_refused_until_it_holds(
     ready: Session, platforms: Platforms, say: Run
 ) -> None:

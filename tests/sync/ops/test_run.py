@@ -103,6 +103,7 @@ def test_nobody_is_subscribed_archived_deleted_or_mailed(once: Once) -> None:
     ] == []
 
 
+@pytest.mark.long
 def test_nothing_is_written_before_a_plan_is_applied(platforms: Platforms, session: Session) -> None:
     pull(session)
     assign(session, as_of=session.now())
@@ -181,6 +182,7 @@ def merge(platforms: Platforms, keep: str, other: str) -> None:
     assert answer.status_code == 200, answer.text
 
 
+@pytest.mark.long
 def test_an_apply_that_breaks_off_goes_on_where_it_stopped(platforms: Platforms, ready: Session) -> None:
     planned = plan(ready)
     page = InjectedFault(kind="html", match="/members/", method="PATCH", status=502, times=10_000, skip=30)
@@ -200,6 +202,7 @@ def test_an_apply_that_breaks_off_goes_on_where_it_stopped(platforms: Platforms,
     assert len(plan(ready).plan.changes) == 0
 
 
+@pytest.mark.long
 def test_a_stale_an_edited_and_an_applied_plan_are_refused(platforms: Platforms, ready: Session) -> None:
     stale = plan(ready)
     pull(ready)
@@ -263,6 +266,7 @@ def test_what_the_report_counts_is_what_the_platform_counts(platforms: Platforms
     assert "<script" not in done.written.path.read_text("utf-8").split("</head>")[0] or done.written.path.stat().st_size
 
 
+@pytest.mark.long
 def test_the_ledger_holds_every_change_with_its_value_before(once: Once) -> None:
     done = once.done
     outcomes = once.session.control.ledger.outcomes(done.applied.run_id)

@@ -60,6 +60,7 @@ def test_doctor_says_what_a_missing_scope_is_for(platforms: Platforms, session: 
     assert all("Missing from results: " in finding.message for finding in findings)
 
 
+@pytest.mark.long
 def test_a_small_plan_without_marketing_email_runs_to_the_report(
     platforms: Platforms, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

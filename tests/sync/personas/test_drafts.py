@@ -171,7 +171,7 @@ def test_a_draft_that_would_not_load_is_taken_back(folder: Path, told: Told) -> 
     assert path.read_bytes() == closed
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_versions_tell_what_changed_in_facts_and_in_invention(drafted: Path, folder: Path, told: Told) -> None:
     path = folder / "personas.toml"
     path.write_text(path.read_text("utf-8").replace('name = "Gold members"', 'name = "Greta Gold"'), "utf-8")
@@ -201,7 +201,7 @@ def test_versions_tell_what_changed_in_facts_and_in_invention(drafted: Path, fol
     assert same["changes"] == compared["changes"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_doctor_names_facts_that_are_old_or_of_another_rule(drafted: Path, folder: Path) -> None:
     def findings(days: float) -> list[str]:
         later = now() + timedelta(days=days)
@@ -248,7 +248,7 @@ def test_what_can_not_be_done_is_said_with_the_mend(told: Told, arguments: list[
     assert message in told("personas", *arguments, status=2)["error"]["message"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_accepted_proposal_is_described_before_anybody_is_assigned_by_it(folder: Path, told: Told) -> None:
     """The proposal's people in place of the assignments; its stability stands in the confidence."""
     with open_session(folder, now=now, environment={}) as session:

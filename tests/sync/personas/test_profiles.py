@@ -28,7 +28,7 @@ def test_a_persona_without_facts_says_why(people: int, compared: int, says: str)
     assert says in _silent(Trust(people, 100), (), measured, 20)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_people_said_of_themselves_made_the_segment(tmp_path: Path) -> None:
     """No rule: people say their tier, so the tier is no news; who says something else is in none."""
     segments = '[[segments]]\nname = "gold"\n\n[[segments]]\nname = "others"\n'

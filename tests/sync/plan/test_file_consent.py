@@ -78,6 +78,7 @@ def test_a_file_without_a_column_is_told_and_the_workspace_may_say_that_all_agre
     )
 
 
+@pytest.mark.long
 def test_the_plan_says_how_many_are_left_out_and_why(platforms: Platforms, say: Run) -> None:
     address = next(row["properties"]["email"] for row in platforms.crm.contacts.rows.values())
     (platforms.folder / "shop.csv").write_text(f"email,Accepts Marketing\n{address},No\n", "utf-8")

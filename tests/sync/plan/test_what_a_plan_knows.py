@@ -19,6 +19,7 @@ from tests.sync.conftest import Platforms, Run, say
 __all__ = ["say"]
 
 
+@pytest.mark.long
 def test_a_plan_straight_after_an_apply_is_empty_and_after_an_undo_it_is_not(ready: Session) -> None:
     first = plan(ready)
     apply(ready, part=PlanSelection(canary=0.3))
@@ -75,6 +76,7 @@ def test_a_plan_that_has_grown_old_is_not_applied(platforms: Platforms, ready: S
     assert apply(ready, made.path, override=frozenset({"max_data_age_hours"})).count("applied")
 
 
+@pytest.mark.long
 def test_a_plan_of_today_is_young_enough(ready: Session) -> None:
     plan(ready)
     ready.now = lambda: now() + timedelta(hours=47)

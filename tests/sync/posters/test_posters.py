@@ -58,6 +58,7 @@ def test_without_a_browser_pages_are_written_and_the_message_says_what_to_do(mad
     ]  # fmt: skip
 
 
+@pytest.mark.long
 def test_a_page_escapes_what_people_wrote_and_draws_a_face_where_the_picture_is_none(
     made: tuple[int, str, Path],
 ) -> None:

@@ -60,6 +60,7 @@ def test_the_second_day_wants_no_tag_again_and_who_leaves_a_segment_loses_its_ta
     assert tags(platforms) == first
 
 
+@pytest.mark.long
 def test_a_workspace_that_knew_members_by_their_hashes_is_right_after_the_next_pull(
     platforms: Platforms, session: Session, applied: str
 ) -> None:

@@ -20,6 +20,7 @@ SAID = {
 }
 
 
+@pytest.mark.long
 def test_before_anything_was_read_or_assigned(platforms: Platforms, say: Run, tmp_path: Path) -> None:
     mail = tmp_path / "mail.html"
     mail.write_text("*|PS_HEAD|*", "utf-8")

@@ -78,6 +78,7 @@ def test_two_campaigns_of_unequal_base_rates_and_no_effect_have_no_best_offer(sh
     assert "Based on Spring (600 “early”, 600 “sale”)" in report["advice"]["Test next"][0]
 
 
+@pytest.mark.long
 def test_a_report_before_any_campaign_advises_nothing(shop: Shop) -> None:
     report = shop.say("report")
     page = re.sub("<[^>]+>", "", Path(report["report"]).read_text("utf-8"))
@@ -97,6 +98,7 @@ def test_a_letter_that_the_platform_gave_is_no_offer_of_two_campaigns(shop: Shop
     assert offers["never_compared"]["Bo"] == [["Autumn: a", "Autumn: b"], ["Spring: a", "Spring: b"]]
 
 
+@pytest.mark.long
 def test_a_campaign_of_one_variant_has_no_offer_that_could_be_tested(shop: Shop) -> None:
     """HubSpot calls each half of an A/B test “master” or “variant”: both are e-mails of their own."""
     with opened(shop.folder) as session:
@@ -309,6 +311,7 @@ def test_mails_that_did_not_reach_the_arms_alike_compare_nothing(in_arms: InArms
     assert shop.say("report")["advice"].keys() == {"Test next"}
 
 
+@pytest.mark.long
 def test_an_experiment_whose_arms_are_not_as_dealt_compares_nothing(in_arms: InArms) -> None:
     shop, arms = in_arms
     with opened(shop.folder, day=BEGIN) as session:

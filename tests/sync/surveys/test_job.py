@@ -67,7 +67,7 @@ def write(path: Path, rows: list[list[str]], separator: str = ",") -> Path:
     return path
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_from_answers_to_a_form_to_scores_to_assignments(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = write(folder / "answers.csv", answers())
     design = ["survey", "design", str(file), "--segment", "segment", "--length", "3"]

@@ -64,6 +64,7 @@ def sell(session: Session, people: int = 700) -> None:
     follow_identities(session.warehouse, session.control, "000000000000")
 
 
+@pytest.mark.long
 def test_too_few_buyers_are_told_with_both_numbers_and_nobody_has_a_value(session: Session) -> None:
     pull(session)
     as_of = session.now()
@@ -73,6 +74,7 @@ def test_too_few_buyers_are_told_with_both_numbers_and_nobody_has_a_value(sessio
     assert measured(session, as_of).clv.count().to_pyarrow().as_py() == 0
 
 
+@pytest.mark.long
 def test_values_are_traits_of_the_moment_and_are_written_once(session: Session) -> None:
     pull(session)
     sell(session)
@@ -130,6 +132,7 @@ def with_focus(platforms: Platforms, line: str) -> Iterator[Session]:
         yield opened
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("line", ['focus = ["regulars"]', "focus = 1"])
 def test_only_segments_in_focus_are_pushed_and_the_plan_says_so(platforms: Platforms, line: str) -> None:
     for session in with_focus(platforms, line):
@@ -143,6 +146,7 @@ def test_only_segments_in_focus_are_pushed_and_the_plan_says_so(platforms: Platf
         assert "get the fallback and are in no group" in planned.summary["focus"]
 
 
+@pytest.mark.long
 def test_a_focus_on_a_segment_that_there_is_not_names_those_that_there_are(platforms: Platforms) -> None:
     for session in with_focus(platforms, 'focus = ["regular"]'):
         with pytest.raises(FixSettingsError, match=r"there is no segment 'regular'.*regulars"):

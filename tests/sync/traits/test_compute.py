@@ -248,7 +248,7 @@ def test_a_row_that_named_somebody_else_concerns_both(world: World) -> None:
     assert [record["orders_total"] for record in world.kept()] == [0, 1]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_everybody_is_measured_when_what_is_kept_can_not_be_followed(world: World) -> None:
     settled(world)
     others = Measuring(world.warehouse, world.links, catalogue(()), ZONE, most_changed=2.0)
@@ -272,7 +272,7 @@ def test_everybody_is_measured_when_what_is_kept_can_not_be_followed(world: Worl
     ]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_stops_in_the_middle_of_keeping_changes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     settled(world)
     world.add([("visit", 7, 2, timedelta(days=-0.5), 1, False)])

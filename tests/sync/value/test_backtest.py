@@ -89,7 +89,7 @@ def test_orders_without_amounts_are_forecast_and_ranked_in_orders(
     assert forecast["orders_came"] == sum(tenth["came"] * tenth["buyers"] for tenth in forecast["tenths"])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_ranking_as_of_a_past_day_sees_nothing_after_it(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     day = f"{now() - timedelta(days=99):%Y-%m-%d}"
     past, today = document(capsys, shop, "--as-of", day), document(capsys, shop)

@@ -55,7 +55,7 @@ def shop(folder: Path, orders: list[list[str]], people: int) -> Iterator[Session
         yield session
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_without_any_order_segments_are_ranked_all_the_same_and_nothing_is_claimed(tmp_path: Path) -> None:
     with shop(tmp_path, [], 120) as session:
         segment_values = rank_segments(session)

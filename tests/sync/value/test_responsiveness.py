@@ -64,6 +64,7 @@ def run(session: Session, name: str, one_in: Mapping[tuple[str, str], int], **ch
     session.reload()
 
 
+@pytest.mark.long
 def test_the_ranking_takes_the_shrunken_lift_of_the_best_supported_arm_over_the_holdout(ready: Session) -> None:
     slugs = list(ready.workspace.personas)
     run(ready, "spring", {(slug, "good"): place for place, slug in enumerate(slugs, 1)})

@@ -268,6 +268,7 @@ writes = st.lists(
 )
 
 
+@pytest.mark.long
 @examples(8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(writes)
 def test_what_is_in_force_is_what_was_written_last(

@@ -92,6 +92,7 @@ def test_who_has_no_zone_or_one_that_nobody_knows_is_where_the_workspace_is() ->
     assert favourite("asia/kolkata", "2027-07-01T13:30") == 19
 
 
+@pytest.mark.long
 def test_a_workspace_measures_hours_in_the_zones_of_its_contacts(
     ready: Session, platforms: Platforms, say: Run
 ) -> None:

@@ -60,6 +60,7 @@ def asked(database: str, question: str) -> Any:
         return connection.execute(question).fetchone()
 
 
+@pytest.mark.long
 def test_two_writers_at_once_never_share_a_number_or_a_row(database: str, tmp_path: Path) -> None:
     open_warehouse(database, tmp_path).close()
     command = [sys.executable, "-c", WRITER, database, str(tmp_path)]
@@ -88,6 +89,7 @@ def _released(writers: list[subprocess.Popen[str]]) -> list[str]:
     return [writer.communicate()[0] for writer in writers]
 
 
+@pytest.mark.long
 def test_two_that_open_a_new_database_at_once_both_get_it(database: str, tmp_path: Path) -> None:
     command = [sys.executable, "-c", WRITER, database, str(tmp_path)]
     writers = [

@@ -78,6 +78,7 @@ def test_who_was_written_while_the_service_decided_is_looked_at_again(looped: Pl
         assert served.property(ada, PERSONA) == BARGAIN
 
 
+@pytest.mark.long
 def test_assign_leaves_alone_whom_the_service_knows_better(looped: Platforms) -> None:
     with serving(looped) as served, session_on(looped) as session:
         ada = served.newcomer("ada@new.test")

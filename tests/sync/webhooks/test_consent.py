@@ -72,6 +72,7 @@ def test_the_service_remembers_a_refusal_that_only_a_pull_saw(
     assert written == ""
 
 
+@pytest.mark.long
 def test_what_a_pull_saw_and_what_the_service_saw_is_known_to_both(looped: Platforms) -> None:
     with serving(looped) as served:
         ada, bea = served.newcomer("ada@new.test"), served.newcomer("bea@new.test")

@@ -18,6 +18,7 @@ from tests.sync.conftest import Platforms
 from tests.sync.hubspot_personas import switch_on
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", ["write", "overwrite"])
 def test_the_service_and_a_plan_find_the_same_changes(platforms: Platforms, session: Session, mode: str) -> None:
     switch_on(platforms, session, mode)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sync.assign.explain import explain
 from sync.assign.job import assign
 from sync.assign.person_rows import SessionRows
@@ -24,6 +26,7 @@ def objectable(platforms: Platforms) -> None:
         assign(session, as_of=session.now())
 
 
+@pytest.mark.long
 def test_an_objection_shows_the_fallback_at_once_and_ends_with_its_property(looped: Platforms) -> None:
     objectable(looped)
     with serving(looped) as served:

@@ -300,6 +300,7 @@ def test_with_all_faults_of_the_platforms_everybody_is_served_and_nobody_twice(r
     assert len(written) == len(set(written))
 
 
+@pytest.mark.long
 def test_doctor_is_content_with_all_of_it(real_time: RealTime) -> None:
     real_time.deed("subscribe", "hal@new.test")
     real_time.deed("create contact", "hal@new.test")

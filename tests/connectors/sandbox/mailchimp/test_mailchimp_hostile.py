@@ -94,6 +94,7 @@ def test_every_endpoint_answers_with_sense_to_an_empty_body(
     assert answer.status_code < 400 or answer.headers["Content-Type"].startswith("application/problem+json")
 
 
+@pytest.mark.long
 @given(data=st.data())
 @examples(300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_body_makes_an_endpoint_crash(platform: Platform, places: dict[str, str], data: st.DataObject) -> None:
