@@ -116,12 +116,13 @@ class Platforms(RuleBasedStateMachine):
         """Pull, assign and plan; *meanwhile* people go on; apply."""
         self.settle()
         pull(self.session)
+        as_of = self.session.now()
         try:
             # so many leads may come to so few people that the guardrail about missing orders rightly speaks
-            assign(self.session, as_of=self.session.now(), override=frozenset({"trait_quality"}))
+            assign(self.session, as_of=as_of, override=frozenset({"trait_quality"}))
         except FixSettingsError as error:
             assert "There are no contacts to assign" in str(error)  # noqa: PT017 - it may go well
-            table, moment = self.people.crm.contact_records.table, f"{self.session.now():%Y-%m-%dT%H:%M:%S}"
+            table, moment = self.people.crm.contact_records.table, f"{as_of:%Y-%m-%dT%H:%M:%S}"
             # the platforms' clock is ahead, so that whoever came last was created in our future
             assert [key for key in self.people.crm.contact_records.order if table[str(key)]["createdAt"] < moment] == []
             return
