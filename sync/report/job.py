@@ -133,13 +133,6 @@ def _complaints(measured: Sequence[CampaignResult]) -> dict[str, tuple[int, int]
     return sums
 
 
-def _value_sentences(ranked: SegmentValues | None) -> tuple[list[str], list[str]]:
-    """What to read before the ranking by value, and what beneath it."""
-    if ranked is None:
-        return [], []
-    return warning_of(ranked.tried), [*forecast_sentences(ranked.tried), *ranked.notes]
-
-
 def _hues(session: Session) -> dict[str, int]:
     """The hue of each persona by its name; of two with one name that of the first."""
     by_slug = hues_of(session.workspace.personas)
