@@ -43,7 +43,7 @@ def folder(tmp_path: Path) -> Path:
     rng = np.random.default_rng(1)
     group = np.repeat(np.arange(3), PEOPLE // 3)
     values = rng.multivariate_normal([0.0, 0.0], [[1.0, 0.7], [0.7, 1.0]], PEOPLE)
-    values += (group[:, None] - 1) * np.array([2.0, -2.0])
+    values += (group[:, None] - 1) * np.array([1.5, -1.5])
     rows = [f"p{n}@shop.example,{100 + 10 * a:.2f},{5 + b:.4f}" for n, (a, b) in enumerate(values)]
     (target / "contacts.csv").write_text("\n".join(["email,alpha,beta", *rows]) + "\n", "utf-8")
     settings = target / "personasync.toml"
@@ -71,7 +71,7 @@ def test_the_mixture_itself_classifies_and_explains(folder: Path, capsys: pytest
     assert fitted["quality"]["mixture"]["hit"] > 0.95
     assert fitted["training"]["found_again"]
     assigned = answer("assign")
-    assert assigned["people"] == PEOPLE
+    assert assigned["persons"] == PEOPLE
 
     first, last = (answer("explain", f"p{n}@shop.example") for n in (0, PEOPLE - 1))
     assert first["segment"] != last["segment"]
