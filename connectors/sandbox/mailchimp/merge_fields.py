@@ -17,6 +17,7 @@ INSTANCE = "Lists/MergeFields/Instance"
 TAG_LENGTH = 10
 RESERVED = ("EMAIL", "UNSUB", "UPDATE_PROFILE", "ARCHIVE", "INTERESTS")
 TYPES = ("text", "number", "address", "phone", "date", "url", "imageurl", "radio", "dropdown", "birthday", "zip")
+OPTIONS = frozenset({"choices", "date_format", "default_country", "phone_format", "size"})
 DEFAULT_OPTIONS: dict[str, Document] = {
     "text": {"size": 25},
     "phone": {"phone_format": "none"},
@@ -71,7 +72,7 @@ def add_field(call: MailchimpCall) -> Document:
         raise problems.invalid_resource(message)
     tag = make_tag(body.get("tag", ""), body["name"], [row["tag"] for row in fields.values()])
     settings = {key: body[key] for key in KINDS if key in body and key not in ("name", "tag", "type", "options")}
-    options = {**DEFAULT_OPTIONS.get(body["type"], {}), **body.get("options", {})}
+    options = {**DEFAULT_OPTIONS.get(body["type"], {}), **_options(body)}
     row = call.state.add_merge_field(
         list_id,
         tag,
@@ -82,6 +83,11 @@ def add_field(call: MailchimpCall) -> Document:
         **{key: value for key, value in settings.items() if key != "public"},
     )
     return show_field(call, row)
+
+
+def _options(body: Document) -> Document:
+    """The options that Mailchimp's description knows; it leaves out any other."""
+    return {key: option for key, option in body.get("options", {}).items() if key in OPTIONS}
 
 
 def make_tag(wanted: str, name: str, taken: list[str]) -> str:
@@ -123,7 +129,7 @@ def patch_field(call: MailchimpCall) -> Document:
         changes["tag"] = make_tag(body["tag"], row["name"], taken)
         rename_values(call, row["tag"], changes["tag"])
     row |= changes
-    row["options"] = {**row["options"], **body.get("options", {})}
+    row["options"] = {**row["options"], **_options(body)}
     call.state.fields(call.names["list_id"])[call.names["merge_id"]] = row
     return show_field(call, row)
 
