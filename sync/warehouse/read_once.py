@@ -12,7 +12,7 @@ from ibis.backends.sql import SQLBackend
 
 Made = TypeVar("Made")
 
-MEMORY = "512MB"
+MEMORY = "1GB"
 """Of the embedded engine while a command reads; what does not fit lies on disk."""
 
 
