@@ -129,8 +129,8 @@ days-part: $(SETUP)  ## three of these days, and 400 deliveries while server and
 	$(BIN)/pytest -m torture
 	$(BIN)/python -m tests.torture.days --days 3 --people 12
 
-torture-part: $(SETUP)  ## a hundredth of these points, and all planted bugs
-	$(BIN)/python -m tests.torture --workers $(WORKERS) --share 0.012 --faults 0.012
+torture-part: $(SETUP)  ## a two-hundredth of these points, and all planted bugs
+	$(BIN)/python -m tests.torture --workers $(WORKERS) --share 0.006 --faults 0.006
 
 torture-webhooks: $(SETUP)  ## 100,000 deliveries while servers and workers are killed; then the same on a PostgreSQL of its own
 	$(BIN)/python -m tests.webhook_torture
