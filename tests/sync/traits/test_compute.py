@@ -116,7 +116,7 @@ class World:
         for name in TABLES:
             self.engine.con.execute(f"TRUNCATE {name}")
         with self.links.engine.begin() as connection:
-            for table in (schema.link, schema.link_writing):
+            for table in (schema.link, schema.link_writing, schema.link_past):
                 connection.execute(delete(table))
 
     def add(self, rows: list[Any]) -> None:
