@@ -2,10 +2,9 @@
 
 A bootstrap sample is the same rows with other weights, so one matrix product serves all samples and all starts.
 
-All starts run until they hardly move, and the best go on to their end: which optimum a start leads to is seen early.
 Among many rows the starts run on some of them, drawn by lot, and the best go on among all (Bradley & Fayyad 1998):
-which optimum that is shows in few rows, where exactly it lies only in all. Centres, inertia and labels are always
-those of a run that ended among all rows.
+which optimum a start leads to is seen from few rows, where exactly it lies only from all. Centres, inertia and labels
+are always those of a run that ended among all rows.
 
 What is missing (NaN) takes no part: a row belongs to the centre that its known values are nearest to, and a centre is
 the mean of what is known (k-POD; Chi, Chi & Baraniuk 2016, minimise the same sum by filling in the own centre).
@@ -25,9 +24,8 @@ CELLS = 2_000_000  # numbers that one batch works on: some 16 MB an array
 NEAR_CELLS = 250_000  # of these as many at once as stay near the processor
 SEEN = 2_000  # rows on which starts are tried where there are more
 SAME = 3e-5  # of the inertia: runs that differ less have ended in the same place
-FINALISTS, LEAST = 0.1, 2  # share of the starts that go on to their end, and how many at least
+FINALISTS = 0.4  # share of the starts that go on among all rows
 STEPS = 100
-SEEN_EARLY = 5e-2  # of the spread: who moves less will end where it is, or near
 NEAR_ENOUGH = 3e-4  # of the spread; a bootstrap sample needs no more
 EXACT = 0.0
 
@@ -160,13 +158,14 @@ def _batches(samples: int, at_once: int, *, apart: bool) -> list[Labels]:
 
 
 def _batch(values: Matrix, weights: Matrix, k: int, starts: int, rng: Generator, tolerance: float) -> Centres:
-    spread, kind = np.nanvar(values, axis=0).sum(), _precision(tolerance)
-    limit, finalists = (tolerance**2) * spread, min(max(LEAST, round(FINALISTS * starts)), starts)
-    if starts == 1:
-        return _run(values, weights, _seeds(values, weights, k, rng), limit, kind)
-    few = slice(None) if len(values) <= SEEN else np.sort(rng.permutation(len(values))[:SEEN])
+    limit, kind = (tolerance**2) * np.nanvar(values, axis=0).sum(), _precision(tolerance)
+    if len(values) <= SEEN or starts == 1:
+        repeated = np.repeat(weights, starts, axis=0)
+        return _best(_run(values, repeated, _seeds(values, repeated, k, rng), limit, kind), starts, 1)
+    few = np.sort(rng.permutation(len(values))[:SEEN])
     repeated = np.repeat(weights[:, few], starts, axis=0)
-    tried = _run(values[few], repeated, _seeds(values[few], repeated, k, rng), SEEN_EARLY**2 * spread, np.float32)
+    tried = _run(values[few], repeated, _seeds(values[few], repeated, k, rng), limit, kind)
+    finalists = max(2, round(FINALISTS * starts))
     begun = _best(tried, starts, finalists).centres.transpose(1, 0, 2)
     return _best(_run(values, np.repeat(weights, finalists, axis=0), begun, limit, kind), finalists, 1)
 

@@ -110,7 +110,8 @@ AGREEMENT = {2: 0.953, 3: 0.858, 4: 0.788, 5: 0.655, 6: 0.623, 7: 0.591, 8: 0.60
 def test_stability_and_its_break_are_those_of_the_literature(perceptions: Items) -> None:
     candidates = solutions(perceptions, range(2, 9), "kmeans", Effort(100, 10), default_rng(2018))
 
-    assert {k: s.stability.agreement for k, s in candidates.items()} == pytest.approx(AGREEMENT, abs=0.03)
+    # one draw of 100 pairs each, whose standard error is .017 at four segments (four seeds of such draws); ours: .008
+    assert {k: s.stability.agreement for k, s in candidates.items()} == pytest.approx(AGREEMENT, abs=0.04)
     four = candidates[4]
     assert sorted(four.stability.segments) == pytest.approx([0.84, 0.895, 0.895, 0.90], abs=0.04)
     assert min(candidates[5].across) == pytest.approx(0.33, abs=0.08)
@@ -303,8 +304,7 @@ def test_segments_by_recency_frequency_and_revenue_are_constructed(shoppers: Ite
     first = null_test(some, (2, 3, 4, 5, 6), shuffled, Effort(20, 5), rng)
     second = null_test(some, (2, 3, 4), calibrated, Effort(10, 3), rng)
 
-    # five are on the edge with fewer than half of the people
-    assert [first.candidate(k) for k in (2, 3, 4, 6)] == [True, True, False, True]
+    assert [first.candidate(k) for k in (2, 3, 4, 5, 6)] == [True, True, False, True, True]
     # of fewer people and pairs than the published ones
     assert first.agreement[:4] == pytest.approx((0.96, 0.91, 0.84, 0.81), abs=0.08)
     assert not any(second.candidate(k) for k in (2, 3, 4))

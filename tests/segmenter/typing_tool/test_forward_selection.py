@@ -187,7 +187,7 @@ def curves(mcdonalds: Matrix) -> list[Curve]:
 def test_the_hit_rates_on_mcdonalds_are_the_published_ones(curves: list[Curve]) -> None:
     for size, (lda, logistic) in PUBLISHED.items():
         ours = np.mean([[c.held_out[method, size].hit_rate for method in ("lda", "logit")] for c in curves], axis=0)
-        assert ours[0] == pytest.approx(lda, abs=0.03), f"LDA, {size} items"
+        assert ours[0] == pytest.approx(lda, abs=0.02), f"LDA, {size} items"
         # equal hit rates are told apart by likelihood here, which serves the logit: it may be better than published
         assert ours[1] >= logistic - 0.02, f"logit, {size} items"
     everything = np.mean([[c.held_out[method, 11].hit_rate for method in ("lda", "logit")] for c in curves], axis=0)
