@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -31,7 +32,11 @@ Still = Callable[[Sequence["Change"]], Sequence["Change"]]
 
 
 def as_given(changes: Sequence[Change]) -> Sequence[Change]:
-    """Leave nothing out."""
+    """Leave nothing out.
+
+    Returns:
+        *changes*.
+    """
     return changes
 
 
@@ -95,13 +100,24 @@ class Traffic:
     Attributes:
         writes: Those that could have changed something.
         budget: How much of the account's limit was in use at the last one: ``"143 of 190"``.
+        date_header: The platform's time (UTC) by the last answer's Date header, and this machine's seconds then.
     """
 
     requests: dict[str, int] = field(default_factory=dict)
     writes: int = 0
     budget: str = ""
+    date_header: tuple[datetime, float] | None = None
     # Ten threads count at once, and "read, add, write" of a dictionary is three steps: a request was lost now and then.
     _counting: Lock = field(default_factory=Lock, repr=False, compare=False)
+
+    def present(self) -> datetime | None:
+        """Return the platform's present by its last answer, without asking.
+
+        Returns:
+            UTC; None where no answer has told it.
+        """
+        seen = self.date_header
+        return seen and seen[0] + timedelta(seconds=time.monotonic() - seen[1])
 
     def count(self, endpoint: str, *, write: bool) -> None:
         """Add one request; *write* where it could change something on the platform.
@@ -170,10 +186,14 @@ class Connector(Protocol):
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """Names of the properties or fields that a contact's row is made from, our own among them."""
+        """Names of the properties or fields that a contact's row is made from, our own among them; (): all."""
 
     def now(self) -> datetime:
-        """Return the platform's own clock (UTC), from the Date header of an answer."""
+        """Return the platform's own clock (UTC), from the Date header of an answer.
+
+        Returns:
+            Whole seconds, UTC.
+        """
 
     def read(self, stream: str, cursor: Cursor, known: Known = nobody) -> Iterator[Page]:
         """Yield what changed in *stream* since *cursor* ({}: everything), page by page.
@@ -238,30 +258,13 @@ class Connector(Protocol):
     def create(self, step: SetupStep) -> None:
         """Do one step that `missing` returned."""
 
-    def webhooks(self) -> list[Webhook] | None:
-        """Return where the account sends events; None where the platform tells nobody, or sends none.
-
-        Returns:
-            Every webhook of the account, ours and others'; an empty list means that there are none.
-        """
-
-    def add_webhook(self, webhook: Webhook) -> Secret:
-        """Let the account send events to us, and return the secret with which it signs them (`NO_SECRET`: it does not).
-
-        Returns:
-            The signing secret; `NO_SECRET` where deliveries are not signed.
-
-        Raises:
-            RejectedError: Nobody answers at that address, or the platform will not have it.
-        """
-
     def push(self, changes: Sequence[Change], still: Still = as_given) -> Iterator[list[Outcome]]:
         """Write *changes*, yielding the outcomes of each batch before the next one leaves.
 
         Args:
             changes: What.
             still: Asked just before each request, with its changes, in whatever thread sends it: what it leaves out
-                is not sent, and has no outcome.
+                is not sent, and has no outcome; what it lets through is in the ledger by then.
 
         Yields:
             One outcome per change of the batch, also for those that were refused.
@@ -316,7 +319,11 @@ class HasRejects(Protocol):
         """What was left out or replaced, a sentence for each kind of fault."""
 
     def write_rejects(self, folder: Path) -> list[Path]:
-        """Write these rows below *folder*, and return the files."""
+        """Write these rows below *folder*, and return the files.
+
+        Returns:
+            A file for each source that had such rows; none where all were taken.
+        """
 
 
 @runtime_checkable
@@ -337,4 +344,8 @@ class HasProbes(Protocol):
         """
 
     def production(self) -> str:
-        """Return why this may be no test account, in a sentence; "" where the platform says that it is one."""
+        """Return why this may be no test account, in a sentence; "" where the platform says that it is one.
+
+        Returns:
+            A sentence, or "".
+        """

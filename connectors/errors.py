@@ -145,6 +145,39 @@ def reason_of(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
+EXTRAS = {
+    "apprise": ("Alerts by Apprise need", "notify", "apprise"),
+    "keyring": ("Secrets in the system's keyring need", "keyring", "keyring"),
+    "mcp": ("Tools for assistants need", "mcp", "mcp"),
+    "openpyxl": ("Excel files need", "excel", "openpyxl"),
+    "psycopg": ("PostgreSQL needs", "postgres", "'psycopg[binary]'"),
+    "pyreadstat": ("SPSS files need", "spss", "pyreadstat"),
+    "python_calamine": ("Excel files need", "excel", "python-calamine"),
+}
+"""By module: what needs it, the extra that brings it, and the package as pip calls it."""
+
+
+def missing_extra(error: BaseException) -> FixSettingsError | None:
+    """Return what a person is told of a library that an extra brings; None of any other error.
+
+    Args:
+        error: What the import raised.
+
+    Returns:
+        The error to raise; its fix names the extra.
+    """
+    named = (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""
+    causes = [cause for cause in (error.__cause__, error.__context__) if isinstance(cause, ImportError)]
+    module = named or next(((cause.name or "").partition(".")[0] for cause in causes), "")  # Ibis hides the name
+    if module not in EXTRAS:
+        return None
+    what, extra, package = EXTRAS[module]
+    return FixSettingsError(
+        f"{what} the package {module}, which is not installed.",
+        fix=f"Run `pip install 'personasync[{extra}]'`; if pipx installed it: `pipx inject personasync {package}`.",
+    )
+
+
 def not_writable(path: Path) -> FixSettingsError:
     """Return the error of a folder or file in which nothing can be written.
 

@@ -93,7 +93,11 @@ class EvidenceTable:
     keys: Sequence[KnownKey]
 
     def of(self, *uses: Use) -> dict[tuple[str, str], str]:
-        """Return the evidence of every (operation, key) with one of *uses*."""
+        """Return the evidence of every (operation, key) with one of *uses*.
+
+        Returns:
+            (operation, key) -> where it was seen.
+        """
         return {(key.operation, key.key): key.evidence for key in self.keys if key.use in uses}
 
 
@@ -109,7 +113,8 @@ def load_evidence() -> EvidenceTable:
     assumptions = [
         Assumption(**{**assumption, "blocks": tuple(assumption["blocks"])}) for assumption in table["assumptions"]
     ]
-    keys = [key for platform in ("hubspot", "mailchimp") for key in _keys(platform, table[platform])]
+    platforms = [name for name in table if name not in {"sources", "assumptions"}]
+    keys = [key for platform in platforms for key in _keys(platform, table[platform])]
     return EvidenceTable(sources, assumptions, keys)
 
 

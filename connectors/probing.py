@@ -60,7 +60,14 @@ def held_if(true: object, saw: str) -> ProbeResult:
 
 
 def untestable(why: str) -> ProbeResult:
-    """Return that this account can't be asked, and why."""
+    """Return that this account can't be asked.
+
+    Args:
+        why: A sentence for whoever reads the probe.
+
+    Returns:
+        A result that neither confirms nor refutes the assumption.
+    """
     return ProbeResult("untestable", why)
 
 

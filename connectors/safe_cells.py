@@ -10,6 +10,9 @@ def safe_cell(cell: object) -> str:
 
     Args:
         cell: Whatever stands in it; None: empty. A negative number stays as it is.
+
+    Returns:
+        Text without control over the spreadsheet.
     """
     text = "" if cell is None else str(cell)
     return f"'{text}" if text.startswith(STARTS) and not _is_negative(text) else text

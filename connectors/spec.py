@@ -62,11 +62,38 @@ class ActionSpec(SpecPart):
     outputs: tuple[str, ...]
 
 
+class DeliverySpec(SpecPart):
+    """How its events reach `personasync serve`, and what [serve] has to say of them.
+
+    Attributes:
+        contacts_by: By what an event names its contact.
+        connection_by: The setting by whose value a delivery names its connection; several connections of the connector
+            have one address then. "": each has its own.
+        secret: What [serve] NAME_secret is.
+        secret_at: Where a person finds it on the platform; "" where `setup` keeps it.
+        path: What [serve] NAME_path is, the secret last part of the address where deliveries may be unsigned; "": they
+            never are.
+        where: Where a person looks after webhooks on the platform.
+        project: Folder of the app that a person uploads (`connectors.events.AppProject`); "": there is none.
+        upload: The command that uploads it.
+    """
+
+    contacts_by: Literal["id", "address"] = "id"
+    connection_by: str = ""
+    secret: str = "Signing secret of its webhooks."  # noqa: S105 - what it is, in words
+    secret_at: str = ""
+    path: str = ""
+    where: str = ""
+    project: str = ""
+    upload: str = ""
+
+
 class Capabilities(SpecPart):
     """What a connector can do; what is left out it can't.
 
     Attributes:
         fields: Whether fields of contacts can be written.
+        fields_by_writing: Whether a field is there as soon as somebody writes it: `setup` makes none.
         groups: What a segment becomes there: a tag, a list, or nothing.
         needs_address: Whether a contact without an address can't be written to.
         longest_field_name: Characters of a field's name; 0: no limit is known.
@@ -78,6 +105,7 @@ class Capabilities(SpecPart):
     """
 
     fields: bool = False
+    fields_by_writing: bool = False
     groups: Literal["none", "tags", "lists"] = "none"
     needs_address: bool = False
     longest_field_name: int = Field(default=0, ge=0)
@@ -110,6 +138,20 @@ class Capabilities(SpecPart):
 
 
 SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
+
+
+class WindowSpec(SpecPart):
+    """A limit of the platform: at most `requests` in any `seconds`.
+
+    Attributes:
+        endpoints: What it counts, as "METHOD path"; (): every endpoint that no other window names.
+        apart: Whether each of these has a window of its own.
+    """
+
+    requests: int = Field(gt=0)
+    seconds: float = Field(gt=0)
+    endpoints: tuple[str, ...] = ()
+    apart: bool = False
 
 
 class CallCost(SpecPart):
@@ -169,11 +211,30 @@ class ImporterSpec(SpecPart):
     tags: str = ""
 
 
+class InitSpec(SpecPart):
+    """What `init` asks and writes.
+
+    Attributes:
+        name: Of the connection.
+        question: Whether there is one, asked of the user.
+        settings: Keys that it writes; secrets as references.
+        asks: Further settings: the question for each.
+        defaults: What stands in these without an answer.
+    """
+
+    name: str
+    question: str
+    settings: Mapping[str, str] = {}
+    asks: Mapping[str, str] = {}
+    defaults: Mapping[str, str] = {}
+
+
 class ConnectorSpec(SpecPart):
     """A spec: [connectors.NAME] of plugin.toml, or the whole file of a connector of another package."""
 
     title: str
     kind: Literal["crm", "email", "files"]
+    beta: bool = False  # nobody has seen it work with an account of the platform yet
     base_url: str = ""
     hosts: tuple[str, ...] = ()
     download_hosts: tuple[str, ...] = ()
@@ -195,11 +256,17 @@ class ConnectorSpec(SpecPart):
     traits: Mapping[str, tuple[str, ...]] = {}  # properties that feed a built-in trait; the first that holds something
     webhooks: tuple[WebhookSpec, ...] = ()
     webhook_sources: tuple[str, ...] = ()
+    deliveries: DeliverySpec = DeliverySpec()
     action: ActionSpec | None = None
     capabilities: Capabilities = Capabilities()
     cost: CallCost = CallCost()
+    windows: tuple[WindowSpec, ...] = ()  # in place of `limits.requests`, where endpoints have limits of their own
     rate_headers: RateHeaderSpec = RateHeaderSpec()
+    init: InitSpec | None = None  # of the connections that `init` proposes
     importer: ImporterSpec | None = None  # of `export --for`
+    used_at: str = ""  # where a person finds what reads our fields and groups there, such as workflows: a clause
+    unknown_tag: str = ""  # what a mail shows for a field that there is not: a clause with {name}
+    prints_labels: bool = False  # whether mails show the label of a choice in place of its value
     erase: str = ""  # how a person erases a contact there: a sentence with {name} and {id}
     sample_field: str = ""  # a name for the template field that `init` shows
     limits: Mapping[str, int] = {}
@@ -208,6 +275,20 @@ class ConnectorSpec(SpecPart):
     def optional_roles(self) -> tuple[str, ...]:
         """Roles of the fields that a connection may switch on."""
         return tuple(field.role for field in self.fields if field.optional)
+
+    def serve_keys(self, connector: str) -> dict[str, str]:
+        """Return the keys that [serve] may have for this connector, and what each is.
+
+        Args:
+            connector: Its name.
+
+        Returns:
+            Description by key: ``NAME_secret``, and ``NAME_path`` where deliveries may be unsigned.
+        """
+        if not self.capabilities.events:
+            return {}
+        words = {f"{connector}_secret": self.deliveries.secret, f"{connector}_path": self.deliveries.path}
+        return {key: text for key, text in words.items() if text}
 
     def as_mapping(self) -> dict[str, Any]:
         """Return plain values, as a `connectors.connector.Connection` carries them.
@@ -227,6 +308,9 @@ class ConnectorSpec(SpecPart):
             if unknown := sorted(set(getattr(self, what)) - set(self.settings)):
                 message = f"`settings` lacks {', '.join(map(repr, unknown))}, which `{what}` names"
                 raise ValueError(message)
+        if (by := self.deliveries.connection_by) and by not in self.settings:
+            message = f"`settings` lacks {by!r}, which `deliveries.connection_by` names"
+            raise ValueError(message)
         if self.fields and not self.capabilities.fields:
             message = "`fields` are declared, and [capabilities] does not say fields = true"
             raise ValueError(message)

@@ -19,7 +19,14 @@ FLAG: ColumnKind = "flag"
 
 
 def arrow_type(kind: ColumnKind) -> pa.DataType:
-    """Return the type of Arrow that a kind of column has."""
+    """Return the type of Arrow that a kind of column has.
+
+    Args:
+        kind: As a schema of records names it.
+
+    Returns:
+        Moments are microseconds in UTC.
+    """
     import pyarrow as pa  # noqa: PLC0415 - many commands look at names of columns only
 
     if kind == TEXTS:

@@ -8,15 +8,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from connectors.base.http import JsonClient
+from connectors.base.pace import seconds_in_windows
 from connectors.base.protocols import CampaignSource, Sink, SourceContact, SourcePage
 from connectors.base.writing import BatchWriter
 from connectors.connector import (
-    NO_SECRET,
     Connection,
     Known,
     Still,
     Traffic,
-    Webhook,
     as_given,
     nobody,
     refuse_foreign_fields,
@@ -24,8 +23,7 @@ from connectors.connector import (
 from connectors.errors import ContractError, CredentialError
 from connectors.fetched import Fetched, fetched
 from connectors.records import CONTACTS, MEMBERSHIPS, Change, Cursor, FieldDefinition, Finding, Outcome, Page, SetupStep
-from connectors.secret import Secret
-from connectors.transport import pages, until_silence
+from connectors.transport import ReadsAnswers, pages, until_silence
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,7 +33,7 @@ REREAD_HOURS = 24  # without an own limit: deletions show in a reading of everyb
 BATCH, SAMPLE = 100, 20
 
 
-class DerivedConnector:
+class DerivedConnector(ReadsAnswers):
     """A connector made of a `ContactSource`, and where the class follows them a `Sink` and a `CampaignSource`.
 
     A subclass sets `client` in its ``__init__`` (after that of this class) and has the methods of those protocols. What
@@ -66,7 +64,15 @@ class DerivedConnector:
 
     # -- what the subclass has: `connectors.base.protocols.ContactSource` --------------------------------------------
     def page(self, since: datetime | None, place: str | None) -> SourcePage:
-        """Return one page of contacts; see `ContactSource`."""
+        """Return one page of contacts; see `ContactSource`.
+
+        Args:
+            since: Only what changed since then, UTC; None: everybody.
+            place: Where the page before ended; None: the first page.
+
+        Returns:
+            Its contacts, and where the next page begins.
+        """
         raise NotImplementedError
 
     def fetch_contacts(self, ids: Sequence[str], addresses: Sequence[str]) -> Sequence[SourceContact]:
@@ -74,7 +80,11 @@ class DerivedConnector:
         raise NotImplementedError
 
     def check(self) -> list[Finding]:
-        """Look at the account; see `ContactSource`."""
+        """Look at the account; see `ContactSource`.
+
+        Returns:
+            What was found; empty where all is well.
+        """
         raise NotImplementedError
 
     # -- reading -------------------------------------------------------------------------------------------
@@ -94,14 +104,30 @@ class DerivedConnector:
         return ("campaigns", "activity") if isinstance(self, CampaignSource) else ()
 
     def now(self) -> datetime:
-        """Return the platform's clock, UTC; a page is asked for where no answer has told it yet."""
+        """Return the platform's clock, UTC; a page is asked for where no answer has told it yet.
+
+        Returns:
+            Whole seconds, as the Date header of an answer says.
+        """
         with suppress(ContractError):
             return self.client.transport.present()
         self.page(datetime.max.replace(tzinfo=UTC) if self._can["incremental"] else None, None)
         return self.client.transport.present()
 
     def read(self, stream: str, cursor: Cursor, known: Known = nobody) -> Iterator[Page]:
-        """Yield pages of a stream; see `connectors.connector.Connector`."""
+        """Yield pages of a stream; see `connectors.connector.Connector`.
+
+        Args:
+            stream: One of `streams` or `result_streams`.
+            cursor: Where the last read ended.
+            known: Which contacts are known already.
+
+        Returns:
+            Pages, each with the cursor after it.
+
+        Raises:
+            ContractError: There is no such stream.
+        """
         if stream != CONTACTS.name:
             if not isinstance(self, CampaignSource):
                 raise ContractError(f"{self.name} has no stream {stream!r}.")
@@ -179,7 +205,15 @@ class DerivedConnector:
         yield from (keys[start : start + size] for start in range(0, len(keys), size))
 
     def fetch(self, ids: Sequence[str], addresses: Sequence[str]) -> Fetched:
-        """Return some contacts as they are now; see `connectors.connector.Connector`."""
+        """Return some contacts as they are now; see `connectors.connector.Connector`.
+
+        Args:
+            ids: The platform's own.
+            addresses: Of contacts whose ids are not known.
+
+        Returns:
+            Their rows and groups; who is not there any more is named.
+        """
         contacts: dict[str, SourceContact] = {}
         for batch in self._batches(ids):
             contacts |= {contact.id: contact for contact in self.fetch_contacts(batch, ())}
@@ -192,7 +226,16 @@ class DerivedConnector:
         return fetched(self.name, self._rows(every), gone, frozenset(pairs))
 
     def consents(self, cursor: Cursor, ids: Sequence[str] | None, addresses: Sequence[str] = ()) -> pa.Table:
-        """Return whose consent may have changed: few contacts are asked for, else what changed or everybody is read."""
+        """Return whose consent may have changed: few contacts are asked for, else what changed or everybody is read.
+
+        Args:
+            cursor: Where the last read ended.
+            ids: The platform's own; None: all who may have changed.
+            addresses: Of contacts whose ids are not known.
+
+        Returns:
+            Rows of `CONTACTS`.
+        """
         if ids is not None:
             return self.fetch(ids, addresses).contacts
         import pyarrow as pa  # noqa: PLC0415
@@ -208,7 +251,11 @@ class DerivedConnector:
         return self
 
     def fields(self) -> Mapping[str, FieldDefinition]:
-        """Return what contacts have there: nothing where the class is no `Sink`."""
+        """Return what contacts have there: nothing where the class is no `Sink`.
+
+        Returns:
+            Definition by name.
+        """
         return {}
 
     @property
@@ -221,7 +268,15 @@ class DerivedConnector:
         return {contact.id: contact for contact in there if contact.state != "deleted"}
 
     def missing(self, fields: Sequence[FieldDefinition], groups: Sequence[str]) -> list[SetupStep]:
-        """Return what has to be made; see `connectors.connector.Connector`."""
+        """Return what has to be made; see `connectors.connector.Connector`.
+
+        Args:
+            fields: Wanted.
+            groups: Wanted, by name.
+
+        Returns:
+            One step each; empty where all is there.
+        """
         from connectors.base.setup import missing_steps_of  # noqa: PLC0415 - `setup` alone asks
 
         return missing_steps_of(self._sink, self.name, fields, groups, prefix=self._prefix, can=self._can)
@@ -236,14 +291,22 @@ class DerivedConnector:
         yield from until_silence(self._writer.push(changes, still))
 
     def read_back(self, changes: Sequence[Change]) -> dict[tuple[str, str, str], str | None]:
-        """Return what the platform shows where *changes* were made."""
+        """Return what the platform shows where *changes* were made.
+
+        Returns:
+            Value by platform id, kind and name; contacts that are gone are left out.
+        """
         there = self._now_by_id(list(dict.fromkeys(change.platform_id for change in changes)))
         shown = self._writer.shown
         here = [change for change in changes if change.platform_id in there]
         return {(c.platform_id, c.kind, c.name): shown(c, there[c.platform_id]) for c in here}
 
     def read_back_sample(self, changes: Sequence[Change]) -> dict[tuple[str, str, str], str | None]:
-        """Return what the platform shows of the last contacts of *changes*."""
+        """Return what the platform shows of the last contacts of *changes*.
+
+        Returns:
+            As `read_back`.
+        """
         last = set(list(dict.fromkeys(change.platform_id for change in changes))[-self._sample :])
         return self.read_back([change for change in changes if change.platform_id in last])
 
@@ -252,7 +315,11 @@ class DerivedConnector:
         return min(SAMPLE, self.limits.get("batch", BATCH))
 
     def requests_for(self, changes: Sequence[Change]) -> dict[str, int]:
-        """Return the requests of a push, and of the sample that is read back."""
+        """Return the requests of a push, and of the sample that is read back.
+
+        Returns:
+            Number by endpoint.
+        """
         count = len(self._writer.batches(changes)) if changes else 0
         requests = dict.fromkeys(self.writing, count)
         for endpoint in self.looking:
@@ -260,18 +327,15 @@ class DerivedConnector:
         return {endpoint: number for endpoint, number in requests.items() if number}
 
     def seconds_for(self, requests: Mapping[str, int]) -> float:
-        """Return the time of *requests* at the spec's ``limits.requests`` in ``limits.seconds``."""
+        """Return the time of *requests* at the spec's ``windows``, or ``limits.requests`` in ``limits.seconds``.
+
+        Returns:
+            Seconds; 0 where the spec names no such limit.
+        """
+        if windows := self.connection.manifest["windows"]:
+            return seconds_in_windows(windows, requests)
         most = self.limits.get("requests", 0)
         return sum(requests.values()) / most * self.limits.get("seconds", 1) if most else 0.0
-
-    def webhooks(self) -> list[Webhook] | None:
-        """Nobody tells."""
-        return None
-
-    def add_webhook(self, webhook: Webhook) -> Secret:
-        """Make none."""
-        del webhook
-        return NO_SECRET
 
     def close(self) -> None:
         """Give back the sockets."""

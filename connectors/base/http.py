@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import requests
 
+from connectors.base.pace import CONNECTIONS, budgets_of
 from connectors.connector import Connection, Traffic
-from connectors.errors import CredentialError, MissingScopeError, NotFoundError, PersonasyncError, RejectedError
+from connectors.errors import (
+    CredentialError,
+    FixSettingsError,
+    MissingScopeError,
+    NotFoundError,
+    PersonasyncError,
+    RejectedError,
+)
 from connectors.secret import Secret
-from connectors.transport import Call, RateHeaders, RateWindow, Slots, Transport, account_book
+from connectors.transport import Call, Transport
 from connectors.transport.answers import object_of
-from connectors.transport.rate_limits import Budget
 
 SAID = ("message", "detail", "error", "title", "errors", "context")
 LONGEST_WORDS = 300
-CONNECTIONS = 4
 
 
 class JsonClient:
@@ -46,6 +53,7 @@ class JsonClient:
     ) -> None:
         spec, address = connection.manifest, base_url or connection.settings.get("base_url", "")
         self._title, self._headers = spec["title"], dict(headers or {})
+        self._paced = bool(spec["windows"])
         self.traffic = Traffic()
         self.transport = Transport(
             base_url=address or spec["base_url"],
@@ -53,14 +61,23 @@ class JsonClient:
             download_hosts=spec["download_hosts"],
             auth=auth,
             auth_header=auth_header,
-            budgets={"": _budget(connection, address or spec["base_url"])},
+            budgets=budgets_of(connection, address or spec["base_url"]),
             translate=self._refusal,
             traffic=self.traffic,
             connections=spec["limits"].get("connections", CONNECTIONS),
         )
 
     def get(self, path: str, params: Mapping[str, Any] | None = None, **names: str) -> Any:
-        """Return the decoded answer to a GET of *path*; ``{name}`` in it stands for one of *names*."""
+        """Return the decoded answer to a GET of *path*; ``{name}`` in it stands for one of *names*.
+
+        Args:
+            path: Below the base URL.
+            params: The query.
+            names: What stands in the path.
+
+        Returns:
+            Decoded JSON.
+        """
         return self.send("GET", path, None, params, repeatable=True, **names)
 
     def send(
@@ -83,6 +100,9 @@ class JsonClient:
             repeatable: Whether it may be sent again where nobody knows if it took effect.
             names: What stands in the path.
 
+        Returns:
+            Decoded JSON; {} for an empty answer.
+
         Raises:
             PersonasyncError: One of `connectors.errors`.
         """
@@ -96,6 +116,7 @@ class JsonClient:
             headers=self._headers,
             write=method != "GET",
             repeatable=repeatable,
+            lane=f"{method} {path.strip('/')}" if self._paced else "",
         )
         return self.transport.json(call)
 
@@ -119,26 +140,34 @@ class JsonClient:
         return None
 
 
-def _budget(connection: Connection, base_url: str) -> Budget:
-    """The pace: ``limits.requests`` in ``limits.seconds``, else ``limits.connections`` at a time."""
-    limits = connection.manifest["limits"]
-    share = limits.get("service_percent", 0) / 100
-    if "requests" in limits:
-        book = account_book(connection, base_url, connection.secret, "requests")
-        return RateWindow(
-            limits["requests"],
-            limits.get("seconds", 1),
-            book=book,
-            share=share,
-            headers=RateHeaders(**connection.manifest["rate_headers"]),
+def at_own_site(connection: Connection, path: str) -> Connection:
+    """Return *connection* for a server that its owner runs: requests may go to the host of the setting ``site`` too.
+
+    Args:
+        connection: Its setting ``base_url`` goes first, and is held against the spec's hosts alone.
+        path: Of the API below the site.
+
+    Returns:
+        The connection with its ``base_url``, and its host among those of the spec.
+
+    Raises:
+        FixSettingsError: Neither of both settings is there.
+    """
+    settings, site = dict(connection.settings), connection.settings.get("site", "").rstrip("/")
+    if settings.get("base_url"):
+        return connection
+    if not site:
+        raise FixSettingsError(
+            f"[connections.{connection.name}] has no `site`.", fix='Add its address: site = "https://...".'
         )
-    book = account_book(connection, base_url, connection.secret, "connections")
-    return Slots(limits.get("connections", CONNECTIONS), book=book, share=share)
+    settings["base_url"] = f"{site}/{path}"
+    hosts = (*connection.manifest["hosts"], urlsplit(site).hostname or "")
+    return replace(connection, settings=settings, manifest={**connection.manifest, "hosts": hosts})
 
 
 def _words(body: Mapping[str, Any]) -> str:
     """What a refusal says, however the platform calls it."""
-    said: Any = next((body[key] for key in SAID if body.get(key)), "")
+    said: Any = next((body[key] for key in SAID if body.get(key) and body[key] is not True), "")
     if isinstance(said, list):
         said = "; ".join(_words(part) if isinstance(part, dict) else str(part) for part in said)
     if isinstance(said, dict):

@@ -38,8 +38,22 @@ class SourceContact:
     additional_emails: Sequence[str] = ()
     merged_ids: Sequence[str] = ()
 
+    def __post_init__(self) -> None:
+        """See that there is an id.
+
+        Raises:
+            TypeError: There is none: the contact that has it would be missing, as if it were deleted.
+        """
+        key: Any = self.id  # as an answer has it, whatever the annotation says
+        if not isinstance(key, str) or not key:
+            raise TypeError("a contact has no id")
+
     def row(self, connection: str) -> dict[str, Any]:
-        """Return it in the schema of `connectors.records.CONTACTS`."""
+        """Return it in the schema of `connectors.records.CONTACTS`.
+
+        Returns:
+            Values by column; an erased contact has its ids alone.
+        """
         if self.state == "deleted":
             return erased_contact(connection, self.id, self.updated_at)
         known = {name: property_text(value) for name, value in self.properties.items()}
@@ -128,16 +142,27 @@ class Sink(Protocol):
     """Writes our own fields, and our own groups."""
 
     def fields(self) -> Mapping[str, FieldDefinition]:
-        """Return every field that contacts have there, by name."""
+        """Return every field that contacts have there, by name.
+
+        Returns:
+            Those of others too.
+        """
 
     def group_names(self) -> Collection[str]:
-        """Return the full names of the tags or lists that there are."""
+        """Return the full names of the tags or lists that there are.
+
+        Returns:
+            Those of others too.
+        """
 
     def create(self, step: SetupStep) -> None:
         """Make the field or the group of a step."""
 
     def write(self, batch: Sequence[WantedContact]) -> Written:
         """Write a batch of at most ``limits.batch`` contacts, and return what the answer says of them.
+
+        Returns:
+            Who was written, and who was refused with the platform's words.
 
         Raises:
             RejectedError: The platform refused the whole batch; it is halved until the bad record stands alone.

@@ -38,7 +38,11 @@ class BatchWriter:
         self._prefix, self._kinds, self._size = prefix, kinds, max(size, 1)
 
     def batches(self, changes: Sequence[Change]) -> list[list[list[Change]]]:
-        """Return the changes of each contact together, in batches."""
+        """Return the changes of each contact together, in batches.
+
+        Returns:
+            Batches of contacts, each a list of its changes.
+        """
         of_contact: dict[str, list[Change]] = {}
         for change in changes:
             of_contact.setdefault(change.platform_id, []).append(change)
@@ -51,6 +55,9 @@ class BatchWriter:
         Args:
             changes: What.
             still: Asked before each request; what it leaves out is not sent, and has no outcome.
+
+        Yields:
+            The outcomes of one batch, in the order of its changes.
         """
         for batch in self.batches(changes):
             yield self._written(batch, still)

@@ -11,8 +11,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+from connectors.errors import FixSettingsError
 from connectors.records import Consent, normalise_email
 
 
@@ -48,7 +50,11 @@ USUAL = Formats()
 
 
 def as_text(value: Any) -> str | None:
-    """Return a cell as trimmed text, None for an empty one. 17850.0 is "17850": numbers of customers are numbers."""
+    """Return a cell as trimmed text. 17850.0 is "17850": numbers of customers are numbers.
+
+    Returns:
+        None for an empty one.
+    """
     if isinstance(value, str):
         text = value.strip()
         return (text[1:] if text[:1] == "'" and MARKED_TEXT.match(text) else text) or None
@@ -93,6 +99,28 @@ def as_time(value: Any, formats: Formats = USUAL) -> datetime | None:
             "date not understood",
             text,
         ) from None
+
+
+def time_at(path: Path, row: int, column: str, cell: Any) -> datetime | None:
+    """Return a cell of a file as a time in UTC, as `as_time` does.
+
+    Args:
+        path: Of the file; its name stands in the error.
+        row: Number of the row, the header being 1.
+        column: Name of the column.
+        cell: Of any type; None or blank: no time.
+
+    Returns:
+        None where the cell is blank.
+
+    Raises:
+        FixSettingsError: It is no date.
+    """
+    try:
+        return as_time(cell)
+    except CellError as error:
+        fix = "Fix the date, or leave it empty."
+        raise FixSettingsError(f"{path.name}, row {row}, {column}: {error}.", fix=fix) from error
 
 
 ZONE_NAME = re.compile(r"\s*(?:UTC|GMT)$")

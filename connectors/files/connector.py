@@ -16,7 +16,7 @@ from typing import Any, cast
 import pyarrow as pa
 import requests
 
-from connectors.connector import Connection, Known, Still, Traffic, Webhook, as_given, nobody
+from connectors.connector import Connection, Known, Still, Traffic, as_given, nobody
 from connectors.errors import ContractError, FixSettingsError
 from connectors.fetched import Fetched
 from connectors.files.answers import read_answers
@@ -39,7 +39,6 @@ from connectors.records import (
     Page,
     SetupStep,
 )
-from connectors.secret import Secret
 
 STREAMS = {"contacts": "contacts", "orders": "orders", "survey_answers": "answers", "events": "events"}
 """Stream -> the setting that names its file."""
@@ -51,7 +50,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ONLY_READ = "File connections are read-only."
 
 
-def connect(connection: Connection, *, session: requests.Session | None = None) -> Files:  # noqa: ARG001 - the Protocol's
+def connect(connection: Connection, *, session: requests.Session | None = None) -> Files:  # noqa: ARG001 - as the others
     """Return the connector of the files that the settings name.
 
     Raises:
@@ -249,17 +248,6 @@ class Files:
             ContractError: Always.
         """
         raise ContractError(f"{ONLY_READ} ({step.name})")
-
-    def webhooks(self) -> None:
-        """Say nothing: files send no events."""
-
-    def add_webhook(self, webhook: Webhook) -> Secret:
-        """Refuse.
-
-        Raises:
-            ContractError: Always.
-        """
-        raise ContractError(f"Files don't send webhooks. ({webhook.url})")
 
     def read_back(self, changes: Sequence[Change]) -> dict[tuple[str, str, str], str | None]:
         """Show nothing: nothing is ever written here."""

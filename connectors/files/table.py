@@ -1,4 +1,4 @@
-"""Any table file as rows with their numbers: CSV and other delimited text, Excel, OpenDocument, Parquet.
+"""Any table file as rows with their numbers: CSV and other delimited text, Excel, OpenDocument, Parquet, SPSS.
 
 The one reader of the project: connections of files and surveys both read through it.
 """
@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from connectors.errors import FixSettingsError, reason_of
+from connectors.files.parquet_file import read_parquet
+from connectors.files.spss import SPSS_KINDS, read_spss
 from connectors.files.text_file import read_lines
 from connectors.files.workbook import KINDS as SHEETS
 from connectors.files.workbook import is_workbook, read_sheet
@@ -34,6 +35,8 @@ class FileTable:
         rows: A column for each header, as the file holds it; those of text are text, empty cells are null.
         ragged: Cells of rows of text with too many or too few of them, by row number; they are not in *rows*.
         first: The number of the first row below the header; the first row of the file is 1.
+        labels: By header: what a cell stands for, where the file says so (SPSS).
+        asked: By header: what was asked, where the file says so (SPSS).
     """
 
     path: Path
@@ -41,14 +44,24 @@ class FileTable:
     rows: pa.Table
     ragged: dict[int, list[str]] = field(default_factory=dict)
     first: int = 2
+    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    asked: Mapping[str, str] = field(default_factory=dict)
 
     def numbered(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Yield each row by header, with its number."""
+        """Yield each row by header, with its number.
+
+        Returns:
+            Numbers as people see them in the file; values by header.
+        """
         for number, cells in self.numbered_cells():
             yield number, dict(zip(self.headers, cells, strict=True))
 
     def numbered_cells(self) -> Iterator[tuple[int, list[Any]]]:
-        """Yield the cells of each row, with its number."""
+        """Yield the cells of each row, with its number.
+
+        Returns:
+            Numbers as people see them in the file; cells in the order of the headers.
+        """
         number = self.first - 1
         for batch in self.rows.to_batches(max_chunksize=BATCH):
             for row in batch.to_pylist():
@@ -98,8 +111,11 @@ def read_table(path: Path, *, sheet: str | None = None) -> FileTable:
     """Return the rows of a file.
 
     Args:
-        path: CSV (comma, semicolon, tab or bar; UTF-8, UTF-16 or Windows-1252), Excel, OpenDocument or Parquet.
+        path: CSV (comma, semicolon, tab or bar; UTF-8, UTF-16 or Windows-1252), Excel, OpenDocument, Parquet or SPSS.
         sheet: Of a spreadsheet; None: the first one.
+
+    Returns:
+        Headers, and rows as the file holds them; of SPSS also labels and what was asked.
 
     Raises:
         FixSettingsError: There is no such file, or its structure is broken as a whole.
@@ -113,6 +129,9 @@ def read_table(path: Path, *, sheet: str | None = None) -> FileTable:
             return FileTable(path, tuple(headers), rows, {}, first)
         if suffix in PARQUET:
             return _read_parquet(path)
+        if suffix in SPSS_KINDS:
+            spss = read_spss(path)
+            return FileTable(path, tuple(spss.headers), spss.rows, first=1, labels=spss.labels, asked=spss.asked)
         lines = read_lines(path)
     except OSError as error:
         raise _unreadable(path, error) from error
@@ -124,8 +143,7 @@ def read_table(path: Path, *, sheet: str | None = None) -> FileTable:
 
 
 def _read_parquet(path: Path) -> FileTable:
-    with path.open("rb") as file:
-        rows = pq.read_table(file)
+    rows = read_parquet(path)
     return FileTable(path, tuple(rows.column_names), rows.rename_columns([str(n) for n in range(rows.num_columns)]))
 
 

@@ -16,7 +16,7 @@ from connectors.errors import FixSettingsError
 KINDS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 MOST_UNPACKED = 512 * 2**20  # an XLSX is a ZIP: a small one can hold a very large one
 MOST_COLUMNS, MOST_CELLS = 2_000, 20_000_000
-PLACE = re.compile(rb'<c [^>]*?r="([A-Z]{1,3})(\d{1,7})"')
+PLACE = re.compile(rb"""\sr\s*=\s*["']([A-Z]{1,3})(\d{1,7})["']""")  # of a cell, whatever its namespace is called
 CHUNK = 2**20
 
 

@@ -13,7 +13,7 @@ from connectors.hubspot.lists import CONTACT, Lists
 from connectors.hubspot.operations import MEMBERSHIPS_READ
 from connectors.hubspot.scan import ids_of, read_by_address, read_by_ids
 from connectors.hubspot.search import HubSpotRecord
-from connectors.transport import in_order
+from connectors.transport import entries, in_order
 
 MERGED = "hs_merged_object_ids"
 
@@ -69,7 +69,7 @@ class ContactsById:
         inputs = [{"objectTypeId": CONTACT, "recordId": key} for key in ids]
         answer: dict[str, Any] = self._api.call(MEMBERSHIPS_READ, body={"inputs": inputs})
         memberships = []
-        for result in answer.get("results", ()):
+        for result in entries(answer, "results", optional=True):
             if "recordListMemberships" not in result:
                 raise ContractError("HubSpot returned a record's lists in an unknown format.")
             memberships += [(str(result["recordId"]), str(on["listId"])) for on in result["recordListMemberships"]]

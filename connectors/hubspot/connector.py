@@ -16,13 +16,11 @@ from connectors.connector import (
     Known,
     Still,
     Traffic,
-    Webhook,
     as_given,
     nobody,
     refuse_foreign_fields,
 )
 from connectors.errors import (
-    ContractError,
     CredentialError,
     FixSettingsError,
     RejectedError,
@@ -34,6 +32,8 @@ from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.by_id import ContactsById
 from connectors.hubspot.consents import Consents
 from connectors.hubspot.contact_stream import GATHER, OVERLAP, ContactStream
+from connectors.hubspot.events import HubSpotEvents
+from connectors.hubspot.forms import HubSpotForms
 from connectors.hubspot.lists import Lists
 from connectors.hubspot.operations import (
     CONTACTS_SEARCH,
@@ -48,28 +48,22 @@ from connectors.hubspot.refusals import MEND_TOKEN, translate
 from connectors.hubspot.scan import PATHS, AllContacts
 from connectors.hubspot.search import Search, list_pages
 from connectors.hubspot.subscriptions import SubscriptionStream
+from connectors.hubspot.templates import Hubl
 from connectors.hubspot.times import hubspot_moment, milliseconds
 from connectors.probing import ProbeResult, Watch, run_probes
 from connectors.records import CAMPAIGNS, TABLES, Change, Cursor, FieldDefinition, Finding, Outcome, Page, SetupStep
 from connectors.secret import Secret, bearer
-from connectors.transport import RateHeaders, RateWindow, Transport, account_book, until_silence, watched
+from connectors.transport import RateHeaders, RateWindow, ReadsAnswers, Transport, account_book, until_silence, watched
 
 LATEST_ACTIVITY = timedelta(days=60)  # figures of an older e-mail hardly move
 SECOND = timedelta(seconds=1)
 USUAL_ANSWER = 0.25  # seconds
 
 
-def connect(connection: Connection, *, session: requests.Session | None = None) -> HubSpot:
-    """Return the connector of one HubSpot account.
-
-    Raises:
-        FixSettingsError: No token, an unknown API version, or a host that plugin.toml does not list.
-    """
-    return HubSpot(connection, session=session)
-
-
-class HubSpot:
+class HubSpot(HubSpotEvents, HubSpotForms, ReadsAnswers):
     """One account."""
+
+    dialect = Hubl()
 
     streams: tuple[str, ...] = ("contacts", "memberships", "orders")
     result_streams = ("campaigns", "activity")
@@ -127,8 +121,23 @@ class HubSpot:
 
     # -- reading -------------------------------------------------------------------------------------------
     def now(self) -> datetime:
-        """Return HubSpot's present, UTC: one small request."""
+        """Return HubSpot's present, UTC: one small request.
+
+        Returns:
+            Whole seconds, UTC.
+        """
         return self._account.now()
+
+    def account_number(self) -> str:
+        """Return the account's number (portal id); see `connectors.events.NumberedAccount`.
+
+        Returns:
+            The setting ``portal_id``, else what HubSpot says; "" where the token may not read it.
+        """
+        named = self._connection.settings.get("portal_id", "")
+        if not named and not self._account.number:
+            self._account.now()
+        return named or self._account.number
 
     def read(self, stream: str, cursor: Cursor, known: Known = nobody) -> Iterator[Page]:
         """Yield pages of a stream; see the Protocol."""
@@ -271,17 +280,6 @@ class HubSpot:
         moved = push.push_groups(self._api, self._lists, changes, batch=size, workers=workers, still=still)
         yield from until_silence(moved)
 
-    def webhooks(self) -> None:
-        """Say nothing: HubSpot tells nobody where an app sends events; the app's project files do."""
-
-    def add_webhook(self, webhook: Webhook) -> Secret:
-        """Refuse.
-
-        Raises:
-            ContractError: Always.
-        """
-        raise ContractError(f"Webhooks of a HubSpot app are configured in its project files. ({webhook.url})")
-
     def read_back(self, changes: Sequence[Change]) -> dict[tuple[str, str, str], str | None]:
         """Return what HubSpot shows where *changes* were made; see the Protocol."""
         return self._look.at(changes)
@@ -314,7 +312,11 @@ class HubSpot:
 
     # -- looking -------------------------------------------------------------------------------------------
     def check(self) -> list[Finding]:
-        """Look at the token, what it may read, and the API's version."""
+        """Look at the token, what it may read, and the API's version.
+
+        Returns:
+            What was found, good and bad.
+        """
         exports, manifest = self._everything.exports, self._connection.manifest
         return health.account_findings(self._api, self._account, name=self.name, manifest=manifest, exports=exports)
 
@@ -392,3 +394,6 @@ def _cursor(at: datetime) -> Cursor:
 
 def _nothing(table: str) -> pa.Table:
     return TABLES[table].columns.empty_table()
+
+
+connect = HubSpot

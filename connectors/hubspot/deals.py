@@ -11,6 +11,7 @@ from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.operations import DEAL_CONTACTS
 from connectors.hubspot.times import hubspot_moment
 from connectors.records import ORDERS, platform_key
+from connectors.transport import entries
 
 READ = ("amount", "closedate", "createdate", "deal_currency_code", "hs_is_closed_won", "hs_lastmodifieddate")
 
@@ -59,7 +60,7 @@ def look_up(api: HubSpotApi, deals: Sequence[Mapping[str, Any]]) -> dict[str, st
     links: dict[str, str] = {}
     for start in range(0, len(deals), 100):
         inputs = [{"id": str(deal["id"])} for deal in deals[start : start + 100]]
-        for result in api.call(DEAL_CONTACTS, body={"inputs": inputs})["results"]:
+        for result in entries(api.call(DEAL_CONTACTS, body={"inputs": inputs}), "results"):
             if result["to"]:
                 links[str(result["from"]["id"])] = str(result["to"][0]["toObjectId"])
     return links

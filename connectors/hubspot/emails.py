@@ -17,7 +17,7 @@ from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.operations import EMAIL_EVENTS
 from connectors.hubspot.times import hubspot_moment, milliseconds
 from connectors.records import CAMPAIGNS, DELIVERIES, ENGAGEMENTS, email_key, normalise_email
-from connectors.transport import pages
+from connectors.transport import entries, pages
 
 KINDS = {"OPEN": "open", "CLICK": "click", "STATUSCHANGE": "unsubscribe", "SPAMREPORT": "complaint", "BOUNCE": "bounce"}
 SENT = ("SENT", "DELIVERED")
@@ -70,11 +70,11 @@ def events(
     answers: Iterator[Mapping[str, Any]] = pages(
         lambda offset: api.call(EMAIL_EVENTS, query={**query, **({"offset": offset} if offset else {})}),
         lambda answer, _: str(answer["offset"]) if answer["hasMore"] else None,
-        entries=lambda answer: answer["events"],
+        entries=lambda answer: entries(answer, "events"),
         what="HubSpot's email events",
     )
     for answer in answers:
-        yield answer["events"]
+        yield entries(answer, "events")
 
 
 def activity(

@@ -22,7 +22,7 @@ from connectors.errors import ContractError
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.operations import EXPORT_START, EXPORT_STATUS
 from connectors.hubspot.search import OBJECT_ID
-from connectors.transport import Call
+from connectors.transport import MOST_FILE_BYTES, Call
 
 ID_COLUMNS = (OBJECT_ID, "record id")  # the property's name or its label (A7)
 ZIP = b"PK\x03\x04"  # how a large export may be packed (A7)
@@ -84,6 +84,8 @@ def ids_in(file: bytes) -> pa.Array:
 
 def _unpacked(file: bytes) -> list[bytes]:
     with zipfile.ZipFile(io.BytesIO(file)) as archive:
+        if sum(entry.file_size for entry in archive.infolist()) > MOST_FILE_BYTES:
+            raise ContractError(f"HubSpot's export has more than {MOST_FILE_BYTES:,} bytes.")
         return [archive.read(name) for name in archive.namelist() if name.lower().endswith(".csv")]
 
 

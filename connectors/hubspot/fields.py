@@ -15,7 +15,7 @@ from connectors.hubspot.operations import (
     PROPERTY_UPDATE,
 )
 from connectors.records import FieldDefinition, FieldType, SetupStep
-from connectors.transport import check_made
+from connectors.transport import check_made, entries
 
 TYPES = {
     "text": ("string", "text"),
@@ -34,7 +34,7 @@ def missing_properties(api: HubSpotApi, connection: str, fields: Sequence[FieldD
     Raises:
         FixSettingsError: A property of that name exists with another type.
     """
-    present = {row["name"]: row for row in api.call(PROPERTIES)["results"]}
+    present = {row["name"]: row for row in entries(api.call(PROPERTIES), "results")}
     other = [field for field in fields if field.name in present and _of_other_type(field, present[field.name])]
     if other:
         raise FixSettingsError(
@@ -62,7 +62,7 @@ def _of_other_type(field: FieldDefinition, there: Mapping[str, Any]) -> bool:
 
 def present_properties(api: HubSpotApi) -> dict[str, FieldDefinition]:
     """Return every property of contacts by name."""
-    return {str(row["name"]): _definition(row) for row in api.call(PROPERTIES)["results"]}
+    return {str(row["name"]): _definition(row) for row in entries(api.call(PROPERTIES), "results")}
 
 
 def _definition(row: Mapping[str, Any]) -> FieldDefinition:
@@ -75,7 +75,7 @@ def _definition(row: Mapping[str, Any]) -> FieldDefinition:
 
 def create_property(api: HubSpotApi, field: FieldDefinition, *, group: str) -> None:
     """Create the property of *field*, and our group of properties where it is missing."""
-    if group not in {row["name"] for row in api.call(PROPERTY_GROUPS)["results"]}:
+    if group not in {row["name"] for row in entries(api.call(PROPERTY_GROUPS), "results")}:
         api.call(PROPERTY_GROUP_CREATE, body={"name": group, "label": GROUP_LABEL, "displayOrder": -1})
     kind, look = TYPES[field.type]
     body: dict[str, Any] = {
@@ -98,7 +98,7 @@ def extend(api: HubSpotApi, field: FieldDefinition) -> None:
 
     Labels are unique too: an older option whose label a new one takes shows its value beside it.
     """
-    present = next(row for row in api.call(PROPERTIES)["results"] if row["name"] == field.name)
+    present = next(row for row in entries(api.call(PROPERTIES), "results") if row["name"] == field.name)
     wanted = dict(field.options)
     taken = {label.casefold() for value, label in field.options if value not in _values(present)}
     kept = [

@@ -12,7 +12,7 @@ from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.operations import LIST_BY_NAME, LIST_CREATE, LISTS_SEARCH, MEMBERS_PAGE, NUMBERED
 from connectors.hubspot.search import list_pages
 from connectors.records import MEMBERSHIPS
-from connectors.transport import check_made, pages
+from connectors.transport import check_made, entries, pages
 
 # what moves when somebody enters or leaves a list (A3): the wording is HubSpot's, the promise nobody's; so lists
 # are read again from time to time whatever these say
@@ -69,10 +69,10 @@ class Lists:
         answers = pages(
             lambda offset: self._api.call(LISTS_SEARCH, body={**body, "offset": offset or 0}),
             lambda answer, offset: (offset or 0) + MOST_LISTS if answer.get("hasMore") else None,
-            entries=lambda answer: answer.get("lists", ()),
+            entries=lambda answer: entries(answer, "lists", optional=True),
             what="HubSpot's lists",
         )
-        for listing in (entry for answer in answers for entry in answer.get("lists", ())):
+        for listing in (entry for answer in answers for entry in entries(answer, "lists", optional=True)):
             group = str(listing["name"]).removeprefix(self._prefix)
             if group in groups and listing["name"] != group:
                 states[group] = self._fact(group, listing)

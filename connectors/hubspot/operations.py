@@ -43,7 +43,14 @@ class Operation:
     search: bool = False
 
     def path(self, version: str) -> str:
-        """Return the path of *version*, with names in braces."""
+        """Return the path of *version*, with names in braces.
+
+        Args:
+            version: A dated one, or `NUMBERED`.
+
+        Returns:
+            From the host on; the numbered path where no dated one exists.
+        """
         return self.dated.replace(VERSION, version) if version != NUMBERED and self.dated else self.numbered
 
 

@@ -16,7 +16,7 @@ from connectors.hubspot.lists import Lists
 from connectors.hubspot.operations import CONTACTS_UPDATE, MEMBERS_ADD, MEMBERS_REMOVE
 from connectors.hubspot.refusals import context, listed_errors, refusal_code, refusal_words
 from connectors.records import Change, Outcome
-from connectors.transport import ABOUT_OTHERS, NO_ANSWER, in_order, is_about_others
+from connectors.transport import ABOUT_OTHERS, NO_ANSWER, entries, in_order, is_about_others
 from connectors.values import one_form
 
 ContactChanges = tuple[str, list[Change]]
@@ -82,7 +82,7 @@ def _update(api: HubSpotApi, contacts: Sequence[ContactChanges], kinds: Mapping[
 
 
 def _outcomes(contacts: Sequence[ContactChanges], answer: Mapping[str, Any], kinds: Mapping[str, str]) -> list[Outcome]:
-    shown = {str(row["id"]): row.get("properties", {}) for row in answer.get("results", ())}
+    shown = {str(row["id"]): row.get("properties", {}) for row in entries(answer, "results", optional=True)}
     refused = dict(_refused(answer))
     outcomes = []
     for key, changes in contacts:

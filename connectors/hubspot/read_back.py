@@ -9,7 +9,7 @@ from connectors.hubspot.lists import CONTACT, Lists
 from connectors.hubspot.operations import MEMBERSHIPS_READ
 from connectors.hubspot.scan import ids_of, read_by_ids
 from connectors.records import MEMBER, Change
-from connectors.transport import in_order
+from connectors.transport import entries, in_order
 from connectors.values import values_kept
 
 BY_RECORD = 2_000  # records up to which each one's lists are asked for; beyond, the lists' members are fewer requests
@@ -79,9 +79,9 @@ class ContactReadBack:
         for ids in parts:
             inputs = [{"objectTypeId": CONTACT, "recordId": key} for key in ids]
             answer = self._api.call(MEMBERSHIPS_READ, body={"inputs": inputs})
-            if {str(record.get("recordId")) for record in answer.get("results", ())} != set(ids):
+            if {str(record.get("recordId")) for record in entries(answer, "results", optional=True)} != set(ids):
                 return None  # of a record that is not mentioned nothing is known, least of all that it is on no list
-            for result in answer.get("results", ()):
+            for result in entries(answer, "results", optional=True):
                 if "recordListMemberships" not in result:
                     return None
                 memberships |= {

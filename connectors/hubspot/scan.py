@@ -30,7 +30,7 @@ from connectors.hubspot.id_gap import Meeting
 from connectors.hubspot.operations import CONTACTS_PAGE, CONTACTS_READ
 from connectors.hubspot.refusals import context, listed_errors
 from connectors.hubspot.search import ASK_AGAIN, OBJECT_ID, HubSpotRecord, Search, list_pages, on_property
-from connectors.transport import in_order, side_by_side
+from connectors.transport import entries, in_order, side_by_side
 
 PATHS = ("auto", "list", "side_by_side", "known", "export")
 MERGED = "hs_merged_object_ids"
@@ -187,8 +187,9 @@ def read_by_ids(
         inputs = [{"id": key} for key in waiting]
         wanted = list(dict.fromkeys([*properties, MERGED]))
         answer = api.call(CONTACTS_READ, body={"properties": wanted, "propertiesWithHistory": [], "inputs": inputs})
-        records += answer.get("results", ())
-        answered = {key for row in answer.get("results", ()) for key in ids_of(row)} | set(ids_not_found(answer))
+        listed = entries(answer, "results", optional=True)
+        records += listed
+        answered = {key for row in listed for key in ids_of(row)} | set(ids_not_found(answer))
         waiting = [key for key in waiting if key not in answered]
         if not waiting:
             return records
@@ -203,8 +204,7 @@ def read_by_address(api: HubSpotApi, addresses: Sequence[str], properties: Seque
         "propertiesWithHistory": [],
         "inputs": [{"id": address} for address in addresses],
     }
-    rows: Sequence[HubSpotRecord] = api.call(CONTACTS_READ, body=body).get("results", ())
-    return rows
+    return entries(api.call(CONTACTS_READ, body=body), "results", optional=True)
 
 
 def ids_of(row: HubSpotRecord) -> list[str]:

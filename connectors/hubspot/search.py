@@ -17,7 +17,7 @@ from connectors.errors import ContractError
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.operations import Operation
 from connectors.hubspot.times import hubspot_moment, milliseconds
-from connectors.transport import pages
+from connectors.transport import entries, pages
 
 HubSpotRecord = Mapping[str, Any]
 ASK_AGAIN = 3  # times that a page which can't be right is asked for again
@@ -50,8 +50,7 @@ def cursor_of(page: Mapping[str, Any]) -> str | None:
 
 
 def _results(page: Mapping[str, Any]) -> Sequence[HubSpotRecord]:
-    records: Sequence[HubSpotRecord] = page["results"]
-    return records
+    return entries(page, "results")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +84,15 @@ class Search:
             "after": "0",
         }
         answer: Mapping[str, Any] = self.api.call(self.operation, body=body)
+        entries(answer, "results")
         return answer
 
     def newest(self) -> Mapping[str, Any]:
-        """Return the records that changed last, and in ``total`` how many there are at all."""
+        """Return the records that changed last, and in ``total`` how many there are at all.
+
+        Returns:
+            The answer of the search endpoint: ``total``, ``results``, ``paging``.
+        """
         return self.ask((), self.moved, falling=True)
 
     def highest(self, below: int | None = None) -> Mapping[str, Any]:

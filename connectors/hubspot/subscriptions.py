@@ -17,7 +17,7 @@ from connectors.hubspot.operations import SUBSCRIPTIONS_READ
 from connectors.hubspot.scan import read_by_ids
 from connectors.hubspot.times import hubspot_moment
 from connectors.records import SUBSCRIPTIONS, Page, email_key, normalise_email
-from connectors.transport import in_order
+from connectors.transport import entries, in_order
 
 NO_CHOICE = "NOT_SPECIFIED"
 AT_ONCE = 50  # requests a page of rows
@@ -56,7 +56,10 @@ class SubscriptionStream:
             return []
         answer = self._api.call(SUBSCRIPTIONS_READ, query={"channel": "EMAIL"}, body={"inputs": addresses})
         return [
-            row for result in answer["results"] for status in result["statuses"] if (row := self._row(result, status))
+            row
+            for result in entries(answer, "results")
+            for status in result["statuses"]
+            if (row := self._row(result, status))
         ]
 
     def _row(self, result: Mapping[str, Any], status: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -19,7 +19,7 @@ import requests
 from mailchimp_marketing.api_client import ApiClientError
 
 from connectors.errors import ContractError, FixSettingsError, PersonasyncError
-from connectors.transport import Call, Transport, pages, spelt
+from connectors.transport import Call, Transport, entries, pages, spelt
 
 SDK_VERSION = "3.0.80"  # a rewrite under the same name may be published any day
 
@@ -99,9 +99,9 @@ class MailchimpApi:
     ) -> Iterator[list[Any]]:
         """Yield the entries under *key*, page by page, until a short page: some answers carry no total."""
         answers = pages(
-            lambda offset: self.call(method, *arguments, count=size, offset=offset or 0, **query).get(key, []),
-            lambda entries, offset: (offset or 0) + size if len(entries) >= size else None,
-            entries=lambda entries: entries,
+            lambda offset: entries(self.call(method, *arguments, count=size, offset=offset or 0, **query), key),
+            lambda listed, offset: (offset or 0) + size if len(listed) >= size else None,
+            entries=lambda listed: listed,
             what=f"Mailchimp's {key.replace('_', ' ')}",
         )
         yield from answers

@@ -14,7 +14,7 @@ from typing import Any
 
 from connectors.errors import MissingScopeError, NotFoundError, PersonasyncError, PlatformDownError, RejectedError
 from connectors.mailchimp.api import MailchimpApi
-from connectors.transport import Call
+from connectors.transport import MOST_FILE_BYTES, Call, entries
 
 FIRST_LOOK, LONGEST_LOOK = 0.2, 10.0  # seconds between two looks; doubled each time
 USUAL_SECONDS = 0.0004  # of an operation, before a job has shown how fast they go; a guess that costs a look at most
@@ -72,7 +72,7 @@ def wait_for_all(api: MailchimpApi, *, wait: Callable[[float], None]) -> None:
     while waited < PATIENCE_FOR_OTHERS:
         # the newest ones come first in no promise, so all that are kept are looked at: they live seven days
         jobs = api.call(api.sdk.batches.list, count=MOST_JOBS, fields=["batches.id", "batches.status"])
-        if all(job["status"] == "finished" for job in jobs.get("batches", ())):
+        if all(job["status"] == "finished" for job in entries(jobs, "batches")):
             return
         wait(pause)
         waited, pause = waited + pause, min(pause * 2, LONGEST_LOOK)
@@ -98,7 +98,11 @@ def _fetch(api: MailchimpApi, url: str) -> bytes:
 def _answers(archive: bytes) -> Iterator[tuple[str, tuple[int, Any]]]:
     try:
         with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as files:
+            unpacked = 0
             for member in files:
+                unpacked += member.size
+                if unpacked > MOST_FILE_BYTES:
+                    raise tarfile.TarError  # noqa: TRY301 - it is as good as damaged
                 file = files.extractfile(member)
                 for load in decoded(file.read(), RESULTS) if file is not None else ():
                     yield str(load["operation_id"]), (int(load["status_code"]), _inner(load.get("response")))

@@ -15,6 +15,7 @@ import pyarrow as pa
 from connectors.mailchimp.api import MailchimpApi
 from connectors.mailchimp.times import mailchimp_moment
 from connectors.records import CAMPAIGNS, DELIVERIES, ENGAGEMENTS, email_key, normalise_email
+from connectors.transport import entries
 
 LATEST_ACTIVITY = timedelta(days=60)  # figures of an older campaign hardly move
 SPLIT = ("a", "b")
@@ -64,8 +65,8 @@ class Campaigns:
         labels = self._labels(window) if any(report["type"] == "variate" for report in listed) else {}
         for report in listed:
             if report["type"] == "variate" and report["id"] in labels:
-                children = self._api.call(sdk.reports.get_sub_reports_for_campaign, report["id"]).get("reports", [])
-                for child in children:
+                children = self._api.call(sdk.reports.get_sub_reports_for_campaign, report["id"])
+                for child in entries(children, "reports"):
                     label = labels[report["id"]].get(child["id"])
                     reports[child["id"]] = CampaignReport(child, parent=report["id"], variant=label)
         return list(reports.values())
@@ -139,7 +140,7 @@ class Campaigns:
         for method, key, read in sources:
             for page in self._api.pages(method, mail.id, key=key, size=self._size):
                 yield self._engaged(mail, [act for recipient in page for act in read(recipient)])
-        complaints = self._api.call(reports.get_campaign_abuse_reports, mail.id).get("abuse_reports", [])
+        complaints = entries(self._api.call(reports.get_campaign_abuse_reports, mail.id), "abuse_reports")
         yield self._engaged(mail, [act for complaint in complaints for act in _complained(complaint)])
 
     def _engaged(self, mail: CampaignReport, acts: Sequence[Mapping[str, Any]]) -> pa.Table:

@@ -22,12 +22,15 @@ from connectors.connector import (
     refuse_foreign_fields,
 )
 from connectors.errors import CredentialError, FixSettingsError, NotFoundError, PersonasyncError
+from connectors.events import Delivery, PlatformEvent
 from connectors.fetched import Fetched
 from connectors.mailchimp import fields, push, webhooks
 from connectors.mailchimp.api import MailchimpApi
 from connectors.mailchimp.by_id import MembersById
 from connectors.mailchimp.campaigns import LATEST_ACTIVITY, CampaignReport, Campaigns
 from connectors.mailchimp.consents import consents_since
+from connectors.mailchimp.events import check_mailchimp, mailchimp_events
+from connectors.mailchimp.forms import MailchimpForms
 from connectors.mailchimp.groups import InterestGroups
 from connectors.mailchimp.member_stream import MemberStream
 from connectors.mailchimp.members import FIELDS, INTERESTS, KEPT_ALWAYS, STATUSES, TAGGED, Members
@@ -37,6 +40,7 @@ from connectors.mailchimp.refusals import MEND_KEY, translate
 from connectors.mailchimp.shop import Shop
 from connectors.mailchimp.tag_stream import HELD, TagStream
 from connectors.mailchimp.tags import Tags
+from connectors.mailchimp.templates import MergeTags
 from connectors.mailchimp.times import mailchimp_moment
 from connectors.probing import ProbeResult, Watch, run_probes
 from connectors.records import (
@@ -51,23 +55,16 @@ from connectors.records import (
     SetupStep,
 )
 from connectors.secret import Secret, basic
-from connectors.transport import Slots, Transport, account_book, until_silence, watched
+from connectors.transport import ReadsAnswers, Slots, Transport, account_book, until_silence, watched
 
 USUAL_ANSWER = 0.25  # seconds; Mailchimp limits connections and not a rate, so that time is what a request costs
 LOOKS = 2  # at a job until it is finished, usually
 
 
-def connect(connection: Connection, *, session: requests.Session | None = None) -> Mailchimp:
-    """Return the connector of one audience.
-
-    Raises:
-        FixSettingsError: No key or audience, a key without data centre, or a host that plugin.toml does not list.
-    """
-    return Mailchimp(connection, session=session)
-
-
-class Mailchimp:
+class Mailchimp(MailchimpForms, ReadsAnswers):
     """One audience."""
+
+    dialect = MergeTags()
 
     streams = ("contacts", "memberships", "orders")
     result_streams = ("campaigns", "activity")
@@ -128,6 +125,7 @@ class Mailchimp:
             skip_merge_validation=self._connection.manifest["skip_merge_validation"],
             kinds=self._connection.kinds,
             workers=self._limits["connections"],
+            together=self._limits["batch"],
             wait=nap,
         )
 
@@ -241,9 +239,20 @@ class Mailchimp:
         """Return where the audience sends events; see the Protocol."""
         return webhooks.present_webhooks(self._api, self._audience)
 
-    def add_webhook(self, webhook: Webhook) -> Secret:
-        """Add a webhook and return its secret, which Mailchimp shows this once; see the Protocol."""
+    def register(self, webhook: Webhook) -> Secret:
+        """Add a webhook and return its secret, which Mailchimp shows this once; see `connectors.events`."""
         return webhooks.add_webhook(self._api, self._audience, webhook)
+
+    @staticmethod
+    def verify(delivery: Delivery) -> bool:
+        """Accept Mailchimp's signature, which holds the time."""
+        check_mailchimp(delivery)
+        return True
+
+    @staticmethod
+    def parse(delivery: Delivery) -> list[PlatformEvent]:
+        """Return the event about a member of one of the audiences."""
+        return mailchimp_events(delivery)
 
     def push(self, changes: Sequence[Change], still: Still = as_given) -> Iterator[list[Outcome]]:
         """Write *changes*; see the Protocol.
@@ -366,3 +375,6 @@ def _base_url(pattern: str, key: Secret) -> str:
     if not re.fullmatch(r"[a-z]{2,3}\d{1,3}", centre):
         raise CredentialError("The Mailchimp API key does not end with a data center, such as -us6.", fix=MEND_KEY)
     return pattern.format(dc=centre)
+
+
+connect = Mailchimp

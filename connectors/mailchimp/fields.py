@@ -9,7 +9,7 @@ from connectors.errors import FixSettingsError
 from connectors.limits import MERGE_TAG_LENGTH
 from connectors.mailchimp.api import MailchimpApi
 from connectors.records import FieldDefinition, FieldType, SetupStep
-from connectors.transport import check_made
+from connectors.transport import check_made, entries
 
 TYPES = {"text": "text", "url": "url", "number": "number", "date": "date", "enumeration": "text"}
 KINDS: Mapping[str, FieldType] = {
@@ -28,7 +28,7 @@ ALL = 1000  # lists page by ten if nobody says otherwise (trap M5)
 def present_merge_fields(api: MailchimpApi, audience: str) -> dict[str, Mapping[str, Any]]:
     """Return the audience's merge fields by tag."""
     answer = api.call(api.sdk.lists.get_list_merge_fields, audience, count=ALL)
-    return {str(field["tag"]): field for field in answer["merge_fields"]}
+    return {str(field["tag"]): field for field in entries(answer, "merge_fields")}
 
 
 def defined(api: MailchimpApi, audience: str) -> dict[str, FieldDefinition]:

@@ -16,7 +16,7 @@ from connectors.errors import ContractError, NotFoundError
 from connectors.mailchimp.api import MailchimpApi
 from connectors.mailchimp.times import mailchimp_moment
 from connectors.records import CONTACTS, Consent, normalise_email
-from connectors.transport import in_order, side_by_side
+from connectors.transport import entries, in_order, side_by_side
 from connectors.values import one_form
 
 FIELDS = ",".join(
@@ -102,7 +102,7 @@ class Members:
     def newest(self) -> tuple[Sequence[MemberDocument], int]:
         """Return the members that changed last, and how many there are at all."""
         answer = self._ask(count=min(NEWEST, self._size), sort_dir="DESC")
-        return answer["members"], int(answer["total_items"])
+        return entries(answer, "members"), int(answer["total_items"])
 
     def changed(
         self, since: datetime, newest: Sequence[MemberDocument], total: int
@@ -144,7 +144,8 @@ class Members:
 
     def _moment_at(self, offset: int, until: datetime) -> datetime | None:
         answer = self._ask(count=1, offset=offset, before_last_changed=(until + SECOND).isoformat())
-        return mailchimp_moment(answer["members"][0]["last_changed"]) if answer["members"] else None
+        listed = entries(answer, "members")
+        return mailchimp_moment(listed[0]["last_changed"]) if listed else None
 
     def between(self, since: datetime | None, until: datetime, **only: str) -> Iterator[Sequence[MemberDocument]]:
         """Yield members by the time of their last change, both ends included; *only* those of a ``status``.
@@ -164,7 +165,7 @@ class Members:
             if left is not None and total < left:
                 offset, left = max(offset - (left - total), 0), total
                 continue
-            page = answer["members"]
+            page = entries(answer, "members")
             yield page
             if len(page) < self._size:
                 return
@@ -178,7 +179,7 @@ class Members:
         """Ask until the answer is none that came before: what it shows must be of the window, and not the last page."""
         for _ in range(ASK_AGAIN):
             answer = self._ask(**query)
-            page = answer["members"]
+            page = entries(answer, "members")
             moments = (mailchimp_moment(member["last_changed"]) for member in page)
             early = since is not None and any(at is not None and at < since - SECOND for at in moments)
             same = (
@@ -240,7 +241,10 @@ def member_rows(
 
 def platform_id(member: Mapping[str, Any]) -> str:
     """Return the id that stays when the address changes; the address's hash where there is no such id."""
-    return str(member.get("contact_id") or member["id"])
+    key = member.get("contact_id") or member["id"]
+    if not isinstance(key, str | int):
+        raise TypeError("a member has no id")
+    return str(key)
 
 
 def _row(

@@ -17,14 +17,13 @@ from connectors.mailchimp.api import MailchimpApi
 from connectors.mailchimp.refusals import NOT_NOW, problem_words
 from connectors.mailchimp.tags import Tags
 from connectors.records import Change, Outcome, normalise_email
-from connectors.transport import ABOUT_OTHERS, NO_ANSWER, in_order, is_about_others
+from connectors.transport import ABOUT_OTHERS, NO_ANSWER, entries, in_order, is_about_others
 from connectors.values import one_form
 
 Member = tuple[str, list[Change]]
 TagCall = tuple[str, list[Change], list[Change]]
 """Name of the segment, who gets its tag, who loses it."""
 OPERATIONS = 5_000  # of one job: some megabytes, and a kill repeats no more than these
-REPORTED = 50  # outcomes that are handed on together where members are written one by one
 MISSING = "This contact no longer exists in Mailchimp."
 
 
@@ -59,6 +58,7 @@ class FieldWriter:
         skip_merge_validation: Whether a required field of somebody else may not block ours.
         kinds: Types of the merge fields that we own.
         workers: Connections.
+        together: Outcomes that are handed on together where members are written one by one.
         wait: Waits some seconds while a job runs.
     """
 
@@ -70,9 +70,10 @@ class FieldWriter:
         skip_merge_validation: bool,
         kinds: Mapping[str, str],
         workers: int,
+        together: int,
         wait: Callable[[float], None],
     ) -> None:
-        self._api, self._audience, self._kinds = api, audience, kinds
+        self._api, self._audience, self._kinds, self._together = api, audience, kinds, together
         self._skip, self._workers, self._jobs = skip_merge_validation, workers, batches.Jobs(api, wait)
 
     def one_by_one(self, members: Sequence[Member], still: Still = as_given) -> Iterator[list[Outcome]]:
@@ -84,7 +85,7 @@ class FieldWriter:
 
         for outcomes in in_order(patch, members, workers=self._workers):
             gathered += outcomes
-            if len(gathered) >= REPORTED:
+            if len(gathered) >= self._together:
                 yield gathered
                 gathered = []
         if gathered:
@@ -211,10 +212,14 @@ def _move(api: MailchimpApi, audience: str, tag: str | None, call: TagCall) -> l
         if error.answered:
             raise
         return [Outcome(change, "unknown", str(error), NO_ANSWER) for change in changes]
-    moved = {_address(member) for key in ("members_added", "members_removed") for member in answer.get(key, ())}
+    moved = {
+        _address(member)
+        for key in ("members_added", "members_removed")
+        for member in entries(answer, key, optional=True)
+    }
     refused = {
         normalise_email(address): str(problem.get("error"))
-        for problem in answer.get("errors", ())
+        for problem in entries(answer, "errors", optional=True)
         for address in problem.get("email_addresses", ())
     }
     if is_about_others({*moved, *refused}, (change.email for change in changes)):

@@ -28,17 +28,15 @@ MEND_FIELDS = "A merge field became required: make it optional in Mailchimp, or 
 def translate(response: requests.Response) -> PersonasyncError | None:
     """Return the error of a refusal; None leaves it to the transport."""
     status, body = response.status_code, object_of(response)
-    said = problem_words(body)
+    said, asked = problem_words(body), response.headers.get("Retry-After", "")
+    wait = float(asked) if asked.isdigit() else 1.0
     if status == 401:  # noqa: PLR2004
         return CredentialError("Mailchimp rejected the API key.", fix=MEND_KEY)
     if status == 429 or (status == 403 and not response.content.strip()):  # noqa: PLR2004
         # without a body both mean the same: too much at once (PLATFORMS: limits)
-        return RateLimitError("Mailchimp reports too many simultaneous connections.", wait=1.0)
+        return RateLimitError("Mailchimp reports too many simultaneous connections.", wait=wait)
     if status in NOT_NOW:
-        wait = response.headers.get("Retry-After", "")
-        return RateLimitError(
-            f"Mailchimp is temporarily unavailable: {said}", wait=float(wait) if wait.isdigit() else 1.0
-        )
+        return RateLimitError(f"Mailchimp is temporarily unavailable: {said}", wait=wait)
     if status == 403:  # noqa: PLR2004
         return MissingScopeError(
             f"Mailchimp: {said}", scopes=(), fix="The API key's user needs the Manager role or higher."

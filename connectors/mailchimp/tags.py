@@ -15,7 +15,7 @@ from connectors.errors import NotFoundError
 from connectors.mailchimp.api import MailchimpApi
 from connectors.mailchimp.members import MemberDocument, platform_id
 from connectors.mailchimp.times import mailchimp_moment
-from connectors.transport import check_made, in_order
+from connectors.transport import check_made, entries, in_order
 
 SETTLED = timedelta(seconds=2)
 SINGLY = 100  # members with more tags than they show, up to which each is asked; beyond, the tags' pages are fewer
@@ -67,7 +67,7 @@ class Tags:
         """Return the id of a segment's tag, None where there is none. All of ours are looked up at once."""
         if self._ids is None:
             answer = self._api.call(self._api.sdk.lists.tag_search, self._audience, name=self.prefix)
-            self._ids = {str(tag["name"]): str(tag["id"]) for tag in answer.get("tags", ())}
+            self._ids = {str(tag["name"]): str(tag["id"]) for tag in entries(answer, "tags")}
         return self._ids.get(self.prefix + group)
 
     @property

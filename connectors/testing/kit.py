@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from connectors.connector import Connection, Connector
+from connectors.events import Delivery
 from connectors.records import MEMBER, Change, FieldDefinition, Outcome, Page
 from connectors.secret import Secret
 from connectors.spec import ConnectorSpec
@@ -66,6 +67,9 @@ class Stand(Protocol):
 
     def count(self) -> int:
         """Return how many contacts there are."""
+
+    def delivery(self, key: str) -> Delivery:
+        """Return a signed delivery that tells of a change of a contact, as it arrives. Only where there are events."""
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from connectors.spec import Capabilities
+from connectors.spec import ConnectorSpec
 from connectors.testing.kit import Kit
 
 
@@ -17,7 +17,8 @@ class Law:
         name: A sentence.
         group: Of laws about the same.
         holds: Raises AssertionError where it does not hold.
-        needs: Capability without which there is nothing to hold: "fields", "groups", "incremental"; "": none.
+        needs: Capability without which there is nothing to hold: "fields", "groups", "incremental", "events",
+            "network"; "": none.
     """
 
     name: str
@@ -25,10 +26,13 @@ class Law:
     holds: Callable[[Kit], None]
     needs: str = ""
 
-    def applies(self, can: Capabilities) -> bool:
+    def applies(self, spec: ConnectorSpec) -> bool:
         """Tell whether a connector has what the law is about."""
+        can = spec.capabilities
         if self.needs == "groups":
             return can.groups != "none"
+        if self.needs == "network":
+            return bool(spec.hosts)
         return not self.needs or bool(getattr(can, self.needs))
 
 

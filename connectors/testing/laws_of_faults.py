@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connectors.errors import (
+    ContractError,
     CredentialError,
     FixSettingsError,
     PersonasyncError,
@@ -36,7 +37,7 @@ def _error_of(kit: Kit, *faults: Fault) -> PersonasyncError:
     return raised.value
 
 
-@law("429 with Retry-After waits as long as it asks")
+@law("429 with Retry-After waits as long as it asks", needs="network")
 def faults_retry_after(kit: Kit) -> None:
     keys = kit.people(2)
 
@@ -44,7 +45,7 @@ def faults_retry_after(kit: Kit) -> None:
     assert 7.0 in kit.waits
 
 
-@law("429 without Retry-After waits, and goes on")
+@law("429 without Retry-After waits, and goes on", needs="network")
 def faults_too_many(kit: Kit) -> None:
     keys = kit.people(2)
 
@@ -52,21 +53,21 @@ def faults_too_many(kit: Kit) -> None:
     assert max(kit.waits) > 0
 
 
-@law("429 without end is told as a limit")
+@law("429 without end is told as a limit", needs="network")
 def faults_limit(kit: Kit) -> None:
     kit.people(1)
 
     assert isinstance(_error_of(kit, *[Fault("status", 429)] * ALWAYS), RateLimitError)
 
 
-@law("503 is asked again")
+@law("503 is asked again", needs="network")
 def faults_down(kit: Kit) -> None:
     keys = kit.people(2)
 
     assert _read_with(kit, Fault("status", 503), Fault("status", 503)) == set(keys)
 
 
-@law("a platform that stays down is told as such, and not tried for ever")
+@law("a platform that stays down is told as such, and not tried for ever", needs="network")
 def faults_stays_down(kit: Kit) -> None:
     kit.people(1)
     before = len(kit.proxy.seen)
@@ -75,49 +76,81 @@ def faults_stays_down(kit: Kit) -> None:
     assert len(kit.proxy.seen) - before < ALWAYS
 
 
-@law("a web page with status 200 is no data")
+@law("a web page with status 200 is no data", needs="network")
 def faults_page(kit: Kit) -> None:
     keys = kit.people(2)
 
     assert _read_with(kit, Fault("page")) == set(keys)
 
 
-@law("a torn answer is no data")
+@law("a torn answer is no data", needs="network")
 def faults_torn(kit: Kit) -> None:
     keys = kit.people(2)
 
     assert _read_with(kit, Fault("torn")) == set(keys)
 
 
-@law("a lost answer to a reading is asked for again")
+FORMS = (b"[]", b"null", b"5", b'"text"', b"true", b"{}", b"[null]", b"[[]]", b'[{"a": 1}]', b'{"a": {"b": [1]}}')
+"""JSON that no platform documents for a list of contacts."""
+NOT_JSON = (b"NaN", b'{"a": NaN}', b"[" * 100_000, b"9" * 10_000, b"\xff\xfe", b"{'a': 1}")
+
+
+@law("an answer of another form is told as the platform's, with what was asked", needs="network")
+def faults_form(kit: Kit) -> None:
+    kit.people(2)
+    errors = [_error_of(kit, *[Fault("answer", body=body)] * ALWAYS) for body in FORMS]
+
+    assert {type(error) for error in errors} == {ContractError}
+    assert not [error for error in errors if "GET" not in str(error) and "POST" not in str(error)]
+
+
+@law("an answer that is no JSON is asked again, and then told", needs="network")
+def faults_not_json(kit: Kit) -> None:
+    kit.people(2)
+
+    assert {type(_error_of(kit, *[Fault("answer", body=body)] * ALWAYS)) for body in NOT_JSON} == {PlatformDownError}
+
+
+@law("an answer without its lists, or without values, is told and read as nobody's", needs="network")
+def faults_hollow(kit: Kit) -> None:
+    keys = kit.people(3)
+    for trouble in ("no lists", "no values"):
+        connector = kit.connect()
+        kit.proxy.faults.extend([Fault(trouble)] * ALWAYS)
+        with pytest.raises(PersonasyncError):
+            kit.read(connector, known=keys)
+        kit.proxy.faults.clear()
+
+
+@law("a lost answer to a reading is asked for again", needs="network")
 def faults_lost(kit: Kit) -> None:
     keys = kit.people(2)
 
     assert _read_with(kit, Fault("lost")) == set(keys)
 
 
-@law("a redirect is not followed")
+@law("a redirect is not followed", needs="network")
 def faults_redirected(kit: Kit) -> None:
     kit.people(1)
 
     assert not isinstance(_error_of(kit, Fault("redirect")), TryLaterError)
 
 
-@law("401 is told as a credential that is wrong")
+@law("401 is told as a credential that is wrong", needs="network")
 def faults_unauthorized(kit: Kit) -> None:
     kit.people(1)
 
     assert isinstance(_error_of(kit, *[Fault("status", 401)] * 3), CredentialError)
 
 
-@law("403 is told as something to be set right")
+@law("403 is told as something to be set right", needs="network")
 def faults_forbidden(kit: Kit) -> None:
     kit.people(1)
 
     assert isinstance(_error_of(kit, *[Fault("status", 403)] * 3), FixSettingsError)
 
 
-@law("no message tells the secret")
+@law("no message tells the secret", needs="network")
 def faults_secret(kit: Kit) -> None:
     kit.people(1)
     troubles = [Fault("status", status) for status in (401, 403, 404, 400, 429, 503)]
@@ -128,7 +161,7 @@ def faults_secret(kit: Kit) -> None:
     assert not [text for text in said if kit.stand.secret in text or WRONG in text]
 
 
-@law("the secret stands in no address and in no shown form of the connector")
+@law("the secret stands in no address and in no shown form of the connector", needs="network")
 def faults_hidden(kit: Kit) -> None:
     kit.people(1)
     connector = kit.connect()
@@ -139,12 +172,12 @@ def faults_hidden(kit: Kit) -> None:
     assert kit.stand.secret not in repr(connector)
 
 
-@law("a wrong secret is a failed check, and no crash")
+@law("a wrong secret is a failed check, and no crash", needs="network")
 def faults_wrong_secret(kit: Kit) -> None:
     assert "fail" in {finding.state for finding in kit.connect(secret=WRONG).check()}
 
 
-@law("a missing secret is told before anything is asked")
+@law("a missing secret is told before anything is asked", needs="network")
 def faults_no_secret(kit: Kit) -> None:
     with pytest.raises(FixSettingsError):
         kit.connect(secret="")
@@ -152,7 +185,7 @@ def faults_no_secret(kit: Kit) -> None:
     assert not kit.proxy.seen
 
 
-@law("a good account passes the check, and the check writes nothing")
+@law("a good account passes the check, and the check writes nothing", needs="network")
 def faults_checked(kit: Kit) -> None:
     findings = kit.connect().check()
 
@@ -161,13 +194,13 @@ def faults_checked(kit: Kit) -> None:
     assert not kit.proxy.writes
 
 
-@law("a host that the spec does not name is refused")
+@law("a host that the spec does not name is refused", needs="network")
 def faults_foreign_host(kit: Kit) -> None:
     with pytest.raises(FixSettingsError):
         kit.read(kit.connect(base_url="https://elsewhere.example"))
 
 
-@law("every request goes to the address of the settings, and is counted")
+@law("every request goes to the address of the settings, and is counted", needs="network")
 def faults_counted(kit: Kit) -> None:
     kit.people(7)
     connector = kit.connect()
@@ -177,7 +210,7 @@ def faults_counted(kit: Kit) -> None:
     assert len(kit.proxy.seen) - before == sum(connector.traffic.requests.values()) > 0
 
 
-@law("endpoints are counted without ids")
+@law("endpoints are counted without ids", needs="network")
 def faults_endpoints(kit: Kit) -> None:
     keys = kit.people(2)
     connector = kit.connect()
@@ -187,7 +220,7 @@ def faults_endpoints(kit: Kit) -> None:
     assert not [end for end in connector.traffic.requests if "@" in end or any(key in end for key in keys)]
 
 
-@law("reading writes nothing")
+@law("reading writes nothing", needs="network")
 def faults_only_read(kit: Kit) -> None:
     kit.people(7)
     connector = kit.connect()
@@ -222,14 +255,14 @@ def faults_unknown(kit: Kit) -> None:
     keys = kit.people(9)
     changes = [kit.change(key, "value") for key in keys]
     connector = kit.ready()
-    kit.proxy.write_faults.extend([Fault("lost")] * ALWAYS)
+    kit.proxy.write_faults.extend([Fault("lost")] * ALWAYS * len(keys))  # some write each by itself
     held: list[Outcome] = []
     with pytest.raises(PlatformDownError):
         held.extend(outcome for batch in connector.push(changes) for outcome in batch)
     kit.proxy.write_faults.clear()
 
     assert {outcome.state for outcome in held} <= {"unknown"}
-    assert len(held) < len(changes) or len(kit.proxy.writes) < ALWAYS
+    assert len(held) < len(changes) or len(kit.proxy.writes) < ALWAYS * len(keys)
 
 
 @law("a write that was answered with 503 or 429 is sent again", needs="fields")

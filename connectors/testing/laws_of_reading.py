@@ -60,7 +60,10 @@ def reading_texts(kit: Kit) -> None:
 
 @law("what the workspace maps is read")
 def reading_mapped(kit: Kit) -> None:
-    assert kit.stand.text_property in kit.connect().reads
+    key, connector = kit.stand.add("jun@people.test", text="mapped"), kit.connect()
+
+    assert not connector.reads or kit.stand.text_property in connector.reads
+    assert kit.read(connector).told(key)[kit.stand.text_property] == "mapped"
 
 
 @law("who unsubscribed is not told as subscribed")
@@ -185,7 +188,7 @@ def reading_resumed(kit: Kit) -> None:
             assert before | set(kit.read(kit.connect(), page.cursor, known=before).active) >= keys
 
 
-@law("who was deleted for good is told as gone by a reading of everybody")
+@law("who was deleted for good is told as gone by a reading of everybody", needs="network")
 def reading_gone(kit: Kit) -> None:
     keys = kit.people(3)
     kit.stand.delete(keys[1])
@@ -200,7 +203,7 @@ def reading_nobody_gone(kit: Kit) -> None:
     assert not kit.read(kit.connect(), known=keys).gone
 
 
-@law("a contact is fetched by its id, as it is now")
+@law("a contact is fetched by its id, as it is now", needs="network")
 def reading_fetched_by_id(kit: Kit) -> None:
     keys = kit.people(2)
     kit.stand.edit(keys[0], kit.stand.text_property, "now")
@@ -209,7 +212,7 @@ def reading_fetched_by_id(kit: Kit) -> None:
     assert (row["platform_id"], '"now"' in row["properties"]) == (keys[0], True)
 
 
-@law("a contact is fetched by its address")
+@law("a contact is fetched by its address", needs="network")
 def reading_fetched_by_address(kit: Kit) -> None:
     keys = kit.people(2)
     rows = kit.connect().fetch([], ["person1@people.test"]).contacts.to_pylist()
@@ -217,7 +220,7 @@ def reading_fetched_by_address(kit: Kit) -> None:
     assert [row["platform_id"] for row in rows] == [keys[1]]
 
 
-@law("what is fetched is what is read")
+@law("what is fetched is what is read", needs="network")
 def reading_alike(kit: Kit) -> None:
     keys = kit.people(3)
     read = kit.read(kit.connect()).active
@@ -228,7 +231,7 @@ def reading_alike(kit: Kit) -> None:
     }
 
 
-@law("an id that is gone is fetched as gone")
+@law("an id that is gone is fetched as gone", needs="network")
 def reading_fetched_gone(kit: Kit) -> None:
     keys = kit.people(2)
     kit.stand.delete(keys[0])

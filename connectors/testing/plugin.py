@@ -11,12 +11,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from connectors.testing import laws_of_faults, laws_of_reading, laws_of_specs, laws_of_writing
+from connectors.testing import laws_of_events, laws_of_faults, laws_of_reading, laws_of_specs, laws_of_writing
 from connectors.testing.kit import Kit, Stand
 from connectors.testing.law import LAWS, Law
 from connectors.testing.proxy import FaultyProxy
 
-MODULES = (laws_of_specs, laws_of_reading, laws_of_writing, laws_of_faults)
+MODULES = (laws_of_specs, laws_of_reading, laws_of_writing, laws_of_faults, laws_of_events)
 COUNTED: Counter[str] = Counter()
 
 
@@ -30,7 +30,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture
 def kit(stand: Stand, law: Law) -> Iterator[Kit]:
     """Give a law its kit; a law about what the connector can't do does not apply, and is counted."""
-    if not law.applies(stand.spec.capabilities):
+    if not law.applies(stand.spec):
         COUNTED[f"{stand.spec.title} has no {law.needs}"] += 1
         pytest.skip(f"does not apply: {stand.spec.title} has no {law.needs}")
     with FaultyProxy(stand.base_url) as proxy:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.client
+import json
+import sys
 import threading
 from collections import deque
 from collections.abc import Mapping
@@ -11,8 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
-Trouble = Literal["status", "page", "torn", "lost", "swallowed", "redirect"]
-SECONDS = 10.0
+Trouble = Literal["status", "page", "torn", "lost", "swallowed", "redirect", "answer", "no lists", "no values"]
+SECONDS = 100.0  # a real server on a busy machine takes its time
 ANSWERS: dict[str, tuple[int, Mapping[str, str], bytes]] = {
     "page": (200, {"Content-Type": "text/html"}, b"<html><body>Back soon</body></html>"),
     "redirect": (302, {"Location": "https://elsewhere.example/"}, b""),
@@ -28,14 +30,34 @@ class Fault:
     Attributes:
         trouble: ``status`` answers without asking the platform; ``page`` answers with a web page, ``torn`` with half
             the answer; ``lost`` lets the platform do it and hangs up; ``swallowed`` answers an empty object and asks
-            nobody; ``redirect`` points to another host.
+            nobody; ``redirect`` points to another host; ``answer`` answers with *body*. ``no lists`` lets the platform
+            answer, with an object without keys for each list; ``no values`` with null for each text, number or boolean.
         status: Of ``status``.
         headers: Added to that answer.
+        body: Of ``answer``: JSON.
     """
 
     trouble: Trouble
     status: int = 503
     headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b"{}"
+
+
+def without(trouble: Trouble, value: Any) -> Any:
+    """Return JSON without lists, or without values.
+
+    Args:
+        trouble: ``no lists`` or ``no values``.
+        value: Decoded.
+
+    Returns:
+        The same shape otherwise.
+    """
+    if isinstance(value, dict):
+        return {name: without(trouble, part) for name, part in value.items()}
+    if isinstance(value, list):
+        return {} if trouble == "no lists" else [without(trouble, part) for part in value]
+    return value if trouble == "no lists" else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +90,7 @@ class FaultyProxy:
         self.faults: deque[Fault] = deque()
         self.write_faults: deque[Fault] = deque()
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = _QuietServer(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}{parts.path}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
 
@@ -106,6 +128,13 @@ class FaultyProxy:
             connection.close()
 
 
+class _QuietServer(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a connector that was killed while it asked."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 def _handler(proxy: FaultyProxy) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -121,13 +150,17 @@ def _handler(proxy: FaultyProxy) -> type[BaseHTTPRequestHandler]:
                 self._fail(fault, request)
 
         def _fail(self, fault: Fault, request: SeenRequest) -> None:
-            answers = {**ANSWERS, "status": (fault.status, fault.headers, b"{}")}
+            shown = {"Content-Type": "application/json"}
+            answers = {**ANSWERS, "status": (fault.status, fault.headers, b"{}"), "answer": (200, shown, fault.body)}
             if fault.trouble in answers:
                 self._answer(*answers[fault.trouble])
                 return
             status, headers, body = proxy.forward(request)
             if fault.trouble == "torn":
                 self._answer(status, dict(headers), body[: len(body) // 2])
+            if fault.trouble.startswith("no "):
+                hollow = without(fault.trouble, json.loads(body or b"{}"))
+                self._answer(status, dict(headers), json.dumps(hollow).encode())
             self.close_connection = True
 
         def _answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:

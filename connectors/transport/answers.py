@@ -24,8 +24,8 @@ def json_body(response: requests.Response) -> Any:
     if not response.content.strip():
         return {}
     try:
-        return json.loads(response.content)
-    except ValueError:
+        return json.loads(response.content, parse_constant=_no_number)
+    except (ValueError, RecursionError):
         what = "a web page" if b"<html" in response.content[:EXCERPT].lower() else "something other than JSON"
         raise PlatformDownError(
             f"{_asked(response)} returned {what} (HTTP {response.status_code}).", answered=True, fix=LATER
@@ -66,7 +66,7 @@ def object_of(response: requests.Response) -> dict[str, Any]:
     """
     try:
         body = json.loads(response.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}
 
@@ -89,6 +89,10 @@ def common_error(response: requests.Response) -> PersonasyncError | None:
 def _asked(response: requests.Response) -> str:
     request = response.request
     return f"{request.method} {(request.path_url or '').partition('?')[0]}"
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(name)  # NaN and Infinity are no JSON (RFC 8259), and no figure of a contact
 
 
 def _is_number(text: str) -> bool:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
+from connectors.transport.shapes import last_answer, note_answer, told_as_answers
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Page = TypeVar("Page")
@@ -22,15 +24,25 @@ def in_order(function: Callable[[Item], Result], items: Iterable[Item], *, worke
 
     An error is raised at its item's place; what is under way then still ends, what is not has not begun.
     """
-    under_way: deque[Future[Result]] = deque()
+    under_way: deque[Future[tuple[Result, str]]] = deque()
+
+    def handed_on(item: Item) -> tuple[Result, str]:
+        with told_as_answers():
+            return function(item), last_answer()
+
+    def result() -> Result:
+        given, what = under_way.popleft().result()
+        note_answer(what)  # who reads on does it in this thread
+        return given
+
     with ThreadPoolExecutor(max_workers=workers) as pool:
         try:
             for item in items:
-                under_way.append(pool.submit(function, item))
+                under_way.append(pool.submit(handed_on, item))
                 if len(under_way) >= workers:
-                    yield under_way.popleft().result()
+                    yield result()
             while under_way:
-                yield under_way.popleft().result()
+                yield result()
         finally:
             for future in under_way:
                 future.cancel()
@@ -61,22 +73,23 @@ class _Belt(Generic[Page]):
     def __init__(self, ended: threading.Event, legs: int) -> None:
         self.ended, self.stopped = ended, threading.Event()
         self._legs = legs
-        self._pages: queue.Queue[Page] = queue.Queue(BUFFERED)
+        self._pages: queue.Queue[Any] = queue.Queue(BUFFERED)
         self._errors: list[BaseException] = []
 
     def carry(self, leg: Callable[[], Iterator[Page]]) -> None:
         """Put the pages of a reader on the belt, then the sign that it has ended."""
         try:
-            for page in leg():
-                if not self._put(page):
-                    return
+            with told_as_answers():
+                for page in leg():
+                    if not self._put((page, last_answer())):
+                        return
         except BaseException as error:  # noqa: BLE001 - it is raised where the pages are taken
             self._errors.append(error)
             self.ended.set()
         finally:
             self._put(END)
 
-    def _put(self, page: Page) -> bool:
+    def _put(self, page: Any) -> bool:
         while not self.stopped.is_set():
             try:
                 self._pages.put(page, timeout=PATIENCE)
@@ -95,6 +108,7 @@ class _Belt(Generic[Page]):
             if page is END:
                 self._legs -= 1
             else:
-                yield page
+                note_answer(page[1])
+                yield page[0]
         if self._errors:
             raise self._errors[0]

@@ -14,8 +14,8 @@ import itertools
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -44,7 +44,11 @@ class Budget(Protocol):
         """Learn that the platform said "too many"."""
 
     def in_use(self) -> str:
-        """Return how much of the budget was in use at the last look, in words."""
+        """Return how much of the budget was in use at the last look.
+
+        Returns:
+            In words, with the unit.
+        """
 
 
 class Slots:
@@ -97,7 +101,11 @@ class Slots:
         """Somebody else holds connections: nothing can be learned from it."""
 
     def in_use(self) -> str:
-        """Return the connections that were in use at the last look."""
+        """Return the connections that were in use at the last look.
+
+        Returns:
+            Such as "3 of 10 connections".
+        """
         return f"{self._held} of {self.connections} connections"
 
 
@@ -157,7 +165,11 @@ class RateWindow:
         self._taken_off = 0.0
 
     def in_use(self) -> str:
-        """Return the requests of the present window, others' included, at the last look."""
+        """Return the requests of the present window, others' included, at the last look.
+
+        Returns:
+            Such as "40 of 100 requests in 10 s".
+        """
         return f"{self._used} of {self.requests} requests in {self.seconds:.0f} s"
 
     @contextmanager
@@ -227,6 +239,44 @@ class RateWindow:
                 ours = sum(_counts(entry, now + self._way()) for entry in entries)
             self._others = max(most - left - ours, 0)
             self._others_until = now + self.seconds
+
+
+class SeveralWindows:
+    """Windows of different lengths: a request needs a place in each.
+
+    Args:
+        windows: At least one.
+    """
+
+    def __init__(self, windows: Sequence[RateWindow]) -> None:
+        # the longest first: who waits a minute for it must not hold a place of this second
+        self.windows = sorted(windows, key=lambda window: -window.seconds)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait until every window has room."""
+        with ExitStack() as places:
+            for window in self.windows:
+                places.enter_context(window.turn())
+            yield
+
+    def follow(self, headers: Mapping[str, str]) -> None:
+        """Let each window learn from the headers that it knows."""
+        for window in self.windows:
+            window.follow(headers)
+
+    def refused(self) -> None:
+        """Let each window count on no way at all."""
+        for window in self.windows:
+            window.refused()
+
+    def in_use(self) -> str:
+        """Return the requests of the longest window.
+
+        Returns:
+            As `RateWindow.in_use` says it.
+        """
+        return self.windows[0].in_use()
 
 
 def _counts(entry: CountedRequest, moment: float) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,8 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+from tenacity import RetryCallState, Retrying, retry_if_exception
 from tenacity.nap import sleep as nap
 
 from connectors.connector import Traffic
@@ -34,10 +34,13 @@ from connectors.errors import (
 from connectors.probing import SeenAnswer, Watch
 from connectors.secret import Secret, url_without_secrets
 from connectors.transport.answers import LATER, OK, REDIRECT, TOO_MANY, common_error, json_body
+from connectors.transport.bounded import MOST_BYTES, MOST_FILE_BYTES, BoundedAdapter, read_body
 from connectors.transport.rate_limits import Budget
+from connectors.transport.shapes import note_answer
 
 ATTEMPTS = 6
-CONNECT_SECONDS, READ_SECONDS = 5.0, 125.0  # both platforms give up at 100 to 120 s themselves
+CONNECT_SECONDS, READ_SECONDS = 5.0, 125.0  # to the first byte: both platforms give up at 100 to 120 s themselves
+PATIENCE = 60.0  # seconds without an answer after which a request is not tried a third time
 FIRST_WAIT, LONGEST_WAIT = 0.2, 30.0  # HubSpot's own Node client waits 200 ms times the attempt on 5xx
 LONGEST_ASKED = 120.0  # a platform that asks us to wait longer than this ends the run instead
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -124,14 +127,14 @@ class Transport:
         Raises:
             PersonasyncError: One of `connectors.errors`, after the retries that make sense.
         """
-        self._local.repeated = False
+        self._local.repeated, self._local.lost = False, 0.0
 
         def again(error: BaseException) -> bool:
             self._local.repeated = self._local.repeated or isinstance(error, PlatformDownError)
             return _again(error, call)
 
         retrying = Retrying(
-            stop=stop_after_attempt(ATTEMPTS),
+            stop=self._enough,
             wait=_pause,
             retry=retry_if_exception(again),
             sleep=self.wait,
@@ -179,9 +182,10 @@ class Transport:
 
     def _once(self, call: Call) -> requests.Response:
         self._check_host(call.url, self._download_hosts if call.public else self._hosts)
-        budget = self._budgets[call.lane]
+        budget, asked = self._budgets[call.lane], 0.0
         try:
             with budget.turn():
+                asked = time.monotonic()
                 self.traffic.count(f"{call.method} {call.endpoint}", write=call.write)
                 response = self._session.request(
                     call.method,
@@ -192,8 +196,12 @@ class Transport:
                     headers=self._headers(call),
                     timeout=(CONNECT_SECONDS, READ_SECONDS),
                     allow_redirects=False,
+                    stream=True,
                 )
+                most = MOST_FILE_BYTES if call.public else MOST_BYTES
+                read_body(response, most=most, asked=f"{call.method} {call.endpoint}")
         except requests.RequestException as error:
+            self._local.lost += time.monotonic() - asked
             raise self._lost(call, error) from None
         if self.watch is not None:
             self.watch(call, response)
@@ -203,9 +211,14 @@ class Transport:
             budget.refused()
         self._note_time(response)
         self._refuse(response)
+        note_answer(f"{call.method} {call.endpoint} of {urlsplit(call.url).netloc}")
         if not call.public:
             self._local.answered = json_body(response)  # HTML or a torn body with status 200 is no answer
         return response
+
+    def _enough(self, state: RetryCallState) -> bool:
+        """Tell whether a request was tried often enough; one without an answer is not tried for half an hour."""
+        return state.attempt_number >= (2 if self._local.lost >= PATIENCE else ATTEMPTS)
 
     def _refuse(self, response: requests.Response) -> None:
         if OK <= response.status_code < REDIRECT:
@@ -222,7 +235,7 @@ class Transport:
 
     def _lost(self, call: Call, error: requests.RequestException) -> PlatformDownError:
         asked = f"{call.method} {urlsplit(call.url).path}"
-        if isinstance(error, requests.Timeout):
+        if isinstance(error, requests.Timeout) or "timed out" in str(error).lower():
             what = "timed out"
         elif isinstance(error, requests.exceptions.SSLError):
             what = "has no trusted certificate"
@@ -239,6 +252,7 @@ class Transport:
         except ValueError:
             return
         self.platform_time = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        self.traffic.date_header = (self.platform_time, time.monotonic())
 
     def _check_host(self, url: str, allowed: Sequence[str]) -> None:
         parts = urlsplit(url)
@@ -293,10 +307,17 @@ def spelt(parameters: Any) -> Any:
 
 
 def pooled(connections: int) -> requests.Session:
-    """Return a session that keeps its connections, and takes nothing from the environment (no ~/.netrc, no proxies)."""
+    """Return a session that keeps its connections, and takes nothing from the environment (no ~/.netrc, no proxies).
+
+    Args:
+        connections: How many it keeps; a request beyond them waits.
+
+    Returns:
+        It tries nothing again: that is the transport's part.
+    """
     session = requests.Session()
     session.trust_env = False
-    adapter = HTTPAdapter(pool_connections=4, pool_maxsize=connections, pool_block=True, max_retries=0)
+    adapter = BoundedAdapter(pool_connections=4, pool_maxsize=connections, pool_block=True, max_retries=0)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session

@@ -7,6 +7,7 @@ import gzip
 import inspect
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache
 from importlib import import_module
@@ -31,7 +32,8 @@ EVIDENCE = load_evidence()
 KINDS = {(source.platform, source.kind) for source in EVIDENCE.sources}
 IDS = {assumption.id: assumption for assumption in EVIDENCE.assumptions}
 ROOT = Path(__file__).parents[2]
-MOST_ASSUMPTIONS = 32
+MOST_ASSUMPTIONS = {"hubspot": 19, "mailchimp": 13, "klaviyo": 8, "brevo": 8}
+LEDGERS = {"hubspot", "mailchimp"}  # the platforms whose keys are listed one by one
 SINGLE = re.compile(r"\}$|^POST")  # the recorded table names the collection's keys for some single records
 NEWER = {  # keys that the descriptions of 2026 have and the types of hubspot-api-client 12.0.0 of 2025-05 lack
     "associatedObjectType",
@@ -64,15 +66,17 @@ def test_every_key_has_one_evidence_and_every_evidence_is_known() -> None:
 
 def test_assumptions_are_few_numbered_and_say_what_is_done_in_each_case() -> None:
     assert list(IDS) == [f"A{number}" for number in range(1, len(IDS) + 1)]
-    assert len(IDS) <= MOST_ASSUMPTIONS
+    counts = Counter(assumption.platform for assumption in IDS.values())
+    assert {platform: count for platform, count in counts.items() if count > MOST_ASSUMPTIONS[platform]} == {}
     for assumption in IDS.values():
-        assert assumption.operation in called() | {"refusals"}, assumption.id
+        if assumption.platform in LEDGERS:  # tests/described holds the others against descriptions
+            assert assumption.operation in called() | {"refusals"}, assumption.id
         assert assumption.probe in {"read", "write", "none"}
         assert set(assumption.blocks) <= {"pull", "apply"}
         for sentence in (assumption.says, assumption.why, assumption.how, assumption.held, assumption.broken):
             assert sentence.endswith("."), (assumption.id, sentence)
     used = {key.evidence for key in EVIDENCE.keys if key.evidence in IDS}
-    assert {entry.id for entry in IDS.values() if "key" in entry.says} <= used | {"A9"}
+    assert {e.id for e in IDS.values() if "key" in e.says and e.platform in LEDGERS} <= used | {"A9"}
 
 
 @pytest.mark.parametrize("assumption", EVIDENCE.assumptions, ids=lambda assumption: assumption.id)
@@ -116,8 +120,12 @@ def test_what_both_connectors_read_and_send_is_what_the_ledger_says(
 
 OF_OURS = {  # keys of cursors, settings, plans of ours, and of what the SDK hands over; plugin.toml names the others
     *("since", "gap", "surplus", "read_at", "total", "currency", "platform_id", "event_id", "engagements", "task_id"),
-    *("base_url", "full_pull", "audience", "plan", "access_token", "host", "why", "scopes", "Retry-After"),
+    *("base_url", "full_pull", "audience", "plan", "access_token", "portal_id", "host", "why", "scopes", "Retry-After"),
 }
+
+
+NO_ANSWERS = {"app_project.py", "events.py", "forms.py", "templates.py"}
+"""Modules that read no answer of an API: deliveries (`tests/connectors/sandbox/webhooks`), files and mails."""
 
 
 def literal_keys(path: Path) -> Iterator[str]:
@@ -143,7 +151,7 @@ def test_every_key_that_a_connector_names_is_read_somewhere_by_the_ledger(platfo
         (path.name, key)
         for path in sorted((ROOT / "connectors" / platform).glob("*.py"))
         for key in literal_keys(path)
-        if key not in known | ours
+        if path.name not in NO_ANSWERS and key not in known | ours
     }
 
     assert named == set()

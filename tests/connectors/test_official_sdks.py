@@ -128,7 +128,7 @@ def test_every_endpoint_of_mailchimp_is_walked(
     sandbox.world.clock.advance(timedelta(days=4))
     mailchimp = open_mailchimp()
     with listener() as url:
-        mailchimp.add_webhook(Webhook(url, ("subscribe",), ("user",)))
+        mailchimp.register(Webhook(url, ("subscribe",), ("user",)))
     assert [webhook.url for webhook in mailchimp.webhooks()] == [url]
     calls = walk(mailchimp) | walk(open_mailchimp(limits={"batches_from": 1}))
     state = MailchimpState.of(sandbox.world)

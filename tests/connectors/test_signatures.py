@@ -18,14 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.errors import SignatureError
-from connectors.signatures import (
-    ACTION_VERSIONS,
-    DECODED,
-    check_hubspot,
-    check_mailchimp,
-    check_secret_path,
-    public_uri,
-)
+from connectors.events import Delivery
+from connectors.hubspot.signatures import ACTION_VERSIONS, DECODED, check_hubspot
+from connectors.mailchimp.events import check_mailchimp
+from connectors.secret import Secret
+from connectors.signatures import check_secret_path, public_uri
 
 SECRET = "yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy"
 URI = "https://www.example.com/webhook_uri"
@@ -52,7 +49,7 @@ class Message:
 
     def check(self) -> None:
         if any(name == b"x-mailchimp-signature" for name, _ in self.headers):
-            check_mailchimp(self.headers, body=self.body, secret=self.secret, now=self.now)
+            check_mailchimp(Delivery(self.method, self.uri, self.headers, self.body, self.now, Secret(self.secret)))
         else:
             check_hubspot(
                 self.headers, method=self.method, uri=self.uri, body=self.body, secret=self.secret, now=self.now
@@ -241,7 +238,7 @@ def test_whatever_a_stranger_sends_is_refused_with_one_error(
     with pytest.raises(SignatureError):
         check_hubspot(headers, method=method, uri=uri, body=body, secret=secret, now=now)
     with pytest.raises(SignatureError):
-        check_mailchimp(headers, body=body, secret=secret, now=now)
+        check_mailchimp(Delivery(method, uri, headers, body, now, Secret(secret)))
 
 
 @given(given_path=st.text(), secret=st.text())

@@ -7,13 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pyarrow as pa
 import requests
 
 from connectors.base import JsonClient, SourceContact, SourcePage, WantedContact, Written
 from connectors.connector import Connection, Known, Still, Traffic, as_given, nobody
-from connectors.errors import ContractError
+from connectors.errors import ContractError, PersonasyncError, SignatureError
+from connectors.events import Delivery, PlatformEvent
 from connectors.fetched import Fetched
 from connectors.records import CONTACTS, Change, Cursor, FieldDefinition, Finding, Outcome, Page, SetupStep
 from connectors.spec import parse_spec
@@ -55,7 +57,7 @@ class Raw(Pond):
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
-        self.reads = ()
+        self.reads = ("feathers",)
 
     def now(self) -> datetime:
         return super().now().replace(tzinfo=None) if "consents" in self.traffic.requests else datetime.now()  # noqa: DTZ005
@@ -236,3 +238,40 @@ fields = [
     where="unspecific.toml",
 )
 """A spec that says too little, and too much."""
+
+
+class Gullible(Pond):
+    """Believes every delivery, and tells of nobody, at a moment without a time zone, under another id each time."""
+
+    @staticmethod
+    def verify(delivery: Delivery) -> bool:
+        del delivery
+        return True
+
+    @staticmethod
+    def parse(delivery: Delivery) -> list[PlatformEvent]:
+        del delivery
+        return [PlatformEvent(uuid4().hex, "", datetime(2026, 11, 24), [])]  # noqa: DTZ001 - what is wrong with it
+
+
+class Mistrustful(Pond):
+    """Asks the platform about each delivery, and takes a second secret for a wrong one."""
+
+    asked = ""  # an address; the test sets it
+
+    @staticmethod
+    def verify(delivery: Delivery) -> bool:
+        requests.get(Mistrustful.asked, timeout=10)
+        if len(delivery.secrets) > 1:
+            raise SignatureError("too many secrets", reason="secret")
+        return Pond.verify(delivery)
+
+
+class HollowReader(Pond):
+    """Takes whatever it gets for nobody, and is sure of it."""
+
+    def read(self, stream: str, cursor: Cursor, known: Known = nobody) -> Iterator[Page]:
+        try:
+            yield from super().read(stream, cursor, known)
+        except PersonasyncError:
+            yield Page("contacts", CONTACTS.columns.empty_table(), {})

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 from connectors.connector import Connection, Connector
+from connectors.events import Delivery
+from connectors.secret import Secret
 from connectors.spec import parse_spec
 from tests.outside.pond import connect
-from tests.outside.pond_platform import TOKEN, PondPlatform
+from tests.outside.pond_platform import TOKEN, PondPlatform, signature
+
+HOOK, SIGNING = "https://hooks.acme.test/webhooks/pond", "of-the-pond"
 
 SPEC = Path(__file__).parents[1] / "outside" / "pond" / "pond.toml"
 
@@ -51,3 +57,10 @@ class PondStand:
 
     def count(self) -> int:
         return len(self.pond.ducks)
+
+    def delivery(self, key: str) -> Delivery:
+        now = datetime.now(UTC)
+        told = {"duck": key, "what": "duck.changed", "at": self.pond.ducks[key]["changed"], "values": {"swims": "no"}}
+        body = json.dumps({"events": [told]}).encode()
+        headers = [(name.lower().encode(), value.encode()) for name, value in signature(SIGNING, body, now).items()]
+        return Delivery("POST", HOOK, headers, body, now, Secret(SIGNING), {"lake": {}})

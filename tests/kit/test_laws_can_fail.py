@@ -10,7 +10,19 @@ import pytest
 from connectors.testing.kit import Kit
 from connectors.testing.law import LAWS
 from connectors.testing.proxy import FaultyProxy
-from tests.kit.broken_ponds import UNSPECIFIC, Alarmist, Bare, Boastful, Careless, Eager, Forgetful, Raw
+from tests.kit.broken_ponds import (
+    UNSPECIFIC,
+    Alarmist,
+    Bare,
+    Boastful,
+    Careless,
+    Eager,
+    Forgetful,
+    Gullible,
+    HollowReader,
+    Mistrustful,
+    Raw,
+)
 from tests.kit.pond_stand import PondStand
 from tests.outside.pond_platform import PondPlatform
 
@@ -40,6 +52,11 @@ BROKEN: dict[Any, tuple[str, ...]] = {
         "a good account passes the check, and the check writes nothing",
         "every request goes to the address of the settings, and is counted",
         "a write is counted as one",
+    ),
+    HollowReader: (
+        "an answer of another form is told as the platform's, with what was asked",
+        "an answer that is no JSON is asked again, and then told",
+        "an answer without its lists, or without values, is told and read as nobody's",
     ),
     "spec": (
         "a host that the spec does not name is refused",
@@ -122,6 +139,22 @@ BROKEN: dict[Any, tuple[str, ...]] = {
         "nothing to write sends nothing",
         "more requests take no less time",
     ),
+    Gullible: (
+        "a delivery that the platform signed passes, and tells of its contact",
+        "an event names its contact as the spec says",
+        "an event has a moment with a time zone, a kind, and values that are text",
+        "a body of which one byte is another is refused",
+        "a delivery without signature is refused",
+        "a signature that came twice is refused",
+        "a signature with another secret, or without one, is refused",
+        "a signature that holds the time is refused a day later, and a day before",
+        "an event that is delivered again is the same, and that of another contact is another",
+        "rubbish is refused or holds no event, and is no crash",
+    ),
+    Mistrustful: (
+        "of several secrets the right one is enough",
+        "nobody is asked to verify and read a delivery",
+    ),
 }
 HOLDS: dict[str, Callable[[Kit], None]] = {law.name: law.holds for law in LAWS}
 
@@ -139,6 +172,7 @@ def test_a_connector_that_is_wrong_does_not_keep_the_law(wrong: Any, name: str) 
             stand.spec = UNSPECIFIC
         else:
             stand.factory = wrong
+        Mistrustful.asked = f"{proxy.url}/hooks"
         kit = Kit(stand, proxy)
         with pytest.raises((Exception, pytest.fail.Exception)):
             HOLDS[name](kit)

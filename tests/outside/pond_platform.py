@@ -1,16 +1,29 @@
-"""The platform of the outside connector: a pond with ducks, over a real socket."""
+"""The platform of the outside connector: a pond with ducks, over a real socket. It tells others what happens."""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
+import queue
+import secrets
 import threading
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
+from urllib.error import HTTPError, URLError
 from urllib.parse import parse_qs, urlsplit
+from urllib.request import Request, urlopen
 
 TOKEN = "quack-quack-quack"
 REFUSED, UNKNOWN, WRONG = 422, 404, 401
+
+
+def signature(secret: str, body: bytes, at: datetime | None = None) -> dict[str, str]:
+    """Return the headers of a delivery."""
+    stamp = str(int((at or datetime.now(UTC)).timestamp() * 1000))
+    digest = hmac.new(secret.encode(), body + stamp.encode(), hashlib.sha256).hexdigest()
+    return {"Content-Type": "application/json", "X-Pond-Signature": f"sha256={digest}, t={stamp}"}
 
 
 class PondPlatform:
@@ -21,16 +34,23 @@ class PondPlatform:
         self.fields = {"swims": "text", "homeland": "text"}
         self.labels: set[str] = set()
         self.ignoring = False
+        self.hooks: list[dict[str, Any]] = []
+        self.told: list[tuple[str, int]] = []  # the duck of each event that was delivered, and the answer's status
+        self._letters: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._lock, self._number = threading.RLock(), 0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        self._postman = threading.Thread(target=self._deliver, daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
+        self._postman.start()
         return self
 
     def __exit__(self, *error: object) -> None:
+        self._letters.put(None)
+        self._postman.join()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -50,12 +70,36 @@ class PondPlatform:
                 "changed": at,
             }
             self.ducks[key] = duck
+            self._tell(key, "duck.landed", [])
             return key
 
     def change(self, key: str, **parts: Any) -> None:
         """Change a duck: ``news``, ``labels`` or ``values``."""
         with self._lock:
+            known = dict(self.ducks[key]["values"])
             self.ducks[key] |= {**parts, "changed": self._moment()}
+            moved = [name for name, value in self.ducks[key]["values"].items() if value != known.get(name)]
+            self._tell(key, "duck.changed", moved)
+
+    def _tell(self, key: str, what: str, names: list[str]) -> None:
+        duck = self.ducks[key]
+        event = {"duck": key, "what": what, "at": duck["changed"], "values": {n: duck["values"][n] for n in names}}
+        if self.hooks:
+            self._letters.put(event)
+
+    def _deliver(self) -> None:
+        """Send each event to every hook, signed; one that nobody takes is lost, as on many platforms."""
+        while (event := self._letters.get()) is not None:
+            body = json.dumps({"events": [event]}).encode()
+            for hook in self.hooks:
+                request = Request(hook["url"], body, signature(hook["secret"], body))  # noqa: S310 - of this machine
+                try:
+                    with urlopen(request, timeout=10) as answer:  # noqa: S310
+                        self.told.append((event["duck"], answer.status))
+                except HTTPError as error:
+                    self.told.append((event["duck"], error.code))
+                except URLError:
+                    self.told.append((event["duck"], 0))
 
     def _moment(self) -> str:
         self._number += 1  # no two changes are of one moment
@@ -66,6 +110,8 @@ class PondPlatform:
         with self._lock:
             if path == "/ducks":
                 return 200, self._listed(query)
+            if path == "/hooks":
+                return self._hooked(body if method == "POST" else None)
             if path in {"/fields", "/labels"}:
                 return self._definitions(path[1:], body if method == "POST" else None)
             return self._batch(body["ducks"]) if path == "/ducks/batch" else (UNKNOWN, {"message": "no such path"})
@@ -83,6 +129,12 @@ class PondPlatform:
         some = ducks[: int(query.get("limit", 100))]
         following = f"{some[-1]['changed']} {some[-1]['id']}" if len(some) < len(ducks) else None
         return {"ducks": some, "next": following, "total": total}
+
+    def _hooked(self, body: Any) -> tuple[int, Any]:
+        if body is None:
+            return 200, {"hooks": [{"url": hook["url"]} for hook in self.hooks]}
+        self.hooks.append({"url": body["url"], "secret": secrets.token_hex(16)})
+        return 200, self.hooks[-1]
 
     def _definitions(self, what: str, body: Any) -> tuple[int, Any]:
         if body is not None and what == "labels":

@@ -87,6 +87,7 @@ def test_more_contacts_than_a_search_shows_that_changed_in_one_moment_are_all_re
     assert {search.status for search in searches} == {200}
 
 
+@pytest.mark.long
 def test_the_real_cap_of_ten_thousand_is_crossed(sandbox: Sandbox, open_hubspot: Open) -> None:
     count = 10_450
     for number in range(count):

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from connectors.base import (
+    Delivery,
     DerivedConnector,
     JsonClient,
+    MalformedError,
+    PlatformEvent,
     RefusedContact,
     SourceContact,
     SourcePage,
     WantedContact,
     Written,
+    check_hmac,
+    check_window,
+    entries,
+    event_json,
+    short_text,
 )
-from connectors.connector import Connection
-from connectors.errors import PersonasyncError
+from connectors.connector import Connection, Webhook
+from connectors.errors import PersonasyncError, SignatureError
 from connectors.records import FieldDefinition, Finding, SetupStep
+from connectors.secret import Secret
+
+SIGNED = re.compile(rb"sha256=([0-9a-f]{64}), t=([0-9]{1,15})")
 
 
 class Pond(DerivedConnector):
@@ -34,12 +46,14 @@ class Pond(DerivedConnector):
         """Return the ducks that changed, by their moment of change."""
         asked = {"limit": self.limits["page"], "after": place, "since": since.isoformat() if since else None}
         answer = self.client.get("ducks", asked)
-        return SourcePage([_contact(duck) for duck in answer["ducks"]], answer["next"], answer["total"])
+        return SourcePage([_contact(duck) for duck in entries(answer, "ducks")], answer["next"], answer["total"])
 
     def fetch_contacts(self, ids: Sequence[str], addresses: Sequence[str]) -> Sequence[SourceContact]:
         """Return some ducks."""
         asked = {"ids": ",".join(ids)} if ids else {"mails": ",".join(addresses)}
-        return [_contact(duck) for duck in self.client.get("ducks", asked)["ducks"]] if ids or addresses else []
+        return (
+            [_contact(duck) for duck in entries(self.client.get("ducks", asked), "ducks")] if ids or addresses else []
+        )
 
     def check(self) -> list[Finding]:
         """Look whether the token opens the pond."""
@@ -74,6 +88,47 @@ class Pond(DerivedConnector):
             duck["id"]: _contact(duck) for duck in answer.get("ducks", [])
         }
         return {**shown, **{refused["id"]: RefusedContact(refused["why"]) for refused in answer.get("refused", [])}}
+
+    # -- events --------------------------------------------------------------------------------------------
+    @staticmethod
+    def verify(delivery: Delivery) -> bool:
+        """Accept ``X-Pond-Signature: sha256=<hex>, t=<milliseconds>``, made over the body and the time."""
+        signed = SIGNED.fullmatch(delivery.header("X-Pond-Signature") or b"")
+        if signed is None:
+            raise SignatureError("no X-Pond-Signature", reason="missing")
+        digest, stamp = signed.groups()
+        check_window(int(stamp), delivery.now)
+        check_hmac(digest, delivery.body + stamp, delivery.secrets)
+        return True
+
+    @staticmethod
+    def parse(delivery: Delivery) -> list[PlatformEvent]:
+        """Return what happened to ducks."""
+        try:
+            return [_event(told) for told in event_json(delivery.body)["events"]]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise MalformedError("the body is not a list of what happened to ducks") from error
+
+    def webhooks(self) -> list[Webhook]:
+        """Return where the pond sends events."""
+        return [Webhook(hook["url"], (), ()) for hook in self.client.get("hooks")["hooks"]]
+
+    def register(self, webhook: Webhook) -> Secret:
+        """Let the pond send events to us."""
+        return Secret(self.client.send("POST", "hooks", {"url": webhook.url}, repeatable=False)["secret"])
+
+
+def _event(told: dict[str, Any]) -> PlatformEvent:
+    key, what = str(told["duck"]), str(told["what"])
+    values = {str(name): short_text(value) for name, value in told["values"].items()}
+    return PlatformEvent(
+        f"{key} {what} {told['at']}",
+        what,
+        datetime.fromisoformat(told["at"]),
+        [key],
+        changed=values,
+        means="values" if what == "duck.changed" and values else "",
+    )
 
 
 def _contact(duck: dict[str, Any]) -> SourceContact:

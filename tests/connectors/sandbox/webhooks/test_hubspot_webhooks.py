@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from connectors.hubspot.signatures import ACTION_VERSIONS, check_hubspot
 from connectors.sandbox.hubspot import webhooks
 from connectors.sandbox.world import HUBSPOT_APP_SECRET
-from connectors.signatures import ACTION_VERSIONS, check_hubspot
 from tests.connectors.sandbox.webhooks.conftest import Answer, Delivery, Platforms, Receiver
 
 TARGET = "/webhooks/hubspot"

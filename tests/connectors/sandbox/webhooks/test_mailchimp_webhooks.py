@@ -9,9 +9,11 @@ from urllib.parse import parse_qsl
 
 import pytest
 
+from connectors.events import Delivery as Signed
+from connectors.mailchimp.events import check_mailchimp
 from connectors.sandbox.fill import AUDIENCE
 from connectors.sandbox.mailchimp import deliveries
-from connectors.signatures import check_mailchimp
+from connectors.secret import Secret
 from tests.connectors.sandbox.webhooks.conftest import Delivery, Platforms, Receiver
 
 LIST = f"/lists/{AUDIENCE}"
@@ -70,7 +72,8 @@ def test_every_delivery_carries_the_signature_of_its_webhook(platforms: Platform
     assert platforms.settled()
 
     (delivery,) = receiver.posts()
-    check_mailchimp(delivery.raw_headers, body=delivery.body, secret=secret, now=datetime.now(UTC))
+    sent = Signed("POST", receiver.url, delivery.raw_headers, delivery.body, datetime.now(UTC), Secret(secret))
+    check_mailchimp(sent)
 
 
 def test_every_kind_of_change_is_told(platforms: Platforms, receiver: Receiver) -> None:

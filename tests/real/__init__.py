@@ -1,0 +1,1 @@
+"""Ghost and BottleCRM, unmodified: servers that nobody here wrote, started from the package registries alone."""
