@@ -6,7 +6,7 @@ from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Any
 
-from segmenter.classifier.linear import LARGEST, LinearModel
+from segmenter.classifier.linear import LARGEST, LinearModel, number_option
 from segmenter.late_ibis import ibis
 
 if TYPE_CHECKING:
@@ -135,11 +135,18 @@ def _total(table: Table, model: LinearModel, prefix: str, place: int) -> Any:
 def _feature(people: Table, trait: str, option: str | None, fill: float, log: bool) -> Any:  # noqa: FBT001 - a `FeatureRead`
     value: Any = people[trait]
     if option is not None:
-        return (value == option).cast("float64").fill_null(exact(fill))
+        return _equals(value, option).cast("float64").fill_null(exact(fill))
     number = known_number(value)
     if log:
         number = (exact(1.0) + ibis.ifelse(number < 0, exact(0.0), number)).ln()
     return number.fill_null(exact(fill))
+
+
+def _equals(value: Any, option: str) -> Any:
+    if not value.type().is_numeric():
+        return value == option
+    number = number_option(option)
+    return known_number(value) == (ibis.null("float64") if number is None else exact(number))
 
 
 def known_number(value: Any) -> Any:
@@ -157,4 +164,5 @@ def _is_number(value: Any) -> Any:
 
 def _known(people: Table, trait: str, model: LinearModel) -> Any:
     named = any(read.trait == trait and read.option is not None for read in model.reads)
-    return people[trait].notnull() if named else _is_number(people[trait])
+    value = people[trait]
+    return value.notnull() if named and not value.type().is_numeric() else _is_number(value)

@@ -30,12 +30,26 @@ LOG = "log1p("
 
 
 def trait_of(feature: str) -> str:
-    """Return the trait that *feature* reads: ``country`` of ``country=de``, ``orders`` of ``log1p(orders)``."""
+    """Return the trait that *feature* reads.
+
+    Args:
+        feature: Of a model.
+
+    Returns:
+        ``country`` of ``country=de``, ``orders`` of ``log1p(orders)``.
+    """
     return logged(feature) or feature.partition("=")[0]
 
 
 def logged(feature: str) -> str | None:
-    """Return the trait whose logarithm *feature* is; None where it is the trait itself."""
+    """Return the trait whose logarithm *feature* is.
+
+    Args:
+        feature: Of a model.
+
+    Returns:
+        None where it is the trait itself.
+    """
     return feature[len(LOG) : -1] if feature.startswith(LOG) and feature.endswith(")") else None
 
 
@@ -45,7 +59,14 @@ def curved(number: float) -> float:
 
 
 def option_of(feature: str) -> str | None:
-    """Return the value that *feature* asks for, ``de`` of ``country=de``; None where it is the number itself."""
+    """Return the value that *feature* asks for.
+
+    Args:
+        feature: Of a model.
+
+    Returns:
+        ``de`` of ``country=de``; None where it is the number itself.
+    """
     _, equals, option = feature.partition("=")
     return option if equals else None
 
@@ -194,7 +215,18 @@ def person_number(value: Any) -> float | None:
 
 
 def _indicator(value: Any, option: str) -> float | None:
-    return None if value is None or value != value else float(value == option)  # noqa: PLR0124 - NaN is no value
+    if value is None or value != value:  # noqa: PLR0124 - NaN is no value
+        return None
+    number = person_number(value)
+    return float(value == option if number is None else number == number_option(option))
+
+
+def number_option(option: str) -> float | None:
+    """Return the number that the *option* of a trait that is a number asks for; None where it is text."""
+    try:
+        return float(option)
+    except ValueError:
+        return None
 
 
 def score_one(model: LinearModel, person: Mapping[str, Any]) -> Score:
@@ -322,7 +354,7 @@ def design_matrix(people: pa.Table, features: Sequence[str]) -> NDArray[np.float
     for place, feature in enumerate(features):
         column, option = people[trait_of(feature)], option_of(feature)
         if option is not None:
-            column = pc.equal(column, option)
+            column = _equals(column, option)
         elif not _holds_numbers(column.type):
             continue
         matrix[:, place] = pc.cast(column, pa.float64()).to_numpy(zero_copy_only=False)
@@ -330,6 +362,14 @@ def design_matrix(people: pa.Table, features: Sequence[str]) -> NDArray[np.float
     for place in (place for place, feature in enumerate(features) if logged(feature) is not None):
         matrix[:, place] = np.log(1.0 + np.maximum(matrix[:, place], 0.0))
     return matrix
+
+
+def _equals(column: pa.ChunkedArray, option: str) -> Any:
+    if not _holds_numbers(column.type):
+        return pc.equal(column, option)
+    numbers = pc.cast(column, pa.float64())
+    known = pc.if_else(pc.is_finite(numbers), numbers, None)
+    return pc.equal(known, pa.scalar(number_option(option), pa.float64()))
 
 
 def _holds_numbers(kind: pa.DataType) -> bool:

@@ -161,12 +161,26 @@ def changed_traits(file: ModelFile, catalogue: Catalogue) -> list[str]:
 
 
 def write_model(file: ModelFile) -> str:
-    """Return the text of a model's file, its digest last."""
+    """Return the text of a model's file.
+
+    Args:
+        file: The model.
+
+    Returns:
+        JSON, its digest last.
+    """
     return sealed(file.model_dump(mode="json"))
 
 
 def sealed(document: Mapping[str, Any]) -> str:
-    """Return *told* as the text of a file, with its digest last."""
+    """Return a document as the text of a file.
+
+    Args:
+        document: Plain JSON without NaN.
+
+    Returns:
+        JSON, the digest of everything else last.
+    """
     return json.dumps({**document, "digest": _digest(document)}, indent=1, allow_nan=False) + "\n"
 
 

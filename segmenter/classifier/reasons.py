@@ -101,7 +101,8 @@ HALF = 0.5  # of an indicator that is filled: the likelier of yes and no; and of
 
 def _is_or_not(trait: str, option: str, spoken: Spoken | None) -> tuple[str, str]:
     if spoken is not None:
-        return f"{spoken.item}: {option}", f"{spoken.item}: not {option}"
+        shown = next((text for number, text in spoken.answers if f"{number:g}" == option), option)
+        return f"{spoken.item}: {shown}", f"{spoken.item}: not {shown}"
     return f"{trait} is {option}", f"{trait} is not {option}"
 
 

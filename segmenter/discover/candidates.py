@@ -17,6 +17,7 @@ from segmenter.discover.stability import CountStability, Effort, across, best_la
 from segmenter.discover.steps import Steps, silent
 from segmenter.stats.item_matrix import Items, Labels, Matrix, coded
 from segmenter.stats.kmeans import Rows
+from segmenter.stats.weighted import effective_size
 
 SearchMethod = Literal["auto", "kmeans", "lca"]
 
@@ -35,6 +36,10 @@ class Solution:
         markers: Of each segment.
         up: Share of items above the mean of all, of each segment.
         alike: Pairs of segments that no item tells apart.
+        shares: Of each segment in the population, by the weights; empty: all people count alike.
+        enough: By how many people without weights each segment is told as exactly: the smaller of its share of the
+            effective sample and of the effective size within it; empty as *shares*.
+        effective: Effective size of the sample; 0 as *shares*.
     """
 
     k: int
@@ -45,6 +50,24 @@ class Solution:
     markers: tuple[tuple[Marker, ...], ...]
     up: tuple[float, ...]
     alike: tuple[tuple[int, int], ...] = ()
+    shares: tuple[float, ...] = ()
+    enough: tuple[float, ...] = ()
+    effective: int = 0
+
+    @property
+    def population(self) -> tuple[float, ...]:
+        """Share of each segment in the population."""
+        return self.shares or tuple(size / len(self.labels) for size in self.sizes)
+
+    @property
+    def counted(self) -> tuple[float, ...]:
+        """People of each segment, as sizes are judged."""
+        return self.enough or self.sizes
+
+    @property
+    def everybody(self) -> int:
+        """People, as sizes are judged."""
+        return self.effective or len(self.labels)
 
 
 def solutions(
@@ -89,8 +112,8 @@ def solutions(
 
 def _rows(items: Items, method: SearchMethod) -> Rows:
     if method != "lca":
-        return Rows.of(coded(items).observed)
-    return Rows.of(np.where(np.isnan(items.values), MISSING, items.values))
+        return Rows.of(coded(items).observed, items.counts).compact()
+    return Rows.of(np.where(np.isnan(items.values), MISSING, items.values), items.counts)
 
 
 def _of_rows(rows: Rows, labels: Labels) -> Labels:
@@ -117,7 +140,18 @@ def solution_of(items: Items, k: int, labels: Labels, stable: CountStability, pa
         parents: SLSa of each.
     """
     sizes = tuple(int(size) for size in np.bincount(labels, minlength=k))
+    made = Solution(k, labels, stable, parents, sizes, ((),) * k, (float("nan"),) * k)
+    if items.weights is not None:
+        made = _with_shares(made, items.weights)
     if min(sizes) == 0:  # a class that is nobody's likeliest has no profile
-        return Solution(k, labels, stable, parents, sizes, ((),) * k, (float("nan"),) * k)
+        return made
     up, same = shares_above_mean(items, labels, k), alike(items, labels, k)
-    return Solution(k, labels, stable, parents, sizes, markers(items, labels, k), up, same)
+    return replace(made, markers=markers(items, labels, k), up=up, alike=same)
+
+
+def _with_shares(made: Solution, weights: Matrix) -> Solution:
+    everybody = effective_size(weights)
+    shares = np.bincount(made.labels, weights, minlength=made.k) / weights.sum()
+    within = [effective_size(weights[made.labels == j]) for j in range(made.k)]
+    enough = tuple(min(float(share) * everybody, own) for share, own in zip(shares, within, strict=True))
+    return replace(made, shares=tuple(shares.tolist()), enough=enough, effective=round(everybody))

@@ -60,8 +60,8 @@ def refusals(solution: Solution, test: NullTest, bound: int, largest: int) -> tu
         reasons.append(f"repeated segmentations agree by {level:.2f} only")
     if min(stable.segments) < TRUSTED:
         reasons.append(f"a segment is not stable (SLSw {min(stable.segments):.2f})")
-    if min(solution.sizes) < smallest(len(solution.labels)):
-        reasons.append(needs("a segment", of_a_segment(len(solution.labels)), "people", min(solution.sizes)))
+    if min(solution.counted) < smallest(solution.everybody):
+        reasons.append(needs("a segment", of_a_segment(solution.everybody), "people", int(min(solution.counted))))
     if solution.alike:
         a, b = solution.alike[0]
         reasons.append(f"no item tells segments {a + 1} and {b + 1} apart")
@@ -70,8 +70,8 @@ def refusals(solution: Solution, test: NullTest, bound: int, largest: int) -> tu
 
 def remarks_on(solution: Solution) -> tuple[str, ...]:
     """Return what is to be noted of segments that are proposed: a sentence each."""
-    least = of_a_segment(len(solution.labels))
-    small = [str(j + 1) for j, size in enumerate(solution.sizes) if size < least]
+    least = of_a_segment(solution.everybody)
+    small = [str(j + 1) for j, size in enumerate(solution.counted) if size < least]
     unmarked = [str(j + 1) for j, own in enumerate(solution.markers) if not own]
     notes = []
     if small:
@@ -126,8 +126,8 @@ def merge_segments(items: Items, labels: Labels, said: Sequence[str]) -> tuple[i
     """
     k = len(said)
     values = coded(items).observed
-    centres = list(segment_means(values, labels, k))
-    sizes = [float(size) for size in np.bincount(labels, minlength=k)]
+    centres = list(segment_means(values, labels, k, items.weights))
+    sizes = [float(size) for size in np.bincount(labels, items.weights, minlength=k)]
     groups = [[j] for j in range(k)]
     while pairs := [
         (sizes[a] * sizes[b] / (sizes[a] + sizes[b]) * float(((centres[a] - centres[b]) ** 2).sum()), a, b)

@@ -55,22 +55,27 @@ def classes_from(items: Items, labels: Labels, k: int) -> ClassGroups:
         k: Segments.
     """
     answers, owner = one_hot_answers(items)
+    counts = np.ones(len(labels)) if items.counts is None else items.counts
     begun = np.zeros((k, 1, len(labels)))
     begun[labels, 0, np.arange(len(labels))] = 1.0
     members, before = begun, -np.inf
     for _ in range(STEPS):
-        totals = class_totals(answers, owner, members)
+        totals = class_totals(answers, owner, members * counts)
         top = totals.max(axis=0)
         grown = np.exp(totals - top)
-        fit = float((top + np.log(grown.sum(axis=0))).mean())
+        fit = float(np.average((top + np.log(grown.sum(axis=0)))[0], weights=counts))
         members = grown / grown.sum(axis=0)
         if fit - before < NEAR_ENOUGH:
             break
         before = fit
     if (members[:, 0].argmax(axis=0) == labels).mean() < KEPT:
         members = begun
+    members = members * counts
     sums = members[:, 0] @ answers
     same_item = (owner[:, None] == owner[None, :]).astype(np.float64)
     return ClassGroups(
-        members[:, 0].mean(axis=1), sums / np.maximum(sums @ same_item, 1e-12), owner, items.kind == "binary"
+        members[:, 0].sum(axis=1) / counts.sum(),
+        sums / np.maximum(sums @ same_item, 1e-12),
+        owner,
+        items.kind == "binary",
     )

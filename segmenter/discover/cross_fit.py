@@ -16,6 +16,7 @@ from segmenter.errors import DefinitionError
 from segmenter.stats.item_matrix import Items, Matrix, coded
 from segmenter.stats.kmeans import EXACT, kmeans
 from segmenter.stats.mixtures import Shape, best_mixture, starts_of
+from segmenter.stats.weighted import as_whole
 
 STARTS = 20
 
@@ -37,12 +38,14 @@ def found_again(items: Items, k: int, rng: Generator) -> Callable[[Places], Sequ
     """
 
     def label(inside: Places) -> list[str]:
-        known = coded(items.rows(inside))
+        some = items.rows(inside)
+        known = coded(some)
         logged = [feature.startswith(LOG) for feature in known.features]
         everybody = np.where(logged, np.log1p(np.maximum(items.values, 0)), items.values)
         everybody = (everybody - known.shift) / _spread(known.scale)
         own = everybody[inside]
-        centres = kmeans(own, np.ones((1, len(own))), k, starts=STARTS, rng=rng, tolerance=EXACT)
+        counts = np.ones(len(own)) if some.counts is None else as_whole(some.counts)[0]
+        centres = kmeans(own, counts[None], k, starts=STARTS, rng=rng, tolerance=EXACT)
         return [str(number) for number in centres.labels(everybody)[0]]
 
     return label

@@ -12,11 +12,13 @@ from math import hypot
 
 from segmenter.discover.candidates import Solution
 from segmenter.discover.choose_k import BREAK, FRAGILE, REPRODUCIBLE, TRUSTED, VALID, ChosenK
-from segmenter.discover.null_models import LEVEL, SMALL, NullTest
+from segmenter.discover.null_models import LEVEL, SMALL, SURELY, NullTest
 
 EDGE, SEED = "On the edge", "Another --seed may decide otherwise."
 NEAR = 2.0
 """Standard errors: other seeds end on the other side of the limit in one of 40 cases at most."""
+CLOSE = 1.0
+"""Standard deviations of the copies: a lead that a copy of other seeds may well make up for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +37,36 @@ class _Figure:
         return f"{self.name} {self.value:.2f} (limit {self.limit:.2f}, standard error {self.error:.2f})"
 
 
-def edge_of_noise(test: NullTest) -> str:
-    """Return the sentence for data that are barely told apart from shuffled copies, or barely not; else "".
+def edge_of_noise(test: NullTest, copies: str = "shuffled copies") -> str:
+    """Return the sentence for data that are barely told apart from *copies* without segments, or barely not; else "".
 
-    Copies differ by the same draws, so a lead is judged by its standard error; who is behind, by how many are ahead.
+    Other seeds draw other copies, of which few can be ahead: with 76, three turn the answer. That three are is
+    likelier than one in 40 where one was ahead already, or where the best was less than `CLOSE` behind; and that
+    fewer are, where p is at most `SURELY`.
     """
-    if test.p > LEVEL + SMALL:
-        rivals = round(test.p * (test.copies + 1)) - 1
-        few = f"only {rivals} of {test.copies} shuffled copies is as stable (p = {test.p:.2f}, limit {LEVEL:.2f})"
-        return f"{EDGE}: {few}. {SEED}" if test.p <= 2 * LEVEL + SMALL else ""
-    figure = _Figure("lead over the most stable shuffled copy", test.lead, 0.0, test.lead_error)
+    if test.p > SURELY + SMALL or (not test.rivals and test.lead >= CLOSE):
+        return ""
+    said = f"{test.rivals} of {test.copies} {copies} {'is' if test.rivals == 1 else 'are'} as stable"
+    if not test.rivals:
+        said = f"the best of {test.copies} {copies} is {max(test.lead, 0.0):.1f} standard deviations behind"
+    return f"{EDGE}: {said} (p = {test.p:.2f}, limit {LEVEL:.2f}). {SEED}"
+
+
+def edge_of_natural(second: NullTest, k: int, copies: str) -> str:
+    """Return the sentence for *k* segments that barely are called natural, or barely not; else "".
+
+    Args:
+        second: Against copies with the same correlations.
+        k: Segments.
+        copies: What these copies are called.
+    """
+    if edge := edge_of_noise(second, copies):
+        return edge
+    place = second.ks.index(k)
+    if not second.beaten or not second.tighter[place] or not second.errors:
+        return ""
+    name, error = f"agreement vs. {copies}", second.errors[place]
+    figure = _Figure(name, second.agreement[place], second.quantile[place], error)
     return _sentence([figure]) if figure.near else ""
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from segmenter.stats.item_matrix import Items, Labels, Matrix, coded
 from segmenter.stats.kmeans import Rows
@@ -18,6 +19,7 @@ from segmenter.stats.kmeans import Rows
 MISSING = -1.0
 EXACT, NEAR_ENOUGH = 1e-10, 1e-7  # change of a person's mean log-likelihood at which EM stops
 STEPS = 2000
+MANY_VALUES = 20  # different values from which on a number is taken as normal beside categories
 LARGEST_SEED = 2**31 - 1
 CLEAR = 0.8  # relative entropy that is wanted
 SURE = 0.7  # mean posterior of each class's people that is wanted (Nagin 2005)
@@ -71,8 +73,9 @@ def latent_classes(items: Items, k: int, *, starts: int, rng: Generator, toleran
     from stepmix.stepmix import StepMix  # noqa: PLC0415 - 1.5 s, only where models are made
 
     values, measurement = _measured(items)
-    rows = Rows.of(np.where(np.isnan(values), MISSING, values))
-    different = np.where((rows.values == MISSING) & (items.kind != "metric"), np.nan, rows.values)
+    rows = Rows.of(np.where(np.isnan(values), MISSING, values), items.counts)
+    answers = _are_answers(measurement, values.shape[1])
+    different = np.where((rows.values == MISSING) & answers, np.nan, rows.values)
     model = StepMix(
         n_components=k,
         measurement=measurement,
@@ -88,10 +91,11 @@ def latent_classes(items: Items, k: int, *, starts: int, rng: Generator, toleran
         # some starts creep along a ridge; the best of all is what counts
         warnings.filterwarnings("ignore", "Initializations did not converge")
         model.fit(different, sample_weight=rows.counts)
-    people = len(values)
+    people = float(rows.counts.sum())
     log_likelihood = float(model.score(different, sample_weight=rows.counts)) * people
     posteriors = model.predict_proba(different)[rows.place]
-    order = np.argsort(-posteriors.sum(axis=0), kind="stable")
+    sums = posteriors.sum(axis=0) if items.counts is None else items.counts @ posteriors
+    order = np.argsort(-sums, kind="stable")
     return _judged(items, posteriors[:, order], log_likelihood, int(model.n_parameters))
 
 
@@ -100,11 +104,41 @@ def _measured(items: Items) -> tuple[Matrix, Any]:
         return coded(items).values, "gaussian_diag"
     if items.kind == "binary":
         return items.values, "binary_nan" if np.isnan(items.values).any() else "binary"
+    if items.kind == "mixed":
+        return _mixed_measured(items)
     return items.values, "categorical_nan" if np.isnan(items.values).any() else "categorical"
 
 
+def _mixed_measured(items: Items) -> tuple[Matrix, Any]:
+    """Numbers of many values as normals, all others answer by answer: a normal that has no spread explains anything."""
+    columns: dict[bool, list[Matrix]] = {True: [], False: []}
+    for column, options in zip(items.values.T, items.categories, strict=True):
+        known = ~np.isnan(column)
+        levels, codes = np.unique(column[known], return_inverse=True)
+        if options or len(levels) < MANY_VALUES:
+            own = np.full(len(column), np.nan)
+            own[known] = codes
+            columns[False].append(own)
+        else:
+            columns[True].append(np.where(known, column, column[known].mean()))
+    normal = [(column - column.mean()) / column.std() for column in columns[True]]
+    parts = {"numbers": ("gaussian_diag", len(normal)), "answers": ("categorical_nan", len(columns[False]))}
+    measurement = {name: {"model": model, "n_columns": many} for name, (model, many) in parts.items() if many}
+    return np.column_stack([*normal, *columns[False]]), measurement
+
+
+def _are_answers(measurement: Any, columns: int) -> NDArray[np.bool_]:
+    """Which columns are answers, where -1 can only mean that one is missing, (columns,)."""
+    if isinstance(measurement, dict):
+        numbers = measurement.get("numbers", {"n_columns": 0})["n_columns"]
+        return np.asarray(np.arange(columns) >= numbers)
+    return np.full(columns, measurement != "gaussian_diag")
+
+
 def _judged(items: Items, posteriors: Matrix, log_likelihood: float, parameters: int) -> Classes:
-    people, k = posteriors.shape
+    k = posteriors.shape[1]
+    counts = np.ones(len(posteriors)) if items.counts is None else items.counts
+    people = float(counts.sum())
     bic = -2 * log_likelihood + parameters * np.log(people)
     logs = np.log(posteriors, out=np.zeros_like(posteriors), where=posteriors > 0)
     return Classes(
@@ -112,11 +146,11 @@ def _judged(items: Items, posteriors: Matrix, log_likelihood: float, parameters:
         log_likelihood=log_likelihood,
         parameters=parameters,
         bic=float(bic),
-        icl=float(bic - 2 * np.log(posteriors.max(axis=1)).sum()),
-        entropy=1.0 if k == 1 else float(1 + (posteriors * logs).sum() / (people * np.log(k))),
-        shares=posteriors.mean(axis=0),
+        icl=float(bic - 2 * (counts * np.log(posteriors.max(axis=1))).sum()),
+        entropy=1.0 if k == 1 else float(1 + (counts[:, None] * posteriors * logs).sum() / (people * np.log(k))),
+        shares=posteriors.mean(axis=0) if items.counts is None else counts @ posteriors / people,
         posteriors=posteriors,
-        means=_class_means(items, posteriors),
+        means=_class_means(items, posteriors if items.counts is None else posteriors * counts[:, None]),
     )
 
 

@@ -8,10 +8,14 @@ yes/no columns that r is the tetrachoric correlation (Pearson 1900).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 from numpy.random import Generator
 
 from segmenter.stats.item_matrix import Items, Matrix, coded
+from segmenter.stats.weighted import column_means
 
 TERMS = 80  # of the series: what is left out matters beyond r = .95 only
 GRID = np.linspace(-0.995, 0.995, 399)
@@ -19,38 +23,48 @@ LEAST_ROOT = 1e-6
 ENDS = 8.0  # standard deviations beyond which there is no normal
 
 
-def calibrated(items: Items, rng: Generator) -> Items:
-    """Return a copy with each column's own values and the data's correlations, without groups.
+def copier(items: Items) -> Callable[[Items, Generator], Items]:
+    """Return what makes copies with each column's own values and the data's correlations, without groups.
 
     Args:
-        items: Numbers or yes/no; answers that are missing stay so.
-        rng: Draws the copy.
+        items: Numbers or yes/no; answers that are missing stay so. Their correlations are looked at once.
 
     Returns:
-        As many people; correlations of what distances are measured in (`coded`) are those of *items*, but for the
-        chance of the order within ties, and for correlations that no normals have.
+        Takes *items* and what draws the copy; returns as many people. Correlations of what distances are measured in
+        (`coded`) are those of *items*, but for the chance of the order within ties, and for correlations that no
+        normals have. Weights stay with their places, and have nothing to do with the copy's values.
     """
-    values = coded(items).observed
-    drawn = _normals(values.shape, rng) @ _root(latent_correlations(values)).T
-    copy = np.full_like(items.values, np.nan)
-    for place, column in enumerate(items.values.T):
-        known = ~np.isnan(column)
-        order = drawn[known, place].argsort().argsort()
-        copy[known, place] = np.sort(column[known])[order]
-    return Items(items.kind, items.names, copy, items.categories)
+    margins = items.margins()
+    ordered = coded(replace(items, values=margins, weights=None)).observed
+    root = _root(latent_correlations(coded(items).observed, ordered, items.weights))
+
+    def copied(_: Items, rng: Generator) -> Items:
+        drawn = _normals(ordered.shape, rng) @ root.T
+        copy = np.full_like(margins, np.nan)
+        for place, column in enumerate(margins.T):
+            known = ~np.isnan(column)
+            order = drawn[known, place].argsort().argsort()
+            copy[known, place] = np.sort(column[known])[order]
+        return replace(items, values=copy)
+
+    return copied
 
 
-def latent_correlations(values: Matrix) -> Matrix:
+def latent_correlations(values: Matrix, margins: Matrix | None = None, weights: Matrix | None = None) -> Matrix:
     """Return the correlations of the normals behind *values*, (columns, columns).
 
     Args:
         values: (people, columns); NaN is missing, and a pair is compared where both are known.
+        margins: (people, columns) with the distributions of the population; None: those of *values*.
+        weights: (people,) of the correlations; None: all alike.
 
     Returns:
         Within 0.995; 1 on the diagonal. It need not be positive definite.
     """
-    coefficients = np.array([_hermite(np.sort(column[~np.isnan(column)])) for column in values.T])
-    observed = pairwise_correlations(values)
+    coefficients = np.array(
+        [_hermite(np.sort(column[~np.isnan(column)])) for column in (values if margins is None else margins).T]
+    )
+    observed = pairwise_correlations(values, weights)
     powers = GRID[None, :] ** np.arange(1, TERMS + 1)[:, None]
     latent = np.eye(values.shape[1])
     for a in range(len(latent)):
@@ -60,18 +74,22 @@ def latent_correlations(values: Matrix) -> Matrix:
     return latent
 
 
-def pairwise_correlations(values: Matrix) -> Matrix:
+def pairwise_correlations(values: Matrix, weights: Matrix | None = None) -> Matrix:
     """Return Pearson's correlations over the people who have both values, (columns, columns); 0 where one is constant.
 
     Args:
         values: (people, columns); NaN is missing.
+        weights: (people,) above 0; None: all alike.
     """
     known = ~np.isnan(values)
-    filled = np.where(known, values - np.nanmean(values, axis=0), 0.0)
-    people = np.maximum(known.T.astype(float) @ known, 1.0)
-    means = (filled.T @ known) / people  # of the row's column among people who have both
-    squares = (filled**2).T @ known / people - means**2
-    covariance = filled.T @ filled / people - means * means.T
+    filled = np.where(known, values - column_means(values, weights), 0.0)
+    each = np.ones((len(values), 1)) if weights is None else weights[:, None] / weights.mean()
+    own = filled * each
+    people = known.T.astype(float) @ (known * each)
+    people = np.where(people > 0, people, 1.0)
+    means = (own.T @ known) / people  # of the row's column among people who have both
+    squares = (own * filled).T @ known / people - means**2
+    covariance = own.T @ filled / people - means * means.T
     spread = np.sqrt(np.maximum(squares * squares.T, 0.0))
     matrix: Matrix = np.divide(covariance, spread, out=np.zeros_like(covariance), where=spread > 0)
     np.fill_diagonal(matrix, 1.0)

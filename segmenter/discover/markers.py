@@ -13,6 +13,7 @@ from segmenter.stats.effect_sizes import GAP, LEVEL, RATIO, SPREAD
 from segmenter.stats.group_tests import GroupTest, adjusted, chi_squared, contingency, rank_column
 from segmenter.stats.item_matrix import Items, Labels, Matrix, coded
 from segmenter.stats.one_sided import ITEMS_NEEDED, on_one_scale
+from segmenter.stats.weighted import column_means, column_spreads
 
 NEARLY = 1e-9  # of a limit: rounding
 
@@ -36,21 +37,40 @@ class Marker:
     others: bool = False
 
     def sentence(self) -> str:
-        """Return the marker in words."""
+        """Return the marker in words.
+
+        Returns:
+            The item, its value in the segment, and that of the others or of everybody.
+        """
         return f"{self.item} {self.here:.2f} ({'others' if self.others else 'all'} {self.everywhere:.2f})"
 
 
 def described(items: Items) -> tuple[tuple[str, ...], Matrix]:
     """Return names and values that segments are described by: shares of answers, or the numbers themselves."""
-    if items.kind != "categorical":
+    if items.kind in ("binary", "metric"):
         return items.names, items.values
     indicators = coded(items)
-    return indicators.features, indicators.values
+    if items.kind == "categorical":
+        return indicators.features, indicators.values
+    number = ~_shares(items)
+    values = np.where(indicators.known, indicators.values * indicators.scale + indicators.shift, np.nan)
+    values[:, number] = items.values[:, [not options for options in items.categories]]
+    names = iter(name for name, options in zip(items.names, items.categories, strict=True) if not options)
+    titles = (next(names) if plain else name for name, plain in zip(indicators.features, number, strict=True))
+    return tuple(titles), values
 
 
-def segment_means(values: Matrix, labels: Labels, k: int) -> Matrix:
-    """Return the mean of each column in each segment over those who answered, (k, columns)."""
-    return np.array([np.nanmean(values[labels == j], axis=0) for j in range(k)])
+def _shares(items: Items) -> NDArray[np.bool_]:
+    """Which of the columns that `described` returns are shares of an answer, not numbers, (columns,)."""
+    if items.kind != "mixed":
+        return np.full(len(described(items)[0]), items.kind != "metric")
+    return np.concatenate([[bool(options)] * max(1, len(options)) for options in items.categories])
+
+
+def segment_means(values: Matrix, labels: Labels, k: int, weights: Matrix | None = None) -> Matrix:
+    """Return the mean of each column in each segment over those who answered, (k, columns); *weights* (people,)."""
+    inside = [labels == j for j in range(k)]
+    return np.array([column_means(values[own], None if weights is None else weights[own]) for own in inside])
 
 
 def markers(items: Items, labels: Labels, k: int) -> tuple[tuple[Marker, ...], ...]:
@@ -60,12 +80,13 @@ def markers(items: Items, labels: Labels, k: int) -> tuple[tuple[Marker, ...], .
     told from the others.
     """
     names, values = described(items)
-    here, everywhere = segment_means(values, labels, k), np.nanmean(values, axis=0)
+    here, everywhere = segment_means(values, labels, k, items.weights), column_means(values, items.weights)
     results = []
     for j in range(k):
         own = _markers(items, names, here[j], everywhere, others=False)
         if not own:
-            rest = np.nanmean(values[labels != j], axis=0) if (labels != j).any() else everywhere
+            others = items.rows(labels != j)
+            rest = column_means(values[labels != j], others.weights) if len(others.values) else everywhere
             own = _markers(items, names, here[j], rest, others=True)
         results.append(own)
     return tuple(results)
@@ -73,7 +94,8 @@ def markers(items: Items, labels: Labels, k: int) -> tuple[tuple[Marker, ...], .
 
 def _markers(items: Items, names: Sequence[str], here: Matrix, base: Matrix, *, others: bool) -> tuple[Marker, ...]:
     strength = _strength(items, here - base, base)
-    order = np.argsort(-np.abs(here - base) if items.kind != "metric" else -strength, kind="stable")
+    answers = items.kind in ("binary", "categorical")
+    order = np.argsort(-np.abs(here - base) if answers else -strength, kind="stable")
     return tuple(
         Marker(names[v], float(here[v]), float(base[v]), bool(here[v] > base[v]), others)
         for v in map(int, order)
@@ -83,11 +105,16 @@ def _markers(items: Items, names: Sequence[str], here: Matrix, base: Matrix, *, 
 
 def _strength(items: Items, off: Matrix, base: Matrix) -> Matrix:
     """How far items are off, in units of what makes a marker, (columns,); *base* is the share that is usual."""
-    if items.kind == "metric":
-        spread = np.nanstd(items.values, axis=0)
-        strength: Matrix = np.abs(off) / np.where(spread > 0, spread, 1.0) / SPREAD
-        return strength
-    return np.maximum(np.abs(off) / GAP, np.abs(off) / np.maximum(RATIO * base, 1e-12))
+    if items.kind in ("binary", "categorical"):
+        return _strength_of_shares(off, base)
+    spread = column_spreads(described(items)[1], items.weights)
+    strength: Matrix = np.abs(off) / np.where(spread > 0, spread, 1.0) / SPREAD
+    return strength if items.kind == "metric" else np.where(_shares(items), _strength_of_shares(off, base), strength)
+
+
+def _strength_of_shares(off: Matrix, base: Matrix) -> Matrix:
+    strength: Matrix = np.maximum(np.abs(off) / GAP, np.abs(off) / np.maximum(RATIO * base, 1e-12))
+    return strength
 
 
 def alike(items: Items, labels: Labels, k: int) -> tuple[tuple[int, int], ...]:
@@ -102,7 +129,7 @@ def alike(items: Items, labels: Labels, k: int) -> tuple[tuple[int, int], ...]:
         Numbers of segments, the smaller first; empty where each pair differs somewhere.
     """
     _, values = described(items)
-    here, everywhere = segment_means(values, labels, k), np.nanmean(values, axis=0)
+    here, everywhere = segment_means(values, labels, k, items.weights), column_means(values, items.weights)
     return tuple(
         (a, b)
         for a, b in combinations(range(k), 2)
@@ -112,9 +139,9 @@ def alike(items: Items, labels: Labels, k: int) -> tuple[tuple[int, int], ...]:
 
 def shares_above_mean(items: Items, labels: Labels, k: int) -> tuple[float, ...]:
     """Return each segment's share of items above the mean of all; NaN where items are no answers on a scale."""
-    if len(items.names) < ITEMS_NEEDED or items.kind == "categorical" or not on_one_scale(items.values):
+    if len(items.names) < ITEMS_NEEDED or items.kind in ("categorical", "mixed") or not on_one_scale(items.values):
         return (float("nan"),) * k
-    up = segment_means(items.values, labels, k) > np.nanmean(items.values, axis=0)
+    up = segment_means(items.values, labels, k, items.weights) > column_means(items.values, items.weights)
     return tuple(float(share) for share in up.mean(axis=1))
 
 
@@ -123,7 +150,7 @@ def centred_items(items: Items) -> Items:
     values = items.values - np.nanmean(items.values, axis=1, keepdims=True)
     varies = np.nanstd(values, axis=0) > 0
     names = tuple(name for name, keep in zip(items.names, varies, strict=True) if keep)
-    return Items("metric", names, values[:, varies])
+    return Items("metric", names, values[:, varies], weights=items.weights)
 
 
 def reversed_items(items: Items) -> tuple[str, ...]:
@@ -168,14 +195,21 @@ class Descriptor:
 
 
 def descriptors(
-    columns: Mapping[str, Sequence[str | None] | NDArray[np.float64]], labels: Labels, k: int
+    columns: Mapping[str, Sequence[str | None] | NDArray[np.float64]],
+    labels: Labels,
+    k: int,
+    counts: Matrix | None = None,
 ) -> tuple[Descriptor, ...]:
     """Test whether *k* segments differ in each of *columns*: texts by chi-squared, numbers by Kruskal-Wallis.
+
+    With weights both count people as `segmenter.stats.weighted.kish_counts` does: the statistic is divided by the
+    design effect, the first-order correction of Rao & Scott 1981.
 
     Args:
         columns: Name -> one value per person: texts (None: unknown) or numbers (NaN: unknown).
         labels: (people,) the segment of each, 0 to *k* - 1.
         k: Number of segments.
+        counts: (people,) as `Items.counts`; None: everybody counts once.
 
     Returns:
         One test per column that could be tested, with p and q (p after Benjamini-Hochberg).
@@ -183,11 +217,11 @@ def descriptors(
     raw: list[tuple[str, GroupTest]] = []
     for name, column in columns.items():
         if isinstance(column, np.ndarray):
-            raw.append((name, rank_column(column, labels, k).test))
+            raw.append((name, rank_column(column, labels, k, counts).test))
         else:
             known = {value: code for code, value in enumerate(sorted({value for value in column if value}))}
             codes = np.array([known.get(value or "", -1) for value in column], dtype=np.int64)
-            raw.append((name, chi_squared(contingency(codes, labels, k, len(known)))))
+            raw.append((name, chi_squared(contingency(codes, labels, k, len(known), counts))))
     tests = [(name, test) for name, test in raw if np.isfinite(test.p)]
     levels = adjusted([test.p for _, test in tests])
     return tuple(

@@ -20,9 +20,11 @@ from numpy.typing import NDArray
 
 from segmenter.classifier.linear import UNCALIBRATED
 from segmenter.discover.class_draws import ClassGroups, classes_from
+from segmenter.discover.markers import segment_means
 from segmenter.stats.item_matrix import Items, Labels, Matrix, coded
 from segmenter.stats.kmeans import Rows, kmeans_from
 from segmenter.stats.mixtures import SHAPES, Mixture, best_mixture, parameters_of, refitted
+from segmenter.stats.weighted import column_means
 
 DRAWS = 8  # samples of people; half of them set the temperature, the others judge it
 MOST_PEOPLE = 2_000  # in a sample
@@ -63,12 +65,12 @@ def membership(items: Items, labels: Labels, k: int, mixture: Mixture | None, rn
         rng: Draws the people.
     """
     values = coded(items).values
-    people = min(len(values), MOST_PEOPLE)
+    people = min(items.effective, MOST_PEOPLE)
     if mixture is not None:
         own, draws = mixture.totals(values), [_of_mixture(mixture, people, rng) for _ in range(DRAWS)]
     else:
         observed = coded(items).observed
-        centres = np.array([np.nanmean(observed[labels == j], axis=0) for j in range(k)])
+        centres = segment_means(observed, labels, k, items.weights)
         draw = _people_like(items, values, labels, k)
         own, draws = _nearness(observed, centres), [_of_centres(draw(people, rng), centres) for _ in range(DRAWS)]
     totals, groups = (np.array(part) for part in zip(*draws, strict=True))
@@ -78,7 +80,8 @@ def membership(items: Items, labels: Labels, k: int, mixture: Mixture | None, rn
     kept, truth = totals[half:].reshape(-1, k), groups[half:].ravel()
     temperature = _likeliest(totals.reshape(-1, k), groups.ravel(), spread)
     chances = _softmax(own / temperature)
-    mean = tuple(float(chances[labels == j, j].mean()) for j in range(k))
+    counts = np.ones(len(values)) if items.counts is None else items.counts
+    mean = tuple(float(np.average(chances[labels == j, j], weights=counts[labels == j])) for j in range(k))
     return Membership(temperature, _error(_softmax(kept / learned), truth), mean)
 
 
@@ -103,29 +106,55 @@ def _nearness(values: Matrix, centres: Matrix) -> Matrix:
 def _people_like(items: Items, values: Matrix, labels: Labels, k: int) -> Callable[[int, Generator], Drawn]:
     """What draws people from groups like the segments, as `coded` has them."""
     if items.kind == "metric":
-        return _mixture_like(values, labels, k).drawn
+        return _mixture_like(values, labels, k, items.counts).drawn
+    if items.kind == "mixed":
+        return _columns_like(items, values, labels, k)
     groups: ClassGroups = classes_from(items, labels, k)
     return groups.drawn
 
 
-def _mixture_like(values: Matrix, labels: Labels, k: int) -> Mixture:
+def _columns_like(items: Items, values: Matrix, labels: Labels, k: int) -> Callable[[int, Generator], Drawn]:
+    """What draws each item by itself from the people of a segment: items of all types, independent within segments."""
+    sizes = [max(1, len(options)) for options in items.categories]
+    ends = np.cumsum(sizes)
+    counts = np.ones(len(labels)) if items.counts is None else items.counts
+    members = [np.flatnonzero(labels == j) for j in range(k)]
+    chances = [None if items.counts is None else counts[own] / counts[own].sum() for own in members]
+    shares = np.bincount(labels, counts, minlength=k) / counts.sum()
+
+    def drawn(people: int, rng: Generator) -> Drawn:
+        groups = rng.choice(k, people, p=shares).astype(np.int64)
+        rows = np.empty((people, len(sizes)), dtype=np.int64)
+        for j, own in enumerate(members):
+            rows[groups == j] = rng.choice(own, (int((groups == j).sum()), len(sizes)), p=chances[j])
+        parts = [
+            values[np.ix_(rows[:, place], np.arange(end - size, end))]
+            for place, (size, end) in enumerate(zip(sizes, ends, strict=True))
+        ]
+        return np.concatenate(parts, axis=1), groups
+
+    return drawn
+
+
+def _mixture_like(values: Matrix, labels: Labels, k: int, counts: Matrix | None = None) -> Mixture:
     """The mixture with the least BIC that EM reaches from the segments without leaving them."""
     fits = []
     for shape in SHAPES:
         if parameters_of(shape, k, values.shape[1]) * A_PARAMETER <= len(values) or shape == "equal":
-            fit = best_mixture(values, k, shape, [labels])
+            fit = best_mixture(values, k, shape, [labels], counts=counts)
             if fit is not None and (fit.labels(values) == labels).mean() >= KEPT:
                 fits.append(fit)
     if fits:
         return min(fits, key=lambda fit: fit.bic)
-    return as_they_are(values, labels, k)
+    return as_they_are(values, labels, k, counts)
 
 
-def as_they_are(values: Matrix, labels: Labels, k: int) -> Mixture:
+def as_they_are(values: Matrix, labels: Labels, k: int, counts: Matrix | None = None) -> Mixture:
     """Return groups with the segments' own means and one covariance: where EM leaves the segments."""
-    means = np.array([values[labels == j].mean(axis=0) for j in range(k)])
-    spread = np.diag(((values - means[labels]) ** 2).mean(axis=0) + 1e-9)
-    shares = np.bincount(labels, minlength=k) / len(labels)
+    means = segment_means(values, labels, k, counts)
+    spread = np.diag(column_means((values - means[labels]) ** 2, counts) + 1e-9)
+    summed = np.bincount(labels, counts, minlength=k)
+    shares = summed / summed.sum()
     return Mixture("equal", shares, means, np.repeat(spread[None], k, axis=0), float("nan"), float("nan"))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.random import Generator
 
 from segmenter.discover.choose_k import FRAGILE, TRUSTED
-from segmenter.discover.latent_correlations import calibrated
+from segmenter.discover.latent_correlations import copier
 from segmenter.discover.membership import placed_again
 from segmenter.discover.null_models import COPIES
 from segmenter.discover.segment_size import smallest
@@ -68,7 +68,7 @@ def vary_freely(items: Items) -> bool:
 
 
 def mixture_fits(
-    values: Matrix, most: int, shapes: Sequence[Shape], rng: Generator
+    values: Matrix, most: int, shapes: Sequence[Shape], rng: Generator, counts: Matrix | None = None
 ) -> dict[tuple[int, Shape], Mixture]:
     """Fit mixtures of 1 to *most* groups; a shape whose BIC rose twice in a row is not asked for more groups.
 
@@ -77,6 +77,7 @@ def mixture_fits(
         most: Groups at most.
         shapes: Of their covariances.
         rng: Chance of the starts.
+        counts: (people,) how many each counts as; None: everybody once.
 
     Returns:
         By number of groups and shape; those that lost a group are left out.
@@ -84,12 +85,12 @@ def mixture_fits(
     fits: dict[tuple[int, Shape], Mixture] = {}
     rising, best = dict.fromkeys(shapes, 0), dict.fromkeys(shapes, np.inf)
     for k in range(1, most + 1):
-        starts = starts_of(values, k, rng) if k > 1 else [np.zeros(len(values), np.int64)]
+        starts = starts_of(values, k, rng, counts) if k > 1 else [np.zeros(len(values), np.int64)]
         for shape in shapes:
             few = parameters_of(shape, k, values.shape[1]) * A_PARAMETER > len(values)
             if rising[shape] > 1 or (few and k > 1):
                 continue
-            mixture = best_mixture(values, k, shape, starts)
+            mixture = best_mixture(values, k, shape, starts, counts=counts)
             if mixture is not None:
                 fits[k, shape] = mixture
             better = mixture is not None and mixture.bic < best[shape]
@@ -134,9 +135,10 @@ def find_mixture(items: Items, tested: Items, fits: Fits, effort: Effort, rng: G
         if fit.bic > alone - STRONG:
             return None
         mixture, labels = _for_everybody(items, fit)
-        if np.bincount(labels, minlength=mixture.k).min() < smallest(len(labels)):
+        if np.bincount(labels, items.counts, minlength=mixture.k).min() < smallest(items.effective):
             continue
-        stable = _stability(scaled_like(items, tested), mixture, effort, rng)
+        complete = tested.rows(tested.complete())
+        stable = _stability(Rows.of(scaled_like(items, tested), complete.counts), mixture, effort, rng)
         if stable is not None and min(stable.agreement, stable.median) >= FRAGILE and min(stable.segments) >= TRUSTED:
             return FoundMixture(mixture, labels, stable, alone - fit.bic)
     return None
@@ -154,15 +156,14 @@ def scaled_like(items: Items, some: Items) -> Matrix:
 def _for_everybody(items: Items, fit: Mixture) -> tuple[Mixture, Labels]:
     """The mixture that EM reaches from *fit* among all, and the group of everybody, by falling size."""
     values = coded(items).values
-    complete = values[items.complete()]
-    mixture = refitted(complete, np.ones(len(complete)), fit) or fit
-    sizes = np.bincount(mixture.labels(values), minlength=mixture.k)
+    complete, counts = values[items.complete()], items.rows(items.complete()).counts
+    mixture = refitted(complete, np.ones(len(complete)) if counts is None else counts, fit) or fit
+    sizes = np.bincount(mixture.labels(values), items.counts, minlength=mixture.k)
     mixture = mixture.in_order(np.argsort(-sizes, kind="stable"))
     return mixture, mixture.labels(values)
 
 
-def _stability(values: Matrix, mixture: Mixture, effort: Effort, rng: Generator) -> CountStability | None:
-    rows = Rows.of(values)
+def _stability(rows: Rows, mixture: Mixture, effort: Effort, rng: Generator) -> CountStability | None:
     reference = mixture.labels(rows.values)
     weights = rows.bootstrap(effort.samples, rng)
     other = starts_of(rows.values, mixture.k, rng)[-1]
@@ -190,11 +191,14 @@ def beats_correlations(tested: Items, shaped: FoundMixture, rng: Generator) -> b
     Each of `COPIES` copies is fitted the same way; the data's evidence must be above all by `STRONG`.
     """
     complete = tested.rows(tested.complete())
+    copied = copier(complete)
     for _ in range(COPIES):
-        values = coded(calibrated(complete, rng)).values
-        alone = [best_mixture(values, 1, shape, [np.zeros(len(values), np.int64)]) for shape in ("equal", "tied")]
-        starts = starts_of(values, shaped.mixture.k, rng)
-        many = best_mixture(values, shaped.mixture.k, shaped.mixture.shape, starts, finalists=1)
+        values = coded(copied(complete, rng)).values
+        undivided = [np.zeros(len(values), np.int64)]
+        alone = [best_mixture(values, 1, shape, undivided, counts=complete.counts) for shape in ("equal", "tied")]
+        starts = starts_of(values, shaped.mixture.k, rng, complete.counts)
+        fitted = shaped.mixture
+        many = best_mixture(values, fitted.k, fitted.shape, starts, finalists=1, counts=complete.counts)
         least = min(mixture.bic for mixture in alone if mixture is not None)
         if many is not None and least - many.bic > shaped.evidence - STRONG:
             return False

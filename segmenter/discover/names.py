@@ -50,7 +50,7 @@ def said_of(markers: Sequence[Marker], *, survey: bool) -> tuple[str, str]:
     option = "=" in shown[0].item
     topic = (
         ""
-        if option
+        if any("=" in marker.item for marker in shown)
         else _topic([marker.item for marker in shown], [marker.item for marker in markers if not marker.up])
     )
     name = f"{topic} seekers" if up and topic else topic and f"less {topic}"

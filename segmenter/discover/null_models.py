@@ -8,7 +8,7 @@ of sets whose best standardised stability is at least that of the data is an exa
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 from statistics import NormalDist
 
@@ -21,6 +21,8 @@ from segmenter.stats.item_matrix import Items, Matrix, coded
 from segmenter.stats.kmeans import NEAR_ENOUGH, Rows
 
 LEVEL = 0.05
+SURELY = 0.12
+"""p beyond which copies that are drawn anew do not bring it to the level: in one of 40 cases at most."""
 COPIES, MOST_COPIES = 19, 76  # the fewest with which p can reach the level, and four times as many
 FAR_AHEAD = 3.0  # standard deviations of the copies: the data lead so far that more copies change nothing
 NEAR_LIMIT = 1.0  # standard errors of a figure and its limit
@@ -43,8 +45,7 @@ class NullTest:
         tighter: Whether the data's segments are tighter than those of 95% of the copies (gap statistic; Tibshirani,
             Walther & Hastie 2001, with the copies as the reference).
         errors: Standard error of each *agreement* less its *quantile*; empty where it is not known.
-        lead: By how much the data's best standardised A(k) is above that of the best copy.
-        lead_error: Its standard error.
+        lead: By how many standard deviations of the copies the data are above the best copy, each at its best k.
         copies: How many there were.
     """
 
@@ -54,9 +55,13 @@ class NullTest:
     quantile: tuple[float, ...]
     tighter: tuple[bool, ...]
     errors: tuple[float, ...] = ()
-    lead: float = 1.0
-    lead_error: float = 0.0
+    lead: float = FAR_AHEAD
     copies: int = COPIES
+
+    @property
+    def rivals(self) -> int:
+        """How many copies are at least as stable as the data."""
+        return round(self.p * (self.copies + 1)) - 1
 
     @property
     def beaten(self) -> bool:
@@ -70,8 +75,8 @@ class NullTest:
 
 
 def shuffled(items: Items, rng: Generator) -> Items:
-    """Return a copy with each column permuted by itself: the first null."""
-    return Items(items.kind, items.names, rng.permuted(items.values, axis=0), items.categories)
+    """Return a copy with each column permuted by itself: the first null. Weights stay, and so do weighted margins."""
+    return replace(items, values=rng.permuted(items.margins(), axis=0))
 
 
 def null_test(
@@ -85,13 +90,16 @@ def null_test(
     most: int = MOST_COPIES,
     steps: Steps = silent,
     name: str = "shuffled copies",
+    asked: Sequence[int] = (),
 ) -> NullTest:
     """Compare *items* with copies of it that *null* makes, over all *ks* in one test.
 
     *copies* of them, and as many again up to *most* while it is open which side of its limit the answer lies: the same
     data then get the same answer, whatever is drawn. Besag & Clifford 1991: it ends early only where further copies
-    could not bring p to the level, or where the data lie so far ahead that no copy would catch up.
+    would not bring p near the level, or where the data lie so far ahead that no copy would catch up. Of which *asked*
+    numbers the answer is used: how near the others are to their limits is of no account; empty: all.
     """
+    used = [place for place, k in enumerate(ks) if not asked or k in asked]
     measured = [_measured(items, ks, effort, rng)]
     while True:
         for _ in range(copies):
@@ -99,22 +107,19 @@ def null_test(
             measured.append(_measured(null(items, rng), ks, effort, rng))
         agreement, errors, inertia = (np.array(part) for part in zip(*measured, strict=True))
         test = _compared(ks, agreement, errors, inertia)
-        if len(measured) + copies > most + 1 or not _is_open(test, agreement, inertia, most):
+        if len(measured) + copies > most + 1 or not _is_open(test, inertia, most, used):
             return test
 
 
-def _is_open(test: NullTest, agreement: Matrix, inertia: Matrix, most: int) -> bool:
+def _is_open(test: NullTest, inertia: Matrix, most: int, used: Sequence[int]) -> bool:
     """Whether more copies may turn the answer: not where too many rivals are ahead, or the data far ahead of all."""
-    rivals = round(test.p * len(agreement)) - 1
-    if rivals + 1 > LEVEL * (most + 1) + SMALL:
+    if test.rivals + 1 > SURELY * (most + 1) + SMALL:
         return False
-    center, spread = agreement[1:].mean(axis=0), np.maximum(agreement[1:].std(axis=0, ddof=1), SMALL)
-    ahead = (agreement - center) / spread
-    if rivals > 0 or ahead[0].max() - ahead[1:].max() < FAR_AHEAD:
+    if test.rivals > 0 or test.lead < FAR_AHEAD:
         return True
     tight = (inertia[1:].mean(axis=0) - inertia[0]) / np.maximum(inertia[1:].std(axis=0, ddof=1), SMALL)
-    near = np.abs(agreement[0] - test.quantile) < NEAR_LIMIT * np.array(test.errors)
-    return bool((near & (tight > 0)).any())
+    near = np.abs(np.array(test.agreement) - test.quantile) < NEAR_LIMIT * np.array(test.errors)
+    return bool((near & (tight > 0))[list(used)].any())
 
 
 def _compared(ks: Sequence[int], agreement: Matrix, errors: Matrix, inertia: Matrix) -> NullTest:
@@ -123,8 +128,7 @@ def _compared(ks: Sequence[int], agreement: Matrix, errors: Matrix, inertia: Mat
     unit = np.where(spread > 0, spread, 1.0)
     standard = (agreement - agreement.mean(axis=0)) / unit
     best = standard.max(axis=1)
-    rival = 1 + int(best[1:].argmax())
-    own, other = (errors[row][standard[row].argmax()] / unit[standard[row].argmax()] for row in (0, rival))
+    ahead = (agreement - agreement[1:].mean(axis=0)) / np.maximum(agreement[1:].std(axis=0, ddof=1), SMALL)
     return NullTest(
         tuple(ks),
         float((best >= best[0] - SMALL).mean()),
@@ -132,8 +136,7 @@ def _compared(ks: Sequence[int], agreement: Matrix, errors: Matrix, inertia: Mat
         tuple(float(value) for value in np.quantile(agreement[1:], QUANTILE, axis=0)),
         tuple(bool(value) for value in inertia[0] < np.quantile(inertia[1:], 1 - QUANTILE, axis=0)),
         tuple(float(value) for value in np.hypot(errors[0], _error_of_quantile(agreement[1:]))),
-        float(best[0] - best[rival]),
-        float(np.hypot(own, other)),
+        float(ahead[0].max() - ahead[1:].max()),
         len(agreement) - 1,
     )
 
@@ -148,7 +151,7 @@ def _error_of_quantile(copies: Matrix) -> Matrix:
 
 def _measured(items: Items, ks: Sequence[int], effort: Effort, rng: Generator) -> tuple[Matrix, Matrix, Matrix]:
     """A(k), its standard error, and the sum of squares within."""
-    rows = Rows.of(coded(items).observed)
+    rows = Rows.of(coded(items).observed, items.counts).compact()
     drawn = [agreements(bootstrap_labels(rows, k, effort, rng), rows.counts, k) for k in ks]
     tight = [best_labels(rows, k, starts=TIGHT, rng=rng, tolerance=NEAR_ENOUGH)[2] for k in ks]
     return (

@@ -13,9 +13,10 @@ from threadpoolctl import threadpool_limits
 from segmenter.discover import choose_k as choice
 from segmenter.discover.candidates import SearchMethod, Solution, solution_of, solutions
 from segmenter.discover.choose_k import Light
-from segmenter.discover.edges import edge_of_choice, edge_of_noise
+from segmenter.discover.class_bic import class_bic
+from segmenter.discover.edges import edge_of_choice, edge_of_natural, edge_of_noise
 from segmenter.discover.latent_class import Classes, by_number
-from segmenter.discover.latent_correlations import calibrated
+from segmenter.discover.latent_correlations import copier
 from segmenter.discover.markers import Marker, centred_items
 from segmenter.discover.membership import Membership, membership
 from segmenter.discover.method_choice import MethodChoice, choose_method
@@ -46,6 +47,7 @@ class SearchOptions:
 
     Attributes:
         most: Largest number of segments that is tried; 2 is the least.
+        wished: The only number of segments that is tried, by k-means or latent classes; None: 2 to *most*.
         method: "auto" (k-means, and of numbers Gaussian mixtures beside it), "kmeans", or "lca" (answers only).
         report: Effort for the stability that is reported.
         test: Effort for the tests against copies without segments.
@@ -56,6 +58,7 @@ class SearchOptions:
     """
 
     most: int = 6
+    wished: int | None = None
     method: SearchMethod = "auto"
     report: Effort = REPORTED
     test: Effort = TESTED
@@ -63,6 +66,11 @@ class SearchOptions:
     rows: int = 2_000
     rows_of_numbers: int = 1_000
     answers: bool = True
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Numbers of segments to try."""
+        return tuple(range(2, self.most + 1)) if self.wished is None else (self.wished,)
 
     def tested(self, items: Items) -> int:
         """Return how many people the tests look at."""
@@ -164,12 +172,12 @@ def propose(items: Items, asked: SearchOptions, rng: Generator, steps: Steps = s
     with threadpool_limits(1):  # many small fits: threads would wait for each other
         proposal = _propose(items, asked, rng, steps)
     largest = max((segment.share for segment in proposal.segments), default=1.0)
-    power = power_sentence(len(items.values), largest, numbers=items.kind == "metric")
+    power = power_sentence(items.effective, largest, numbers=items.kind == "metric", weighted=items.weights is not None)
     return replace(proposal, power=f"{power} {few_missing(items)}".strip())
 
 
 def _propose(items: Items, asked: SearchOptions, rng: Generator, steps: Steps) -> Proposal:
-    ks = tuple(range(2, asked.most + 1))
+    ks = asked.numbers
     drawn = sampled(len(items.values), asked.tested(items))
     items_tested = items.rows(drawn)
     test = null_test(items_tested, ks, shuffled, asked.test, rng, steps=steps)
@@ -196,8 +204,9 @@ def _propose(items: Items, asked: SearchOptions, rng: Generator, steps: Steps) -
 
 def _fits(items: Items, tested: Items, asked: SearchOptions, rng: Generator) -> Fits:
     """Mixtures of the shapes that may be fitted to these numbers; none where k-means is asked for."""
-    shapes = shapes_for(items) if asked.method == "auto" else ()
-    return mixture_fits(scaled_like(items, tested), asked.most, shapes, rng) if shapes else {}
+    shapes = shapes_for(items) if asked.method == "auto" and asked.wished is None else ()
+    complete = tested.rows(tested.complete())
+    return mixture_fits(scaled_like(items, tested), asked.most, shapes, rng, complete.counts) if shapes else {}
 
 
 def _bound(bic: Mapping[int, float]) -> int | None:
@@ -209,9 +218,11 @@ def _bic(
 ) -> tuple[dict[int, float], dict[int, Classes]]:
     """BIC by number of groups: of independent normals where the base are numbers, else of latent classes."""
     if tested.kind == "metric":
-        fits = fits or mixture_fits(coded(tested).values, asked.most, ("diagonal",), rng)
+        fits = fits or mixture_fits(coded(tested).values, asked.numbers[-1], ("diagonal",), rng, tested.counts)
         return bic_by_number({place: fit for place, fit in fits.items() if place[1] == "diagonal"}), {}
-    classes = by_number(tested, asked.most, starts=asked.class_starts, rng=rng)
+    if asked.method != "lca" and tested.kind != "mixed":
+        return class_bic(tested, asked.numbers[-1], starts=asked.class_starts, rng=rng), {}
+    classes = by_number(tested, asked.numbers[-1], starts=asked.class_starts, rng=rng)
     return {k: fit.bic for k, fit in classes.items()}, classes
 
 
@@ -283,13 +294,14 @@ def _proposed(
     tested = items.rows(sampled(len(items.values), asked.tested(items)))
     k, shaped = solution.k, methods.shaped
     second = None
-    if items.kind != "categorical" and shaped is None:
-        second = null_test(tested, test.ks, calibrated, asked.test, rng, steps=steps, name=SECOND)
+    if items.kind in ("binary", "metric") and shaped is None:
+        second = null_test(tested, test.ks, copier(tested), asked.test, rng, steps=steps, name=SECOND, asked=(k,))
     styled = choice.flagged(solution, len(items.names)) if asked.answers else ()
     again = null_test(centred_items(tested), test.ks, shuffled, asked.test, rng) if styled and k in test.ks else None
     own = classes[k] if asked.method == "lca" else None
     groups = choice.merge_segments(items, solution.labels, choice.messages(solution))
-    edges = () if shaped else (edge_of_noise(test), edge_of_choice(candidates, test, chosen))
+    edges: tuple[str, ...] = () if shaped else (edge_of_noise(test), edge_of_choice(candidates, test, chosen))
+    edges += () if second is None else (edge_of_natural(second, k, SECOND),)
     remarks = (*choice.remarks_on(solution), *methods.notes, *edges, MERGED if len(set(groups)) < k else "")
     notes = (*style_notes(styled, again, k), *class_notes(own), *base_notes(items), *filter(None, remarks))
     sure = membership(items, solution.labels, k, shaped.mixture if shaped else None, rng) if own is None else None
@@ -341,7 +353,7 @@ def _segments(
         segments.append(
             ProposedSegment(
                 size=sum(sizes),
-                share=sum(sizes) / len(solution.labels),
+                share=sum(solution.population[j] for j in own),
                 stability=min(solution.stability.segments[j] for j in own),
                 markers=solution.markers[own[0]],
                 posterior=None if posteriors is None else min(posteriors[j] for j in own),

@@ -64,16 +64,20 @@ def _above(z: Matrix) -> Matrix:
     return np.asarray(ndtr(-z))
 
 
-def power_sentence(everybody: int, largest: float, *, numbers: bool) -> str:
+def power_sentence(everybody: int, largest: float, *, numbers: bool, weighted: bool = False) -> str:
     """Return which segments can't be found in these data, whatever they are.
 
     Args:
-        everybody: People in the base.
+        everybody: People in the base; with weights their effective number (Kish 1965).
         largest: Share of the largest segment; 1 where none was found.
         numbers: Whether the base are numbers, for which the distance has a meaning.
+        weighted: Whether they have weights.
     """
     least, share = smallest(everybody), of_a_segment(everybody) / everybody
-    size = f"Segments of fewer than {ceil(least):,} of {everybody:,} people ({least / everybody:.1%}) are not proposed"
+    people = "people of the effective sample" if weighted else "people"
+    size = (
+        f"Segments of fewer than {ceil(least):,} of {everybody:,} {people} ({least / everybody:.1%}) are not proposed"
+    )
     if not numbers or share >= largest:
         return f"{size}."
     apart = distance_to_be_found(share, min(largest, 1 - share))

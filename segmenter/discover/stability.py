@@ -12,6 +12,7 @@ from numpy.random import Generator
 
 from segmenter.stats.item_matrix import Labels, Matrix
 from segmenter.stats.kmeans import EXACT, Rows, kmeans
+from segmenter.stats.weighted import as_whole
 
 SELDOM = 0.01
 AT_ONCE = 4_096  # rows
@@ -187,12 +188,13 @@ def best_labels(
     Returns:
         Labels (rows,), 0 the largest segment; centres (k, features); the sum of squared distances.
     """
-    centres = kmeans(rows.values, rows.counts[None], k, starts=starts, rng=rng, tolerance=tolerance)
+    counts, scale = as_whole(rows.counts)
+    centres = kmeans(rows.values, counts[None], k, starts=starts, rng=rng, tolerance=tolerance)
     labels = centres.labels(rows.values)[0]
     order = np.argsort(-np.bincount(labels, rows.counts, minlength=k), kind="stable")
     renamed = np.empty(k, np.int64)
     renamed[order] = np.arange(k)
-    return renamed[labels], centres.centres[0][order], float(centres.inertia[0])
+    return renamed[labels], centres.centres[0][order], float(centres.inertia[0]) / scale
 
 
 def stability(rows: Rows, reference: Labels, labels: Labels, k: int) -> CountStability:

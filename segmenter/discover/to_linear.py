@@ -32,7 +32,7 @@ def by_centres(items: Items, labels: Labels, names: Sequence[str], temperature: 
         A model of kind "kmeans" over the traits of *items*; it gives probabilities only with a *temperature*.
     """
     base = coded(items)
-    centres = segment_means(base.observed, labels, len(names))
+    centres = segment_means(base.observed, labels, len(names), items.weights)
     weights = centres / base.scale
     intercepts = -(centres**2).sum(axis=1) / 2 - (weights * base.shift).sum(axis=1)
     return _made(

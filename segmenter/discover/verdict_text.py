@@ -76,12 +76,11 @@ def class_notes(classes: Classes | None) -> tuple[str, ...]:
 
 def base_notes(items: Items) -> tuple[str, ...]:
     """Return what makes segments of *items* less certain, a sentence each."""
-    people, wanted = len(items.values), AN_ITEM * len(items.names)
+    people, wanted = items.effective, AN_ITEM * len(items.names)
     notes = []
     if people < wanted:
-        notes.append(
-            f"{needs(f'For reliable segments, a base of {len(items.names)} items', wanted, 'people', people)}."
-        )
+        short = needs(f"For reliable segments, a base of {len(items.names)} items", wanted, "people", people)
+        notes.append(f"{short}{'' if items.weights is None else ' (effective sample size)'}.")
     if np.isnan(items.values).mean() >= MANY_MISSING:
         notes.append(missing_sentence(items))
     return tuple(notes)

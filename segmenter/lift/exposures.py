@@ -6,6 +6,7 @@ import ibis
 from ibis import Table
 
 from segmenter.lift.outcomes import with_tracked
+from segmenter.stats.exact_sum import exact_sum
 
 ORDER_WINDOW_DAYS = 7
 """Attribution window in days: an order without a campaign is credited to a delivery before it."""
@@ -56,10 +57,10 @@ def campaign_results(
     # first by person, who may have got several mails of a campaign: to count different people costs more
     by = ["connection", "campaign_id", "variant", "persona"]
     people = mails.group_by(*by, "person_id").aggregate(
-        **{name: column.cast("int64").max() for name, column in did.items()}, revenue=mails.revenue.sum()
+        **{name: column.cast("int64").max() for name, column in did.items()}, revenue=exact_sum(mails.revenue)
     )
     people = with_tracked(people, untracked)
-    sums = {name: people[name].sum() for name in (*did, "revenue")}
+    sums = {**{name: people[name].sum() for name in did}, "revenue": exact_sum(people.revenue)}
     counts = {"delivered": people.count(), "tracked": people.count(where=people.tracked)}
     return people.group_by(by).aggregate(**counts, **sums)
 
@@ -178,6 +179,6 @@ def _with_orders(table: Table, orders: Table, links: Table, window_days: int) ->
     own = (near.credited == near.mail) | (near.credited == near.campaign_id)
     inside = near.credited.isnull() & (near.placed_at <= near["at"] + ibis.interval(days=window_days))
     mine = near.filter(own.fill_null(False) | inside)  # noqa: FBT003 - an expression
-    counted = mine.group_by(KEYS).aggregate(orders=mine.count(), revenue=mine.amount.sum())
+    counted = mine.group_by(KEYS).aggregate(orders=mine.count(), revenue=exact_sum(mine.amount))
     joined = table.left_join(counted, KEYS).drop(*(f"{key}_right" for key in KEYS))
     return joined.mutate(orders=joined.orders.fill_null(0), revenue=joined.revenue.fill_null(0.0))

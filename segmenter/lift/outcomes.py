@@ -14,6 +14,7 @@ import ibis
 from ibis import Table
 
 from segmenter.personalize.personas import UNCLASSIFIED
+from segmenter.stats.exact_sum import exact_sum
 from segmenter.stats.means import Amounts, Paired
 from segmenter.stats.proportions import Responses
 
@@ -103,11 +104,11 @@ def outcomes(
         people=people.count(),
         tracked=people.count(where=people.tracked),
         **{name: people[name].cast("int64").sum() for name in (*KINDS, "ordered")},
-        y=people.after.sum(),
-        yy=(people.after * people.after).sum(),
-        x=people.before.sum(),
-        xx=(people.before * people.before).sum(),
-        xy=(people.after * people.before).sum(),
+        y=exact_sum(people.after),
+        yy=exact_sum(people.after * people.after),
+        x=exact_sum(people.before),
+        xx=exact_sum(people.before * people.before),
+        xy=exact_sum(people.after * people.before),
     )
 
 
@@ -133,21 +134,52 @@ def with_tracked(people: Table, untracked: Table | None) -> Table:
     return marked.mutate(tracked=marked.untracked_id.isnull()).drop("untracked_id")
 
 
-def _with_amounts(people: Table, placed: Table, links: Table, window: OutcomeWindow) -> Table:
+def who_ordered(population: Table, orders: Table, links: Table, window: OutcomeWindow) -> Table:
+    """Count who ordered, per persona and arm: the columns of `outcomes` that need neither mails nor money.
+
+    Args:
+        population: As in `outcomes`.
+        orders: As in `outcomes`.
+        links: As in `outcomes`.
+        window: As in `outcomes`.
+
+    Returns:
+        Columns ``persona, arm, people, ordered``.
+    """
+    bought = _bought(population, orders.filter(orders.state == "placed"), links)
+    # as a filter, the moments would be what an engine joins by, which compares each order with each person
+    did = bought.group_by(buyer="person_id").aggregate(ordered=_after(bought, window).any())
+    joined = population.left_join(did, population.person_id == did.buyer)
+    return joined.group_by("persona", "arm").aggregate(
+        people=joined.count(),
+        ordered=joined.count(where=joined.ordered.fill_null(False)),  # noqa: FBT003 - an expression
+    )
+
+
+def _bought(people: Table, placed: Table, links: Table) -> Table:
+    """Orders of *people*, with the moment of the mail."""
     bought = placed.inner_join(links, "contact_key").select("person_id", "amount", "currency", placed_at="at")
-    exposed = people.select("person_id", exposed_at="at")
-    bought = bought.inner_join(exposed, "person_id")
+    return bought.inner_join(people.select("person_id", exposed_at="at"), "person_id")
+
+
+def _after(bought: Table, window: OutcomeWindow) -> Any:
+    """Whether an order came after the mail, within the window."""
     last = moment_literal(window.until)
     if window.order_days is not None:
         last = ibis.least(last, bought.exposed_at + ibis.interval(days=window.order_days))
-    after = (bought.placed_at >= bought.exposed_at) & (bought.placed_at <= last)
+    return (bought.placed_at >= bought.exposed_at) & (bought.placed_at <= last)
+
+
+def _with_amounts(people: Table, placed: Table, links: Table, window: OutcomeWindow) -> Table:
+    bought = _bought(people, placed, links)
+    after = _after(bought, window)
     begin = bought.exposed_at - ibis.interval(days=COVARIATE_DAYS)
     before = (bought.placed_at < bought.exposed_at) & (bought.placed_at >= begin)
     counted = bought.currency.identical_to(ibis.literal(window.currency, "string"))
     sums = bought.group_by("person_id").aggregate(
         ordered=after.any(),
-        after=bought.amount.sum(where=after & counted).fill_null(0.0),
-        before=bought.amount.sum(where=before & counted).fill_null(0.0),
+        after=exact_sum(bought.amount, after & counted).fill_null(0.0),
+        before=exact_sum(bought.amount, before & counted).fill_null(0.0),
     )
     limits = sums.aggregate(
         most_after=sums.after.nullif(0.0).quantile(CUT), most_before=sums.before.nullif(0.0).quantile(CUT)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from segmenter.errors import DefinitionError
 from segmenter.late_ibis import ibis
+from segmenter.stats.chi_squared import chi_squared_tail
 
 if TYPE_CHECKING:
     from ibis import Table
@@ -213,7 +214,5 @@ def sample_ratio(counts: Sequence[int], shares: Sequence[float]) -> SampleRatio:
     expected = tuple(total * share / whole for share in shares)
     if not total or len(counts) < 2:  # noqa: PLR2004 - one arm has no ratio
         return SampleRatio(1.0, expected)
-    from scipy.stats import chi2  # noqa: PLC0415 - half a second that most commands need not wait
-
     statistic = sum((count - mean) ** 2 / mean for count, mean in zip(counts, expected, strict=True))
-    return SampleRatio(float(chi2.sf(statistic, len(counts) - 1)), expected)
+    return SampleRatio(chi_squared_tail(statistic, len(counts) - 1), expected)

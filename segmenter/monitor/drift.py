@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import erfc, log, sqrt
 
+from segmenter.stats.chi_squared import chi_squared_quantile
 from segmenter.stats.multiplicity import Estimate, benjamini_hochberg
 
 WATCH = 0.1
@@ -75,9 +76,7 @@ def psi_threshold(reference: float, present: float, bins: int) -> float:
     """
     if bins < 2 or not reference or not present:  # noqa: PLR2004 - one bin can't move
         return float("inf")
-    from scipy.stats import chi2  # noqa: PLC0415 - half a second that most commands need not wait
-
-    return max(WATCH, (1 / reference + 1 / present) * float(chi2.ppf(CERTAINTY, bins - 1)))
+    return max(WATCH, (1 / reference + 1 / present) * chi_squared_quantile(CERTAINTY, bins - 1))
 
 
 def drift(reference: Mapping[str, int], present: Mapping[str, int]) -> Drift:

@@ -17,7 +17,7 @@ from segmenter.traits.builtin import Catalogue
 from segmenter.traits.definitions import TraitType
 from segmenter.traits.next_best_offer import NEXT
 
-INJECTION = re.compile(r"\*\||\|\*|\{\{|\}\}|\{%|%\}|\{#|<\s*/?\s*[a-zA-Z!]")
+INJECTION = re.compile(r"\*\||\|\*|\{\{|\}\}|\{%|%\}|\{#|<\s*(?:/\s*)?[a-zA-Z!]")
 """Merge tags, HubL and HTML: what a template would execute instead of print."""
 
 FROM: Mapping[FieldKind, frozenset[TraitType]] = {
@@ -116,7 +116,7 @@ def _check_text(text: str, template: TemplateField, catalogue: Catalogue, purpos
     text = "".join(part if isinstance(part, str) else part.fallback or "" for part in parts_of(text))
     size = len(text.encode())
     if size > TEXT_BYTES:
-        raise DefinitionError(f"the text has {size} bytes; Mailchimp keeps {TEXT_BYTES}. Shorten it", where=where)
+        raise DefinitionError(f"the text has {size} bytes; platforms keep {TEXT_BYTES}. Shorten it", where=where)
     if len(text) > template.max_length:
         most = template.max_length
         raise DefinitionError(

@@ -20,8 +20,13 @@ SWAPPED = {
 }
 """A merge tag needs the bar, HubL the brace, a tag of HTML the angle, and an attribute ends with a quote."""
 
-INVISIBLE = "[\\x00-\\x1f\\x7f-\\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+"
-"""Control characters (a new line would end a subject), and marks that turn the direction of writing or hide text."""
+INVISIBLE = "[\\x00-\\x1f\\x7f-\\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]+"
+"""Control characters (a new line would end a subject), and marks that turn the direction of writing or hide text.
+
+The joiner and the non-joiner (U+200D, U+200C) stay: emoji of several parts, Persian and Hindi are written with them.
+"""
+
+NOTHING = "^[ \u200c\u200d]+$"
 
 ADDRESS = r"^https?://[A-Za-z0-9._~:/?#@!$&()+,;=%-]+$"
 """Addresses of the web without any character that ends an attribute or begins something."""
@@ -30,7 +35,8 @@ ADDRESS = r"^https?://[A-Za-z0-9._~:/?#@!$&()+,;=%-]+$"
 def harmless(text: Any) -> Any:
     """Return an Ibis text that prints as itself everywhere; nothing else than blanks is empty."""
     swapped = text.translate("".join(SWAPPED), "".join(SWAPPED.values()))
-    return swapped.re_replace(INVISIBLE, " ").re_replace(" +", " ").strip()
+    shown = swapped.re_replace(INVISIBLE, " ").re_replace(" +", " ").strip()
+    return shown.re_replace(NOTHING, "")
 
 
 def bytes_at_most(text: Any) -> Any:

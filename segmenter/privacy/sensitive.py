@@ -87,17 +87,41 @@ class Purpose:
     Attributes:
         text: The purpose; "" allows nothing.
         allow: The traits that it is for.
+        innocent: Traits and items whose name holds a word of the lists and means something else: a person says so.
     """
 
     text: str = ""
     allow: tuple[str, ...] = ()
+    innocent: frozenset[str] = frozenset()
 
     def allows(self, trait: str) -> bool:
         """Return whether *trait* may decide."""
-        return bool(self.text.strip()) and trait in self.allow
+        return trait in self.innocent or (bool(self.text.strip()) and trait in self.allow)
 
 
 NO_PURPOSE = Purpose()
+
+
+def purpose_of(text: str, allow: tuple[str, ...], innocent: Sequence[str], catalogue: Catalogue) -> Purpose:
+    """Return the declared purpose; what is called innocent covers the traits that are read from it.
+
+    Args:
+        text: The purpose.
+        allow: Traits that it is for.
+        innocent: Names of traits, of items of surveys, or of properties, that mean something else than their words.
+        catalogue: All traits.
+
+    Raises:
+        DefinitionError: Somebody marked one of them as sensitive.
+    """
+    read = {name: trait.item for name, trait in catalogue.surveyed.items()}
+    read |= {name: trait.property for name, trait in catalogue.mapped.items()}
+    names = {*innocent, *(name for name, source in read.items() if source in innocent)}
+    for name in sorted(names & set(catalogue.traits)):
+        if catalogue.traits[name].sensitive:
+            message = f"the trait {name!r} is marked as sensitive, and `innocent` says that it is not"
+            raise DefinitionError(message, where="[sensitive]")
+    return Purpose(text, allow, frozenset(names))
 
 
 @dataclass(frozen=True, slots=True)

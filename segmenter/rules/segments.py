@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from operator import add, and_, or_
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +56,7 @@ class Checked:
     ancestors: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Waterfall:
     """Segments in the order in which they are tried.
 
@@ -74,6 +74,14 @@ class Waterfall:
             In the order of the waterfall.
         """
         return {step.segment.name: step for step in self.steps}
+
+    @cached_property
+    def clauses(self) -> Mapping[str, Sequence[tuple[str, Sequence[tuple[str, str]]]]]:
+        """The clauses of each rule as text, and the traits that each names; writing takes longer than deciding."""
+        return {
+            step.segment.name: [(rule_text(clause), list(named_traits(clause))) for clause in describe(step.rule)]
+            for step in self.steps
+        }
 
     def rules(self) -> dict[str, exp.Expression]:
         """Return the whole rule of each segment, those of the segments around it included: what `parse_rule` takes.
@@ -263,13 +271,14 @@ def rule_answer(
     rule = hits[0].rule
     known = [value_of(exp.column(name), person) is not None for name in rule.names]
     confidence = sum(known) / len(known) if known else 1.0
-    reasons = "; ".join(_reason_one(clause, person) for clause in describe(rule))
+    clauses = steps.clauses[hits[0].segment.name]
+    reasons = "; ".join(_reason_one(text, names, person) for text, names in clauses)
     return hits[0].segment.name, confidence, hits[1].segment.name if hits[1:] else None, reasons
 
 
-def _reason_one(clause: exp.Expression, person: Mapping[str, Any]) -> str:
-    values = [f"{label} is {shown_one(value_of(exp.column(name), person))}" for name, label in named_traits(clause)]
-    return f"{rule_text(clause)} ({', '.join(values) or 'always'})"
+def _reason_one(text: str, names: Sequence[tuple[str, str]], person: Mapping[str, Any]) -> str:
+    values = [f"{label} is {shown_one(value_of(exp.column(name), person))}" for name, label in names]
+    return f"{text} ({', '.join(values) or 'always'})"
 
 
 def left_out(traits: Table, steps: Waterfall) -> Any:

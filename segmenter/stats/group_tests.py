@@ -26,7 +26,7 @@ class GroupTest:
     p: float
 
 
-def contingency(codes: Labels, labels: Labels, groups: int, values: int) -> Matrix:
+def contingency(codes: Labels, labels: Labels, groups: int, values: int, counts: Matrix | None = None) -> Matrix:
     """Return people by group (rows) and value (columns); a code below 0 is unknown and counts nowhere.
 
     Args:
@@ -34,12 +34,14 @@ def contingency(codes: Labels, labels: Labels, groups: int, values: int) -> Matr
         labels: (people,) the group of each.
         groups: Number of groups.
         values: Number of values.
+        counts: (people,) how many each counts as; None: everybody once.
 
     Returns:
         Counts, (groups, values).
     """
     known = codes >= 0
-    flat = np.bincount(labels[known] * values + codes[known], minlength=groups * values)
+    own = None if counts is None else counts[known]
+    flat = np.bincount(labels[known] * values + codes[known], own, minlength=groups * values)
     return flat.reshape(groups, values).astype(np.float64)
 
 
@@ -92,41 +94,44 @@ class RankedValues:
 
     Attributes:
         test: Kruskal-Wallis over all groups.
-        people: Known values of each group.
+        people: Known values of each group; of people with counts their sum.
         effect: Cliff's delta of each group against the rest: P(higher) - P(lower) of a pair; NaN for an empty one.
         p: Mann-Whitney of each group against the rest, two-sided.
     """
 
     test: GroupTest
-    people: Labels
+    people: Matrix
     effect: Matrix
     p: Matrix
 
 
-def rank_column(column: NDArray[np.float64], labels: Labels, groups: int) -> RankedValues:
+def rank_column(column: NDArray[np.float64], labels: Labels, groups: int, counts: Matrix | None = None) -> RankedValues:
     """Rank a column over all *groups*; NaN is unknown.
 
     Args:
         column: (people,) numbers.
         labels: (people,) the group of each, 0 to *groups* - 1.
         groups: Number of groups.
+        counts: (people,) how many each counts as; None: everybody once.
 
     Returns:
         Kruskal-Wallis over all groups; by group the people, Cliff's delta (-1 to 1) and p against all
         others.
     """
-    from scipy.stats import chi2, norm, rankdata  # noqa: PLC0415
+    from scipy.stats import chi2, norm  # noqa: PLC0415
 
     known = ~np.isnan(column)
     values, own = column[known], labels[known]
-    people = np.bincount(own, minlength=groups)
-    n, there = float(len(values)), people > 0
+    each = np.ones(len(values)) if counts is None else counts[known]
+    people = np.bincount(own, each, minlength=groups).astype(np.float64)
+    n, there = float(each.sum()), people > 0
     if there.sum() < 2 or np.ptp(values) == 0:  # noqa: PLR2004 - nothing to compare
         nothing = np.full(groups, np.nan)
         return RankedValues(GroupTest("Kruskal-Wallis", float("nan"), float("nan")), people, nothing, np.ones(groups))
-    ranks = rankdata(values)
-    sums = np.bincount(own, weights=ranks, minlength=groups)
-    ties = np.unique(values, return_counts=True)[1].astype(np.float64)
+    place = np.unique(values, return_inverse=True)[1].reshape(-1)
+    ties = np.bincount(place, each)
+    ranks = (np.cumsum(ties) - (ties - 1) / 2)[place]  # the middle of those who share a value
+    sums = np.bincount(own, weights=each * ranks, minlength=groups)
     tied = float((ties**3 - ties).sum())
     with np.errstate(divide="ignore", invalid="ignore"):
         squares = np.where(there, sums**2 / people, 0.0).sum()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from segmenter import minimum
 from segmenter.errors import DefinitionError
+from segmenter.stats.weighted import column_means, column_spreads, effective_size, kish_counts, population_places
 
 Matrix = NDArray[np.float64]
 Labels = NDArray[np.int64]
-ItemKind = Literal["binary", "categorical", "metric"]
+ItemKind = Literal["binary", "categorical", "metric", "mixed"]
 
 YES = frozenset({"yes", "y", "true", "1", "1.0", "agree", "ja", "oui", "si"})
 NO = frozenset({"no", "n", "false", "0", "0.0", "disagree", "nein", "non"})
@@ -30,16 +31,33 @@ class Items:
     """The base of a segmentation.
 
     Attributes:
-        kind: "binary" (0 and 1), "categorical" (codes from 0), "metric".
+        kind: "binary" (0 and 1), "categorical" (codes from 0), "metric", or "mixed": numbers, yes and no as 0 and 1,
+            and codes.
         names: One a column.
         values: (people, items); NaN where an answer is missing.
         categories: Of a categorical item its answers in the order of the codes; empty for the others.
+        weights: (people,) how many people of the population each stands for, above 0; None: all alike.
     """
 
     kind: ItemKind
     names: tuple[str, ...]
     values: Matrix
     categories: tuple[tuple[str, ...], ...] = ()
+    weights: Matrix | None = None
+
+    @property
+    def counts(self) -> Matrix | None:
+        """The weights, adding up to `effective`, (people,); None: all alike."""
+        return None if self.weights is None else kish_counts(self.weights)
+
+    @property
+    def effective(self) -> int:
+        """Size of a sample without weights that is as exact (Kish 1965); the number of people where all are alike."""
+        return len(self.values) if self.weights is None else round(effective_size(self.weights))
+
+    def weighted(self, weights: Matrix) -> Items:
+        """Return the same with *weights* (people,), above 0; equal ones are none."""
+        return replace(self, weights=None if bool((weights == weights[0]).all()) else weights)
 
     def complete(self) -> NDArray[np.bool_]:
         """Return who answered everything, (people,)."""
@@ -51,7 +69,14 @@ class Items:
         Returns:
             In the order of *chosen* (a mask, or places).
         """
-        return Items(self.kind, self.names, self.values[chosen], self.categories)
+        weights = None if self.weights is None else self.weights[chosen]
+        return replace(self, values=self.values[chosen], weights=weights)
+
+    def margins(self) -> Matrix:
+        """Return columns with the weighted distributions of these, and no relation that means anything."""
+        if self.weights is None:
+            return self.values
+        return np.column_stack([column[population_places(self.weights, column)] for column in self.values.T])
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +103,15 @@ class CodedItems:
         return np.where(self.known, self.values, np.nan)
 
 
-def survey_items(columns: Mapping[str, Sequence[str | None]], *, most: int) -> Items:
-    """Read survey answers that are text: all yes/no makes them binary, all numbers of a scale metric, else categorical.
+def survey_items(columns: Mapping[str, Sequence[str | None]], *, most: int, as_categories: bool = False) -> Items:
+    """Read survey answers that are text: all yes/no makes them binary, all numbers metric, all words categorical.
+
+    Numbers beside words make them mixed: numbers keep their order, yes and no are 0 and 1, words are categories.
 
     Args:
         columns: Item -> the answer of each respondent; None or blank is missing.
         most: Segments that will be asked for at most; there have to be more respondents.
+        as_categories: Take each answer as a category, also where it is a number: latent classes know no order.
 
     Returns:
         Values (respondents, items); NaN is missing. Of categorical items they are codes, whose words come along.
@@ -91,39 +119,22 @@ def survey_items(columns: Mapping[str, Sequence[str | None]], *, most: int) -> I
     Raises:
         DefinitionError: Names the item (and the respondent) and what to do about it.
     """
-    answers = {name: [_clean(value) for value in column] for name, column in columns.items()}
+    answers = {name: [cleaned(value) for value in column] for name, column in columns.items()}
     _check_shape(answers, most)
     for name, column in answers.items():
         _check_column(name, column)
     if all(_is_binary(column) for column in answers.values()):
         return Items("binary", tuple(answers), np.array([_zero_one(column) for column in answers.values()]).T)
-    if all(v is None or _is_number(v) for column in answers.values() for v in column):
+    if not as_categories and all(all_numbers(column) for column in answers.values()):
         read = [[float("nan") if v is None else float(v) for v in column] for column in answers.values()]
         return Items("metric", tuple(answers), np.array(read).T)
-    _check_no_mix(answers)
-    known = {name: tuple(sorted({v for v in column if v is not None})) for name, column in answers.items()}
-    codes = [
-        [float("nan") if v is None else float(known[name].index(v)) for v in column] for name, column in answers.items()
-    ]
-    return Items("categorical", tuple(answers), np.array(codes).T, tuple(known.values()))
-
-
-def words_of(items: Items, columns: Mapping[str, Sequence[str | None]]) -> dict[str, dict[str, float]]:
-    """Return for each item what each answer to it counts as in *items*, which `survey_items` made of *columns*.
-
-    Args:
-        items: As `survey_items` returned them.
-        columns: The same columns that it was given.
-
-    Returns:
-        Item -> text of an answer -> its number, the smallest first.
-    """
-    codes: dict[str, dict[str, float]] = {}
-    for place, name in enumerate(items.names):
-        pairs = zip(map(_clean, columns[name]), items.values[:, place], strict=True)
-        words = {text: float(value) for text, value in pairs if text is not None}
-        codes[name] = dict(sorted(words.items(), key=lambda pair: pair[1]))
-    return codes
+    own = {name for name, column in answers.items() if not as_categories and _is_scale(column)}
+    _check_no_mix({name: column for name, column in answers.items() if name not in own})
+    if own:
+        own |= {name for name, column in answers.items() if _is_binary(column)}
+    coded_ = [_as_number(column) if name in own else _as_codes(column) for name, column in answers.items()]
+    known = tuple(() if name in own else _options(column) for name, column in answers.items())
+    return Items("mixed" if own else "categorical", tuple(answers), np.array(coded_).T, known)
 
 
 def numbers(columns: Mapping[str, NDArray[np.float64]], *, most: int) -> Items:
@@ -165,7 +176,8 @@ def rebuilt_items(columns: Mapping[str, NDArray[np.float64]], *, most: int) -> I
     return Items("binary", items.names, items.values) if np.isin(known, (0.0, 1.0)).all() else items
 
 
-def _clean(value: str | None) -> str | None:
+def cleaned(value: str | None) -> str | None:
+    """Return an answer without spaces around it; None where nothing is left."""
     text = (value or "").strip()
     return text or None
 
@@ -220,6 +232,31 @@ def _check_no_mix(columns: Mapping[str, Sequence[str | None]]) -> None:
             )
 
 
+def all_numbers(column: Sequence[str | None]) -> bool:
+    """Return whether all answers that are there are numbers."""
+    return all(value is None or _is_number(value) for value in column)
+
+
+def _is_scale(column: Sequence[str | None]) -> bool:
+    """Whether a column holds numbers with an order, not the two of yes and no."""
+    return all_numbers(column) and len({float(value) for value in column if value is not None}) > 2  # noqa: PLR2004
+
+
+def _as_number(column: Sequence[str | None]) -> list[float]:
+    return _zero_one(column) if _is_binary(column) else [float("nan") if v is None else float(v) for v in column]
+
+
+def _options(column: Sequence[str | None]) -> tuple[str, ...]:
+    """The answers of a category in order: numbers by size, words by the alphabet."""
+    options = {value for value in column if value is not None}
+    return tuple(sorted(options, key=lambda v: (float(v), v) if all_numbers(column) else (0.0, v)))
+
+
+def _as_codes(column: Sequence[str | None]) -> list[float]:
+    places = {value: float(code) for code, value in enumerate(_options(column))}
+    return [float("nan") if value is None else places[value] for value in column]
+
+
 def _is_number(text: str) -> bool:
     try:
         return bool(np.isfinite(float(text)))
@@ -248,22 +285,78 @@ def coded(items: Items) -> CodedItems:
         Values (people, features) with gaps filled, and the shift and scale that lead back to the items.
     """
     if items.kind == "binary":
-        return _with_fill(items.names, items.values, np.zeros(len(items.names)), np.ones(len(items.names)))
+        nothing = np.zeros(len(items.names))
+        return _with_fill(items.names, items.values, nothing, nothing + 1, items.weights)
     if items.kind == "categorical":
         return _indicators(items)
+    if items.kind == "mixed":
+        return _mixed(items)
     names, columns = [], []
     for name, column in zip(items.names, items.values.T, strict=True):
-        logged = _is_skewed(column)
+        logged = _is_skewed(column, items.weights)
         names.append(f"log1p({name})" if logged else name)
         columns.append(np.log1p(column) if logged else column)
     values = np.column_stack(columns)
-    return _with_fill(tuple(names), values, np.nanmean(values, axis=0), np.nanstd(values, axis=0))
+    shift, scale = column_means(values, items.weights), column_spreads(values, items.weights)
+    return _with_fill(tuple(names), values, shift, scale, items.weights)
 
 
-def _is_skewed(column: Matrix) -> bool:
-    known = column[~np.isnan(column)]
+def of_kind(items: Items, *, words: bool) -> Items:
+    """Return those columns of mixed items that are words, or the others: categorical items, or numbers."""
+    places = [place for place, options in enumerate(items.categories) if bool(options) == words]
+    categories = tuple(items.categories[place] for place in places) if words else ()
+    kind: ItemKind = "categorical" if words else "metric"
+    names = tuple(items.names[place] for place in places)
+    return Items(kind, names, items.values[:, places], categories, items.weights)
+
+
+def _mixed(items: Items) -> CodedItems:
+    """Numbers standardised, and each category scaled such that its indicators have together the spread of one number.
+
+    So every item counts alike, as in Gower's distance and in the factor analysis of mixed data (Pages 2004).
+    """
+    parts: dict[str, tuple[CodedItems, range, bool]] = {}
+    for words in (False, True):
+        some, first = of_kind(items, words=words), 0
+        base = coded(some) if some.names else None
+        for place, name in enumerate(some.names):
+            following = first + (len(some.categories[place]) if words else 1)
+            if base is not None:
+                parts[name] = (base, range(first, following), words)
+            first = following
+    columns = [_columns_of(*parts[name], items.weights) for name in items.names]
+    features, values, shift, scale = (list(part) for part in zip(*columns, strict=True))
+    names = tuple(name for some in features for name in some)
+    return _with_fill(names, np.column_stack(values), np.concatenate(shift), np.concatenate(scale), items.weights)
+
+
+def _columns_of(
+    base: CodedItems,
+    places: range,
+    words: bool,  # noqa: FBT001
+    weights: Matrix | None,
+) -> tuple[tuple[str, ...], Matrix, Matrix, Matrix]:
+    """Names, values before shift and scale, shift, and scale of one item's features."""
+    own = list(places)
+    values = np.where(base.known[:, own], base.values[:, own] * base.scale[own] + base.shift[own], np.nan)
+    shift, scale = base.shift[own], base.scale[own]
+    if words:
+        shift = column_means(values, weights)
+        scale = np.full(len(own), np.sqrt(float((shift * (1 - shift)).sum())) or 1.0)
+    return tuple(base.features[place] for place in own), values, shift, scale
+
+
+def _is_skewed(column: Matrix, weights: Matrix | None) -> bool:
+    there = ~np.isnan(column)
+    known = column[there]
+    own = None if weights is None else weights[there]
     spread = known.std()
-    return bool(known.min() >= 0 and spread > 0 and np.mean(((known - known.mean()) / spread) ** 3) > SKEWED)
+    if known.min() < 0 or spread <= 0:
+        return False
+    if own is None:
+        return bool(np.mean(((known - known.mean()) / spread) ** 3) > SKEWED)
+    standard = (known - np.average(known, weights=own)) / column_spreads(known[:, None], own)[0]
+    return bool(np.average(standard**3, weights=own) > SKEWED)
 
 
 def _indicators(items: Items) -> CodedItems:
@@ -272,10 +365,13 @@ def _indicators(items: Items) -> CodedItems:
         for code, answer in enumerate(answers_):
             names.append(f"{name}={answer}")
             columns.append(np.where(np.isnan(column), np.nan, column == code))
-    return _with_fill(tuple(names), np.column_stack(columns), np.zeros(len(names)), np.ones(len(names)))
+    nothing = np.zeros(len(names))
+    return _with_fill(tuple(names), np.column_stack(columns), nothing, nothing + 1, items.weights)
 
 
-def _with_fill(features: tuple[str, ...], values: Matrix, shift: Matrix, scale: Matrix) -> CodedItems:
-    fill = np.nanmean(values, axis=0)
+def _with_fill(
+    features: tuple[str, ...], values: Matrix, shift: Matrix, scale: Matrix, weights: Matrix | None
+) -> CodedItems:
+    fill = column_means(values, weights)
     known = ~np.isnan(values)
     return CodedItems(features, (np.where(known, values, fill) - shift) / scale, shift, scale, fill, known)

@@ -12,11 +12,12 @@ the mean of what is known (k-POD; Chi, Chi & Baraniuk 2016, minimise the same su
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from segmenter.stats.item_matrix import Labels, Matrix
 
@@ -26,8 +27,11 @@ SEEN = 2_000  # rows on which starts are tried where there are more
 SAME = 3e-5  # of the inertia: runs that differ less have ended in the same place
 FINALISTS = 0.4  # share of the starts that go on among all rows
 STEPS = 100
+PATIENCE = 30  # times what its last step gained: who is farther behind the best start of its sample gives up
+TRIED = 3  # steps of every start before one gives up
 NEAR_ENOUGH = 3e-4  # of the spread; a bootstrap sample needs no more
 EXACT = 0.0
+FLAT = 1e-10  # share of the largest spread below which an axis is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,7 @@ class Rows:
 
     Attributes:
         values: (rows, features), each row once.
-        counts: (rows,).
+        counts: (rows,); of people with weights as `segmenter.stats.weighted.kish_counts` has them.
         place: (people,) which row each person is.
     """
 
@@ -45,17 +49,31 @@ class Rows:
     place: Labels
 
     @classmethod
-    def of(cls, values: Matrix) -> Rows:
-        """Return the different rows of *values* (people, features).
+    def of(cls, values: Matrix, people: Matrix | None = None) -> Rows:
+        """Return the different rows of *values* (people, features), each person counted *people* times; None: once.
 
         Returns:
             Each different row once, the number of people who have it, and the row of each person.
         """
         comparable = np.where(np.isnan(values), np.inf, values)  # NaN is not equal to itself
         rows, place, counts = np.unique(comparable, axis=0, return_inverse=True, return_counts=True)
-        return cls(
-            np.where(np.isinf(rows), np.nan, rows), counts.astype(np.float64), place.reshape(-1).astype(np.int64)
-        )
+        place = place.reshape(-1).astype(np.int64)
+        summed = counts if people is None else np.bincount(place, people, minlength=len(rows))
+        return cls(np.where(np.isinf(rows), np.nan, rows), summed.astype(np.float64), place)
+
+    def compact(self) -> Rows:
+        """Return the rows by their principal axes: distances stay, and axes along which nobody differs are left out.
+
+        Returns:
+            The same rows where each axis is needed, or some values are missing. Of the answers to one question, which
+            add up to 1, one column less.
+        """
+        if np.isnan(self.values).any():
+            return self
+        centred = self.values - self.values.mean(axis=0)
+        spread, axes = np.linalg.eigh(centred.T @ centred)
+        needed = spread > FLAT * spread[-1]
+        return self if needed.all() else replace(self, values=centred @ axes[:, needed])
 
     def bootstrap(self, samples: int, rng: Generator) -> Matrix:
         """Return the weights of *samples* bootstrap samples, (samples, rows).
@@ -67,8 +85,8 @@ class Rows:
         Returns:
             Whole numbers that add up to the number of people in each sample.
         """
-        people = int(self.counts.sum())
-        return rng.multinomial(people, self.counts / people, size=samples).astype(np.float64)
+        people = float(self.counts.sum())
+        return rng.multinomial(round(people), self.counts / people, size=samples).astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +119,7 @@ def kmeans(
 
     Args:
         values: (rows, features).
-        weights: (samples, rows), not negative.
+        weights: (samples, rows), whole numbers, not negative: a centre whose people add up to none has none.
         k: Segments.
         starts: Runs from different seeds.
         rng: Chance.
@@ -140,7 +158,7 @@ def kmeans_from(values: Matrix, weights: Matrix, begun: Matrix, *, tolerance: fl
     for first in range(0, len(weights), at_once):
         repeated = np.repeat(weights[first : first + at_once], starts, axis=0)
         own = np.tile(begun.transpose(1, 0, 2), (1, len(repeated) // starts, 1))
-        parts.append(_best(_run(values, repeated, own, limit, kind), starts, 1))
+        parts.append(_best(_run(values, repeated, own, limit, kind, starts), starts, 1))
     return Centres(np.concatenate([p.centres for p in parts]), np.concatenate([p.inertia for p in parts]))
 
 
@@ -161,13 +179,13 @@ def _batch(values: Matrix, weights: Matrix, k: int, starts: int, rng: Generator,
     limit, kind = (tolerance**2) * np.nanvar(values, axis=0).sum(), _precision(tolerance)
     if len(values) <= SEEN or starts == 1:
         repeated = np.repeat(weights, starts, axis=0)
-        return _best(_run(values, repeated, _seeds(values, repeated, k, rng), limit, kind), starts, 1)
+        return _best(_run(values, repeated, _seeds(values, repeated, k, rng), limit, kind, starts), starts, 1)
     few = np.sort(rng.permutation(len(values))[:SEEN])
     repeated = np.repeat(weights[:, few], starts, axis=0)
-    tried = _run(values[few], repeated, _seeds(values[few], repeated, k, rng), limit, kind)
+    tried = _run(values[few], repeated, _seeds(values[few], repeated, k, rng), limit, kind, 1)
     finalists = max(2, round(FINALISTS * starts))
     begun = _best(tried, starts, finalists).centres.transpose(1, 0, 2)
-    return _best(_run(values, np.repeat(weights, finalists, axis=0), begun, limit, kind), finalists, 1)
+    return _best(_run(values, np.repeat(weights, finalists, axis=0), begun, limit, kind, finalists), finalists, 1)
 
 
 def _best(runs: Centres, starts: int, best: int) -> Centres:
@@ -181,26 +199,60 @@ def _best(runs: Centres, starts: int, best: int) -> Centres:
     return Centres(runs.centres[places.ravel()], runs.inertia[places.ravel()])
 
 
-def _run(values: Matrix, weights: Matrix, begun: Matrix, limit: float, kind: type[np.floating[Any]]) -> Centres:
+def _run(
+    values: Matrix, weights: Matrix, begun: Matrix, limit: float, kind: type[np.floating[Any]], rivals: int
+) -> Centres:
     """Move the centres (k, runs, features) that are *begun* with until none moves farther than *limit*, squared.
 
-    Rows are compared and added up as numbers of *kind*; means and inertia are made of the sums in full.
+    Rows are compared and added up as numbers of *kind*; means and inertia are made of the sums in full. Each *rivals*
+    runs are of one sample, where only the best counts: one that falls behind, see `PATIENCE`, ends where it is.
     """
-    centres, inertia, still = begun.copy(), np.empty(len(weights)), np.arange(len(weights))
+    centres, inertia, still = begun.copy(), np.full(len(weights), np.inf), np.arange(len(weights))
     known, ones = _known(values)
     with_ones = np.concatenate([known, ones], axis=1).astype(kind)
-    squares = weights @ (known**2).sum(axis=1)
-    weights = weights.astype(kind)
-    for _ in range(STEPS):
-        before = centres[:, still]
-        moved, gained = _step(with_ones, weights[still], before)
-        inertia[still] = squares[still] - gained
+    squares, totals = weights @ (known**2).sum(axis=1), weights @ with_ones
+    weights, before = weights.astype(kind), begun
+    room = _Room.of(len(begun), len(weights), len(values), kind)
+    for step in range(STEPS):
+        with np.errstate(invalid="ignore", divide="ignore"):
+            moved, taken = _step(with_ones, weights, totals, before, room)
+        now = squares[still] - taken
+        gained, inertia[still] = inertia[still] - now, now
         far = ((moved - before) ** 2).sum(axis=2).max(axis=0) > limit
-        centres[:, still] = moved
-        still = still[far]
+        if rivals > 1 and step >= TRIED:
+            best = inertia.reshape(-1, rivals).min(axis=1)
+            far &= now - PATIENCE * np.maximum(gained, 0.0) <= best[still // rivals]  # below 0 by rounding alone
+        centres[:, still] = before = moved
+        if far.all():
+            continue
+        still, weights, totals, before = still[far], weights[far], totals[far], moved[:, far]
         if not len(still):
             break
     return Centres(centres.transpose(1, 0, 2), inertia)
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """Memory of one step, used again by the next: pages that are new each time cost more than what is computed in them.
+
+    Attributes:
+        runs: As many as are moved at once.
+        near: Numbers of the nearness of rows to centres.
+        best: Of the nearest.
+        own: Whether a row is that centre's.
+    """
+
+    runs: int
+    near: Matrix
+    best: Matrix
+    own: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, k: int, runs: int, rows: int, kind: type[np.floating[Any]]) -> _Room:
+        others = max(1, k - 1)
+        runs = min(runs, max(1, NEAR_CELLS // (others * rows)))
+        cells = others * runs * rows
+        return cls(runs, np.empty(cells, kind), np.empty(runs * rows, kind), np.empty(cells, bool))
 
 
 def _known(values: Matrix) -> tuple[Matrix, Matrix]:
@@ -234,64 +286,103 @@ def _nearest(centres: Matrix, values: Matrix) -> Labels:
     return label
 
 
-def _step(with_ones: Matrix, weights: Matrix, centres: Matrix) -> tuple[Matrix, Matrix]:
+def _step(with_ones: Matrix, weights: Matrix, totals: Matrix, centres: Matrix, room: _Room) -> tuple[Matrix, Matrix]:
     """Move each centre into the middle of its people; a centre without people stays.
 
     Args:
         with_ones: (rows, features + 1), the last column 1; (rows, 2 features) where some are missing, see `_known`.
         weights: (runs, rows).
+        totals: (runs, columns of *with_ones*), sums over all rows.
         centres: (k, runs, features).
+        room: To work in.
 
     Returns:
         The centres, and by run what they take from the sum of squares (runs,).
     """
     k, runs, features = centres.shape
     sums = np.empty((k, runs, with_ones.shape[1]))
-    at_once = max(1, NEAR_CELLS // (k * len(with_ones)))
-    for first in range(0, runs, at_once):
-        part = slice(first, first + at_once)
-        sums[:, part] = _sums(with_ones, weights[part], centres[:, part])
+    for first in range(0, runs if k > 1 else 0, room.runs):
+        part = slice(first, first + room.runs)
+        sums[1:, part] = _sums(with_ones, weights[part], centres[:, part], room)
+    sums[0] = totals - sums[1:].sum(axis=0)
     people, sums = sums[:, :, features:], sums[:, :, :features]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        moved = np.where(people > 0, sums / people, centres)
+    moved = np.where(people > 0, sums / people, centres)
     return moved, (moved * sums).sum(axis=(0, 2))
 
 
-def _sums(with_ones: Matrix, weights: Matrix, centres: Matrix) -> Matrix:
-    """Sums of the rows nearest to each centre and, last, of their weights, (k, runs, columns of *with_ones*)."""
-    k, runs, _ = centres.shape
+def _sums(with_ones: Matrix, weights: Matrix, centres: Matrix, room: _Room) -> Matrix:
+    """Sums of the rows nearest to each centre but the first and, last, of their weights, (k - 1, runs, columns).
+
+    What is nearer than the first centre is seen from differences to it; the first has what the others leave.
+    """
     halved = centres**2 / -2
     if with_ones.shape[1] == centres.shape[2] + 1:
         halved = halved.sum(axis=2, keepdims=True)
-    whole = np.concatenate([centres, halved], axis=2).reshape(k * runs, -1).astype(with_ones.dtype)
-    near: Matrix = (whole @ with_ones.T).reshape(k, runs, len(with_ones))
-    best, free = near.max(axis=0), np.ones((runs, len(with_ones)), bool)
-    for place in near:  # of equally near centres the first has the row
-        own = place == best
-        own &= free
-        free &= ~own
-        np.multiply(own, weights, out=place)
-    summed: Matrix = (near.reshape(k * runs, -1) @ with_ones).reshape(k, runs, -1)
+    whole = np.concatenate([centres, halved], axis=2)
+    others, runs, columns = whole[1:].shape
+    rows = len(with_ones)
+    away = (whole[1:] - whole[0]).reshape(others * runs, columns).astype(with_ones.dtype)
+    flat = room.near[: others * runs * rows].reshape(others * runs, rows)
+    near = np.matmul(away, with_ones.T, out=flat).reshape(others, runs, rows)
+    own = _nearest_of(near, room)
+    near[:] = own
+    near *= weights
+    summed: Matrix = (flat @ with_ones).reshape(others, runs, columns)
     return summed
+
+
+def _nearest_of(near: Matrix, room: _Room) -> NDArray[np.bool_]:
+    """Whether each is the largest of its run and row, and more than 0, (others, runs, rows)."""
+    others, runs, rows = near.shape
+    least = np.finfo(near.dtype).tiny  # more than 0: of equally near centres the first has the row
+    if others == 1:
+        return np.greater_equal(near, least, out=room.own[: near.size].reshape(near.shape))
+    best = near.max(axis=0, out=room.best[: runs * rows].reshape(runs, rows))
+    others_own = np.count_nonzero(best >= least)
+    np.maximum(best, least, out=best)
+    own = np.greater_equal(near, best, out=room.own[: near.size].reshape(near.shape))
+    if np.count_nonzero(own) > others_own:
+        free = np.ones(best.shape, bool)
+        for place in own:
+            np.logical_and(place, free, out=place)
+            free &= ~place
+    return own
 
 
 def _seeds(values: Matrix, weights: Matrix, k: int, rng: Generator) -> Matrix:
     """Draw the first centre by weight, each other by weight times squared distance to the nearest one so far."""
-    runs, gaps = len(weights), np.isnan(values)
+    runs, rows = weights.shape
+    drawn = rng.random((k, runs))
+    centres = np.empty((k, runs, values.shape[1]))
+    at_once = max(1, NEAR_CELLS // rows)
+    for first in range(0, runs, at_once):
+        part = slice(first, first + at_once)
+        centres[:, part] = _seeds_of(values, weights[part], drawn[:, part])
+    return centres
+
+
+def _seeds_of(values: Matrix, weights: Matrix, drawn: Matrix) -> Matrix:
+    """Centres (k, runs, features) by numbers from 0 to 1 (k, runs)."""
+    gaps = np.isnan(values)
     whole = np.where(gaps, np.nanmean(values, axis=0), values) if gaps.any() else values  # a centre has no gaps
     single = np.asarray(np.where(gaps, 0.0, values) if gaps.any() else values, np.float32)
     squares = (single**2).sum(axis=1)
-    centres = np.empty((k, runs, values.shape[1]))
-    chance, nearest = weights, np.full((runs, len(values)), np.inf, np.float32)
-    for place in range(k):
-        summed = chance.cumsum(axis=1)
-        drawn = (summed < rng.random((runs, 1)) * summed[:, -1:]).sum(axis=1)
-        drawn_rows = np.minimum(drawn, len(values) - 1)
-        centres[place] = whole[drawn_rows]
+    centres = np.empty((*drawn.shape, values.shape[1]))
+    chance, summed = weights.copy(), np.empty(weights.shape)
+    nearest, off = np.full(weights.shape, np.inf, np.float32), np.empty(weights.shape, np.float32)
+    for place, numbers in enumerate(drawn):
+        np.cumsum(chance, axis=1, out=summed)
+        rows = (summed >= numbers[:, None] * summed[:, -1:]).argmax(axis=1)
+        centres[place] = whole[rows]
+        if place + 1 == len(drawn):
+            break
         if gaps.any():
             off = squares - 2 * _distances(values, centres[place : place + 1])[0]
         else:
-            off = squares - 2 * (single[drawn_rows] @ single.T - squares[drawn_rows][:, None] / 2)
-        np.minimum(nearest, np.maximum(off, 0.0), out=nearest)
-        chance = weights * nearest
+            np.matmul(single[rows], single.T, out=off)
+            off -= squares[rows][:, None] / 2
+            off *= -2
+            off += squares
+        np.minimum(nearest, np.maximum(off, 0.0, out=off), out=nearest)
+        np.multiply(weights, nearest, out=chance)
     return centres

@@ -16,6 +16,7 @@ from numpy.random import Generator
 
 from segmenter.stats.item_matrix import Labels, Matrix
 from segmenter.stats.kmeans import kmeans
+from segmenter.stats.weighted import as_whole
 
 Shape = Literal["equal", "tied", "diagonal", "full"]
 SHAPES: tuple[Shape, ...] = ("equal", "tied", "diagonal", "full")
@@ -91,7 +92,13 @@ def parameters_of(shape: Shape, k: int, features: int) -> int:
 
 
 def best_mixture(
-    values: Matrix, k: int, shape: Shape, starts: Sequence[Labels], *, finalists: int = FINALISTS
+    values: Matrix,
+    k: int,
+    shape: Shape,
+    starts: Sequence[Labels],
+    *,
+    finalists: int = FINALISTS,
+    counts: Matrix | None = None,
 ) -> Mixture | None:
     """Return the likeliest of the mixtures that EM reaches from *starts*; None where a group always lost its people.
 
@@ -101,8 +108,9 @@ def best_mixture(
         shape: Of their covariances.
         starts: Groups of each person to begin with, (people,).
         finalists: Starts that go on to their end, the likeliest after some steps.
+        counts: (people,) how many each counts as; None: everybody once.
     """
-    counted = np.ones(len(values))
+    counted = np.ones(len(values)) if counts is None else counts
     begun = [_em(values, counted, _indicators(start, k), shape, steps=SHORT) for start in starts]
     first = sorted((fit for fit in begun if fit is not None), key=lambda fit: -fit.log_likelihood)[:finalists]
     fitted = [_em(values, counted, fit.posteriors(values), shape) for fit in first]
@@ -115,9 +123,16 @@ def refitted(values: Matrix, weights: Matrix, mixture: Mixture) -> Mixture | Non
     return _em(values, weights, mixture.posteriors(values), mixture.shape)
 
 
-def starts_of(values: Matrix, k: int, rng: Generator) -> list[Labels]:
-    """Return groups of everybody to begin with: of k-means on the values, and on their principal axes."""
-    everybody = np.ones((1, len(values)))
+def starts_of(values: Matrix, k: int, rng: Generator, counts: Matrix | None = None) -> list[Labels]:
+    """Return groups of everybody to begin with: of k-means on the values, and on their principal axes.
+
+    Args:
+        values: (people, features).
+        k: Groups.
+        rng: Chance.
+        counts: (people,) how many each counts as; None: everybody once. The axes are those of everybody alike.
+    """
+    everybody = np.ones((1, len(values))) if counts is None else as_whole(counts)[0][None]
     axes = whitened(values)
     bases = ((values, SEEDED), (axes, SEEDED), *((axes, 1),) * SINGLE)
     return [kmeans(base, everybody, k, starts=runs, rng=rng).labels(base)[0] for base, runs in bases]

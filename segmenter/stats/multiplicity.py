@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from segmenter.stats.chi_squared import chi_squared_tail
+
 FALSE_SHARE = 0.05
 """False discovery rate of a campaign's findings (Benjamini-Hochberg)."""
 
@@ -58,13 +60,11 @@ def heterogeneity(estimates: Sequence[Estimate]) -> Heterogeneity:
     freedom = len(usable) - 1
     if freedom == 0:
         return Heterogeneity(0.0, 0, 1.0, 0.0, mean)
-    from scipy.stats import chi2  # noqa: PLC0415 - half a second that most commands need not wait
-
     q = sum(w * (estimate.difference - mean) ** 2 for w, estimate in zip(weights, usable, strict=True))
     between = max(0.0, (q - freedom) / (total - sum(w * w for w in weights) / total))
     again = [1 / (between + estimate.variance) for estimate in usable]
     pooled = sum(w * estimate.difference for w, estimate in zip(again, usable, strict=True)) / sum(again)
-    return Heterogeneity(q, freedom, float(chi2.sf(q, freedom)), between, pooled)
+    return Heterogeneity(q, freedom, chi_squared_tail(q, freedom), between, pooled)
 
 
 def shrunken_estimates(estimates: Sequence[Estimate], common: Heterogeneity) -> list[float]:

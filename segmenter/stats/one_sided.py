@@ -47,6 +47,9 @@ def on_one_scale(values: Matrix) -> bool:
 
     Args:
         values: (people, items); NaN is missing.
+
+    Returns:
+        False where nobody answered.
     """
     known = values[~np.isnan(values)]
     return bool(known.size and (known == np.round(known)).all() and np.ptp(known) <= WIDEST)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmenter.errors import DefinitionError
+from segmenter.stats.weighted import kish_counts
 
 Matrix = NDArray[np.float64]
 
@@ -54,6 +55,7 @@ class AnswerSheet:
         segments: The segment of each respondent where it is known, else "".
         labels: By item: what a number stands for, where the answers were words.
         rows: Where each respondent stands in the file, from 1.
+        weights: (respondents,) how many people of the population each stands for, above 0; None: all alike.
     """
 
     respondents: tuple[str, ...]
@@ -62,6 +64,12 @@ class AnswerSheet:
     segments: tuple[str, ...] = ()
     labels: Mapping[str, Mapping[float, str]] = field(default_factory=dict)
     rows: tuple[int, ...] = ()
+    weights: Matrix | None = None
+
+    @property
+    def counts(self) -> Matrix | None:
+        """The weights, adding up to the effective sample size (Kish 1965), (respondents,); None: all alike."""
+        return None if self.weights is None else kish_counts(self.weights)
 
     def only(self, rows: Sequence[int], items: Sequence[str]) -> AnswerSheet:
         """Return some rows (places) and some items.
@@ -81,6 +89,7 @@ class AnswerSheet:
             tuple(self.segments[row] for row in rows) if self.segments else (),
             {item: self.labels[item] for item in items if item in self.labels},
             tuple(self.rows[row] for row in rows) if self.rows else (),
+            None if self.weights is None else self.weights[np.asarray(rows, dtype=np.int64)],
         )
 
 
@@ -112,7 +121,11 @@ def number_of(text: str) -> float | None:
 
 
 def is_no_answer(text: str) -> bool:
-    """Return whether *text* says that somebody did not answer."""
+    """Tell whether *text* says that somebody did not answer.
+
+    Returns:
+        True also for an empty text.
+    """
     return text.strip().casefold() in NO_ANSWER
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from segmenter.minimum import AN_ITEM, needs
 from segmenter.stats.one_sided import on_one_scale, one_sided
-from segmenter.surveys.answers import AnswerSheet, Matrix
+from segmenter.surveys.answers import MOST_LEVELS, AnswerSheet, Matrix
 
 REVERSED = -0.2  # item-rest correlation from which an item looks turned round
 STYLE_ITEMS = 8  # fewer items tell nothing of how somebody answers
@@ -154,6 +154,34 @@ def centred_answers(values: Matrix) -> Matrix:
     return np.asarray(values - _mean(values)[:, None], dtype=np.float64)
 
 
+def telling_items(sheet: AnswerSheet) -> list[SurveyFinding]:
+    """Return a finding on each item that tells the known segment by itself: perhaps made from it, or asked after it.
+
+    Args:
+        sheet: Answers; without segments there is none.
+    """
+    segments = np.array(sheet.segments)
+    reasons = {}
+    for item, column in zip(sheet.items if sheet.segments else (), sheet.values.T, strict=False):
+        known = ~np.isnan(column)
+        inside, outside = set(segments[known].tolist()), set(segments[~known].tolist())
+        levels = np.unique(column[known])
+        of_each = [set(segments[column == level].tolist()) for level in levels]
+        if outside and not inside & outside:
+            reasons[item] = f"all of {', '.join(sorted(inside))} answered it, and nobody else"
+        elif len(inside) > 1 and len(levels) <= MOST_LEVELS and all(len(own) == 1 for own in of_each):
+            reasons[item] = "each of its answers is given in one segment only"
+    return [
+        SurveyFinding(
+            "telling",
+            f"{item!r} tells the segment by itself: {why}. If it was made from the segments, or asked after them, hit "
+            "rates with it say nothing.",
+            f"Pass --exclude {item!r} in that case.",
+        )
+        for item, why in reasons.items()
+    ]
+
+
 def turned_round(sheet: AnswerSheet, items: Sequence[str]) -> AnswerSheet:
     """Return the sheet with the scales of *items* the other way round: the smallest answer is the largest.
 
@@ -172,7 +200,7 @@ def turned_round(sheet: AnswerSheet, items: Sequence[str]) -> AnswerSheet:
         values[:, place] = ends - column
         labels[item] = {ends - value: text for value, text in sheet.labels.get(item, {}).items()}
     kept = {item: words for item, words in labels.items() if words}
-    return AnswerSheet(sheet.respondents, sheet.items, values, sheet.segments, kept, sheet.rows)
+    return replace(sheet, values=values, labels=kept)
 
 
 def check_survey(sheet: AnswerSheet) -> list[SurveyFinding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from segmenter.traits.builtin import NAMED_ALIKE, TraitProperties
-from segmenter.traits.people import told_text
+from segmenter.traits.people import texts_of, told_text
 from segmenter.traits.timestamps import SECOND, microseconds
 
 if TYPE_CHECKING:
@@ -25,8 +25,7 @@ def zone_spelt(contacts: Table, sources: TraitProperties = NAMED_ALIKE) -> Table
     Returns:
         Text as it was written there: no known IANA name is promised.
     """
-    properties = contacts.properties.cast("json")
-    return contacts.mutate(time_zone=told_text(contacts, properties, sources, "time_zone"))
+    return contacts.mutate(time_zone=told_text(contacts, texts_of(contacts), sources, "time_zone"))
 
 
 def with_local_hour(events: Table, at: str, people: Table, offsets: Table | None, *, weekday: bool = False) -> Table:

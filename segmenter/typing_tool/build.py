@@ -16,8 +16,12 @@ from segmenter.classifier.thresholds import Thresholds
 from segmenter.errors import DefinitionError
 from segmenter.minimum import RESPONDENTS, needs
 from segmenter.stats.folds import folds
+from segmenter.stats.weighted import effective_size
 from segmenter.surveys.answers import MOST_LEVELS, AnswerSheet
+from segmenter.typing_tool.adaptive_file import adaptive_part, answers_model, chances_of, held_out_of
+from segmenter.typing_tool.conformal import enough_for
 from segmenter.typing_tool.forward_selection import forward_selection
+from segmenter.typing_tool.keep_word import calibrate
 from segmenter.typing_tool.lda import Labels, Linear, Matrix, Moments
 from segmenter.typing_tool.targets import Relabeller
 from segmenter.typing_tool.tool_file import (
@@ -35,6 +39,7 @@ from segmenter.typing_tool.validation import METHODS, Curve, HeldOut, ToolMethod
 
 LEAST, MOST = 5, 15  # questions, if nobody says how many
 LEFT_OUT = 0.2  # of the answers, when ways to stand in for them are compared
+MOST_PEOPLE = 1_000_000  # beyond, no error rate needs more
 SMOOTHING = 1.0  # one answer of each kind more than was counted, so that nothing is impossible
 
 
@@ -48,6 +53,7 @@ class ToolRequest:
         segments_test: Whether the segments are more than noise, a sentence; "" where they were given.
         anyway: Whether the tool is built although they are not.
         thresholds: Above which a respondent is assigned, for the figures about the assigned.
+        error_rate: Share of people about whom an adaptive tool may be wrong; None: a tool that asks all its questions.
     """
 
     name: str
@@ -59,6 +65,7 @@ class ToolRequest:
     segments_test: str = ""
     anyway: bool = False
     thresholds: Thresholds = Thresholds()  # noqa: RUF009 - frozen
+    error_rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +101,22 @@ def make_tool(
     """
     _check(sheet, labeller, names, order, generator)
     most = min(max(MOST, order.items or 0), len(sheet.items))
-    curve = hit_rates(sheet.values, labeller, generator, most=most)
+    curve = hit_rates(sheet.values, labeller, generator, most=most, counts=sheet.counts)
+    if order.error_rate is not None:
+        return _adaptive(sheet, labeller, names, order, curve, generator, most=order.items or most)
     size = min(order.items, most) if order.items else curve.enough(least=LEAST, most=MOST)
     method = curve.best_method(size)
     labels = labeller(np.arange(len(sheet.values)), generator)
-    fill = fill_values(sheet.values)
+    fill = fill_values(sheet.values, sheet.counts)
     known = filled(sheet.values, fill)
     with threadpool_limits(1):
-        path = forward_selection(known, labels, generator, most=size)
-        model = _fit(method, known[:, path], labels, len(names))
+        path = forward_selection(known, labels, generator, most=size, counts=sheet.counts)
+        model = _fit(method, known[:, path], labels, len(names), sheet.counts)
     held_out = curve.held_out[method, size]
     cooled = model.cooled(held_out.temperature())
     questions = _questions(sheet, path, order)
     linear = _linear(method, cooled, names, questions, fill[path], held_out.temperature())
-    profiles, by_mean, by_classes = _profiles(sheet.values[:, path], labels, len(names), questions, method, generator)
+    profiles, by_mean, by_classes = _profiles(sheet, path, labels, len(names), questions, method, generator)
     file = ToolFile(
         format=FORMAT,
         name=order.name,
@@ -118,10 +127,47 @@ def make_tool(
         model=coefficients_of(linear),
         questions=questions,
         profiles=profiles if by_classes is not None and by_mean is not None and by_classes > by_mean else None,
-        quality=_quality(order, len(sheet.respondents), curve, held_out, by_mean, by_classes),
+        quality=_quality(order, sheet, curve, held_out, by_mean, by_classes),
     )
     shares = curve.chosen_in(size)
     return BuiltTool(file, curve, {sheet.items[item]: shares.get(item, 0.0) for item in path})
+
+
+def _adaptive(
+    sheet: AnswerSheet,
+    labeller: Relabeller,
+    names: Sequence[str],
+    order: ToolRequest,
+    curve: Curve,
+    generator: Generator,
+    *,
+    most: int,
+) -> BuiltTool:
+    rate = order.error_rate or 0.0
+    if not enough_for(people := len(sheet.respondents), rate):
+        least = next(number for number in range(people + 1, MOST_PEOPLE) if enough_for(number, rate))
+        raise DefinitionError(
+            needs(f"an error rate of {rate:g}", least, "respondents", people), where=f"tool {order.name!r}"
+        )
+    made = calibrate(sheet.values, labeller, len(names), rate, generator, most=most)
+    questions = _questions(sheet, made.path, order)
+    linear = answers_model(made, names, questions)
+    quality = _quality(order, sheet, curve, held_out_of(made), None, None)
+    file = ToolFile(
+        format=FORMAT,
+        name=order.name,
+        version=version_of(order.name, linear, order.made_at),
+        made_at=order.made_at,
+        source="designed",
+        survey=order.survey,
+        model=coefficients_of(linear),
+        questions=questions,
+        profiles=chances_of(made, questions),
+        quality=quality,
+        adaptive=adaptive_part(made, names, rate),
+    )
+    shares = curve.chosen_in(len(made.path))
+    return BuiltTool(file, curve, {sheet.items[item]: shares.get(item, 0.0) for item in made.path})
 
 
 def _check(
@@ -135,17 +181,20 @@ def _check(
         raise DefinitionError(needs(f"predicting {len(names)} segments", wanted, "respondents", people), where=where)
     if order.items is not None and order.items > len(sheet.items):
         raise DefinitionError(needs("it", order.items, "usable items", len(sheet.items)), where=where)
-    counts = np.bincount(labeller(np.arange(people), generator), minlength=len(names))
+    labels = labeller(np.arange(people), generator)
+    counts = np.bincount(labels, minlength=len(names)).astype(np.float64)
+    if sheet.weights is not None:
+        counts = np.array([effective_size(sheet.weights[labels == place]) for place in range(len(names))])
     if counts.min() < RESPONDENTS:
         least = int(counts.argmin())
         shortage = needs(f"segment {names[least]!r}", RESPONDENTS, "respondents", int(counts[least]))
         raise DefinitionError(f"{shortage}: use fewer segments, or survey more people", where=where)
 
 
-def _fit(method: ToolMethod, values: Matrix, labels: Labels, segments: int) -> Linear:
+def _fit(method: ToolMethod, values: Matrix, labels: Labels, segments: int, counts: Matrix | None) -> Linear:
     if method == "logit":
-        return logit(values, labels, segments)
-    return Moments.of(values, labels, segments).discriminant(range(values.shape[1]))
+        return logit(values, labels, segments, counts)
+    return Moments.of(values, labels, segments, counts).discriminant(range(values.shape[1]))
 
 
 def _linear(
@@ -188,14 +237,15 @@ def _questions(sheet: AnswerSheet, path: Sequence[int], order: ToolRequest) -> t
 
 def _quality(
     order: ToolRequest,
-    respondents: int,
+    sheet: AnswerSheet,
     curve: Curve,
     held_out: HeldOut,
     by_mean: float | None,
     by_classes: float | None,
 ) -> ToolQuality:
     return ToolQuality(
-        respondents=respondents,
+        respondents=len(sheet.respondents),
+        effective=None if sheet.weights is None else effective_size(sheet.weights),
         segments_from=order.segments_from,
         segments_test=order.segments_test,
         anyway=order.anyway,
@@ -226,7 +276,8 @@ def _point(curve: Curve, size: int, limits: Thresholds) -> Point:
 
 
 def _profiles(
-    values: Matrix,
+    sheet: AnswerSheet,
+    path: Sequence[int],
     labels: Labels,
     segments: int,
     questions: Sequence[SurveyQuestion],
@@ -236,31 +287,39 @@ def _profiles(
     """Latent classes of the segments, and the hit rates with a fifth of the answers left out: by means, by classes."""
     if not all(question.answers for question in questions):
         return None, None, None
+    values, counts = sheet.values[:, path], sheet.counts
     placed = folds(labels, 5, generator)
     left = np.where(generator.random(values.shape) < LEFT_OUT, np.nan, values)
     by_mean, by_classes = np.zeros((len(values), segments)), np.zeros((len(values), segments))
     for fold in range(5):
         rows, away = placed != fold, placed == fold
-        fill = fill_values(values[rows])
-        model = _fit(method, filled(values[rows], fill), labels[rows], segments)
+        each = None if counts is None else counts[rows]
+        fill = fill_values(values[rows], each)
+        model = _fit(method, filled(values[rows], fill), labels[rows], segments, each)
         by_mean[away] = model.scores(filled(left[away], fill))
-        learned = learn_profiles(values[rows], labels[rows], segments, questions)
+        learned = learn_profiles(values[rows], labels[rows], segments, questions, each)
         by_classes[away] = class_scores(learned, questions, left[away])
     everybody = np.arange(len(values))
-    classes = HeldOut(by_classes, labels, everybody)
-    learned = learn_profiles(values, labels, segments, questions)
+    classes = HeldOut(by_classes, labels, everybody, counts)
+    learned = learn_profiles(values, labels, segments, questions, counts)
     cooled = learned.model_copy(update={"temperature": classes.temperature()})
-    return cooled, HeldOut(by_mean, labels, everybody).hit_rate, classes.hit_rate
+    return cooled, HeldOut(by_mean, labels, everybody, counts).hit_rate, classes.hit_rate
 
 
-def learn_profiles(values: Matrix, labels: Labels, segments: int, questions: Sequence[SurveyQuestion]) -> Profiles:
+def learn_profiles(
+    values: Matrix, labels: Labels, segments: int, questions: Sequence[SurveyQuestion], each: Matrix | None = None
+) -> Profiles:
     """Return the latent classes that the segments are: shares, and how often each answer is given in each."""
-    counts = np.bincount(labels, minlength=segments).astype(float)
+    people = np.ones(len(values)) if each is None else each
+    counts = np.bincount(labels, people, minlength=segments)
     answers = {}
     for place, question in enumerate(questions):
         column = values[:, place]
         table = np.array(
-            [np.bincount(labels[column == answer.value], minlength=segments) for answer in question.answers]
+            [
+                np.bincount(labels[column == answer.value], people[column == answer.value], minlength=segments)
+                for answer in question.answers
+            ]
         )
         table = table + SMOOTHING
         answers[question.trait] = tuple(tuple(row) for row in (table / table.sum(axis=0)).tolist())

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from segmenter.stats.folds import folds
 from segmenter.typing_tool.lda import Labels, Matrix, Moments, probabilities
@@ -14,7 +16,13 @@ TINY = 1e-12  # below any probability that could matter; keeps a logarithm finit
 
 
 def forward_selection(
-    values: Matrix, labels: Labels, generator: Generator, *, most: int, folds_within: int = 5
+    values: Matrix,
+    labels: Labels,
+    generator: Generator,
+    *,
+    most: int,
+    folds_within: int = 5,
+    counts: Matrix | None = None,
 ) -> list[int]:
     """Return the places of the *most* best items, in the order in which they were chosen.
 
@@ -27,13 +35,19 @@ def forward_selection(
         generator: Draws the folds.
         most: At most so many items.
         folds_within: How many parts the people are cut into for it.
+        counts: (people,) how many each counts as; None: once.
     """
     segments = int(labels.max()) + 1
     placed = folds(labels, folds_within, generator)
     parts = [
-        (Moments.of(values[placed != fold], labels[placed != fold], segments), values[placed == fold], where)
+        _Part(
+            Moments.of(values[rows], labels[rows], segments, _of(counts, rows)),
+            values[~rows],
+            labels[~rows],
+            _of(counts, ~rows),
+        )
         for fold in range(folds_within)
-        if (where := labels[placed == fold]).size
+        if (placed == fold).any() and (rows := placed != fold) is not None
     ]
     chosen: list[int] = []
     while len(chosen) < min(most, values.shape[1]):
@@ -45,10 +59,23 @@ def _left(items: int, chosen: Sequence[int]) -> Iterator[int]:
     return (item for item in range(items) if item not in chosen)
 
 
-def _worth(parts: Sequence[tuple[Moments, Matrix, Labels]], items: Sequence[int]) -> tuple[int, float]:
-    hits, likelihood = 0, 0.0
-    for moments, held_out, truth in parts:
-        matrix = probabilities(moments.discriminant(items).scores(held_out[:, items]))
-        hits += int((matrix.argmax(axis=1) == truth).sum())
-        likelihood += float(np.log(matrix[np.arange(len(truth)), truth] + TINY).sum())
-    return hits, round(likelihood, 9)
+class _Part(NamedTuple):
+    moments: Moments
+    held_out: Matrix
+    truth: Labels
+    counts: Matrix | None
+
+
+def _of(counts: Matrix | None, rows: NDArray[np.bool_]) -> Matrix | None:
+    return None if counts is None else counts[rows]
+
+
+def _worth(parts: Sequence[_Part], items: Sequence[int]) -> tuple[float, float]:
+    hits, likelihood = 0.0, 0.0
+    for part in parts:
+        matrix = probabilities(part.moments.discriminant(items).scores(part.held_out[:, items]))
+        right = matrix.argmax(axis=1) == part.truth
+        logs = np.log(matrix[np.arange(len(part.truth)), part.truth] + TINY)
+        hits += float(right.sum() if part.counts is None else part.counts[right].sum())
+        likelihood += float(logs.sum() if part.counts is None else logs @ part.counts)
+    return round(hits, 9), round(likelihood, 9)

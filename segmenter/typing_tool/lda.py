@@ -59,14 +59,23 @@ class Moments:
     within: Matrix
 
     @classmethod
-    def of(cls, values: Matrix, labels: Labels, segments: int) -> Moments:
-        """Return the moments of *values* (people, items); a segment without people has none and can't be answered."""
-        counts = np.bincount(labels, minlength=segments).astype(np.float64)
+    def of(cls, values: Matrix, labels: Labels, segments: int, each: Matrix | None = None) -> Moments:
+        """Return the moments of *values* (people, items); a segment without people has none and can't be answered.
+
+        Args:
+            values: (people, items).
+            labels: (people,) segment of each.
+            segments: How many.
+            each: (people,) how many each counts as; None: once.
+        """
+        counts = np.bincount(labels, each, minlength=segments).astype(np.float64)
         sums = np.zeros((segments, values.shape[1]))
-        np.add.at(sums, labels, values)
-        means = sums / np.maximum(counts, 1.0)[:, None]
+        own = values if each is None else values * each[:, None]
+        np.add.at(sums, labels, own)
+        means = sums / np.where(counts > 0, counts, 1.0)[:, None]
         rest = values - means[labels]
-        return cls(counts, means, np.asarray(rest.T @ rest, dtype=np.float64))
+        around = rest if each is None else rest * each[:, None]
+        return cls(counts, means, np.asarray(around.T @ rest, dtype=np.float64))
 
     def discriminant(self, items: Sequence[int]) -> Linear:
         """Return Fisher's functions over *items* (places of columns)."""

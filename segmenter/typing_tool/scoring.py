@@ -27,6 +27,9 @@ class Scored:
         confidence: Its probability.
         answered: How many of the questions.
         reasons: The answers that speak most for it against the runner-up; else what is missing.
+        verdict: Of an adaptive tool: "one segment", "one of two" and so on, or "ask one more"; else "".
+        possible: The segments that its error rate leaves, the likeliest first.
+        following: The item that it asks next; None where it has ended.
     """
 
     segment: str | None
@@ -36,6 +39,9 @@ class Scored:
     second: float | None
     answered: int
     reasons: str
+    verdict: str = ""
+    possible: tuple[str, ...] = ()
+    following: str | None = None
 
 
 def score_answers(file: ToolFile, values: Matrix, thresholds: Thresholds) -> list[Scored]:

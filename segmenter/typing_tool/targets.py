@@ -32,7 +32,7 @@ def given(labels: Labels) -> Relabeller:
     return known
 
 
-def found_anew(values: Matrix, segments: int, truth: Labels) -> Relabeller:
+def found_anew(values: Matrix, segments: int, truth: Labels, weights: Matrix | None = None) -> Relabeller:
     """Return a labeller for k-means segments: it recalculates them on the given rows.
 
     Told everybody, it answers *truth*: that is what they are.
@@ -41,11 +41,13 @@ def found_anew(values: Matrix, segments: int, truth: Labels) -> Relabeller:
         values: (people, items) what they were found on; gaps are NaN.
         segments: How many there were before any were merged.
         truth: (people,) the segment of each; new ones are called as those they share most people with.
+        weights: (people,) above 0, with which they are found; None: all alike.
 
     Returns:
         Called with places of respondents and a generator, it returns (people,) segments found on those only.
     """
     items = rebuilt_items({str(place): column for place, column in enumerate(values.T)}, most=segments)
+    items = items if weights is None else items.weighted(weights)
     names = truth.astype(str)
 
     def relabel(rows: Labels, generator: Generator) -> Labels:

@@ -72,9 +72,11 @@ class ToolQuality(_Part):
     Attributes:
         segments_test: Whether found segments are more than noise, a sentence; "" where they were given.
         anyway: Whether the tool was built although they are not.
+        effective: With weights, the number of respondents without weights who tell as much (Kish 1965); None: none.
     """
 
     respondents: int
+    effective: Number | None = None
     segments_from: Name
     segments_test: Annotated[str, Field(max_length=2_000)] = ""
     anyway: bool = False
@@ -100,6 +102,46 @@ class Profiles(_Part):
     temperature: Number
 
 
+class KeptWord(_Part):
+    """Held-out figures of an adaptive tool: limits, questions and segments learned without the people they are of.
+
+    Attributes:
+        coverage: Share whose possible segments hold the true one; `low` and `high` are its 95% interval (Wilson).
+        hit: Share whose likeliest segment is the true one.
+        median: Questions that were asked, the median; `mean` beside it.
+        single: Share who were told one segment, and `single_wrong` how many of these a wrong one; `two`: one of two.
+        segments: Coverage within each segment.
+    """
+
+    coverage: Number
+    low: Number
+    high: Number
+    hit: Number
+    median: Number
+    mean: Number
+    single: Number
+    single_wrong: Number
+    two: Number
+    segments: dict[Name, Number]
+
+
+class Adaptive(_Part):
+    """What an adaptive tool asks next, and when it stops; `ToolFile.profiles` are its chances of answers.
+
+    Attributes:
+        error_rate: Share of people whose possible segments may lack the true one.
+        enough: Probability of the likeliest segment at which no more is asked.
+        least: Probability from which on each label is possible.
+        per_segment: Whether the error rate is promised within each segment.
+    """
+
+    error_rate: Annotated[float, Field(gt=0, lt=1)]
+    enough: Annotated[float, Field(gt=0, le=1)]
+    least: MatrixRow
+    per_segment: bool
+    kept: KeptWord
+
+
 class ToolFile(_Part):
     """A typing tool.
 
@@ -110,6 +152,7 @@ class ToolFile(_Part):
         complete: Whether every question has to be answered.
         means: What the model's labels stand for where they are no segments: a segment that several are, none for one
             that was retired.
+        adaptive: How it asks; None: all questions in their order.
     """
 
     format: Literal[1]
@@ -124,6 +167,7 @@ class ToolFile(_Part):
     complete: bool = False
     means: dict[Name, Name | None] = Field(default_factory=dict)
     quality: ToolQuality | None = None
+    adaptive: Adaptive | None = None
 
     def linear(self) -> LinearModel:
         """Return what scores.
@@ -139,6 +183,8 @@ class ToolFile(_Part):
             raise DefinitionError("its questions do not match its model", where=f"tool {self.name!r}")
         if self.profiles is not None:
             _check_profiles(self, self.profiles, len(model.labels))
+        if self.adaptive is not None and (self.profiles is None or len(self.adaptive.least) != len(model.labels)):
+            raise DefinitionError("its limits do not match its segments", where=f"tool {self.name!r}")
         meaning_of(model.labels, self.means)
         return model
 
@@ -219,7 +265,11 @@ def trait_name(tool: str, item: str, taken: Collection[str] = ()) -> str:
 
 
 def slug(text: str) -> str:
-    """Return *text* as personasync.toml and segments.toml name things: letters, digits and _, a letter in front."""
+    """Return *text* as personasync.toml and segments.toml name things.
+
+    Returns:
+        Small letters, digits and _, a letter in front.
+    """
     folded = text.casefold()
     for umlaut, spelt in (("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("ß", "ss")):
         folded = folded.replace(umlaut, spelt)

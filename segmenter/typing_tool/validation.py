@@ -14,9 +14,11 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from segmenter.stats.folds import folds
+from segmenter.stats.weighted import column_means, effective_size
 from segmenter.typing_tool.forward_selection import TINY, forward_selection
 from segmenter.typing_tool.lda import Labels, Linear, Matrix, Moments, probabilities
 from segmenter.typing_tool.targets import Relabeller
@@ -27,6 +29,10 @@ Z = 1.959963984540054  # of a 95% interval
 LETTING_ITERATE = 5000
 
 
+def _mean(of: NDArray[Any], counts: Matrix | None) -> float:
+    return float(of.mean() if counts is None else np.average(of, weights=counts))
+
+
 @dataclass(frozen=True, slots=True)
 class HeldOut:
     """Held-out predictions of one model and size; the rows of all outer folds, stacked.
@@ -35,24 +41,27 @@ class HeldOut:
         scores: (people, segments) z of the linear functions.
         truth: (people,).
         rows: (people,) which person each row is.
+        counts: (people,) how many each counts as, by the weights; None: once.
     """
 
     scores: Matrix
     truth: Labels
     rows: Labels
+    counts: Matrix | None = None
 
     @property
     def hit_rate(self) -> float:
         """Share of people whose most likely segment is the true one."""
-        return float((self.scores.argmax(axis=1) == self.truth).mean())
+        return _mean(self.scores.argmax(axis=1) == self.truth, self.counts)
 
     def interval(self) -> tuple[float, float]:
-        """Return the 95% interval of the hit rate (Wilson 1927).
+        """Return the 95% interval of the hit rate (Wilson 1927), with the effective number of people (Kish 1965).
 
         Returns:
             Low and high, 0 to 1.
         """
-        n, hit = len(self.truth), self.hit_rate
+        n = float(len(self.truth)) if self.counts is None else effective_size(self.counts)
+        hit = self.hit_rate
         middle, half = hit + Z**2 / (2 * n), Z * sqrt(hit * (1 - hit) / n + Z**2 / (4 * n**2))
         return (middle - half) / (1 + Z**2 / n), (middle + half) / (1 + Z**2 / n)
 
@@ -69,7 +78,9 @@ class HeldOut:
         runner_up = ordered[:, -2] if ordered.shape[1] > 1 else np.zeros(len(ordered))
         sure = (ordered[:, -1] >= p_min) & (ordered[:, -1] - runner_up >= margin)
         hits = matrix.argmax(axis=1) == self.truth
-        return float(sure.mean()), float(hits[sure].mean()) if sure.any() else float("nan")
+        if not sure.any():
+            return 0.0, float("nan")
+        return _mean(sure, self.counts), _mean(hits[sure], None if self.counts is None else self.counts[sure])
 
     def temperature(self) -> float:
         """Return what the scores have to be divided by, so that a confidence is what it says (Guo et al. 2017)."""
@@ -77,7 +88,7 @@ class HeldOut:
 
         def loss(log_temperature: float) -> float:
             matrix = probabilities(self.scores / np.exp(log_temperature))
-            return float(-np.log(matrix[np.arange(len(self.truth)), self.truth] + TINY).mean())
+            return -_mean(np.log(matrix[np.arange(len(self.truth)), self.truth] + TINY), self.counts)
 
         return float(np.exp(minimize_scalar(loss, bounds=(-2.0, 2.0), method="bounded").x))
 
@@ -86,8 +97,10 @@ class HeldOut:
         matrix = probabilities(self.scores / temperature)
         sure, hits = matrix.max(axis=1), matrix.argmax(axis=1) == self.truth
         place = np.minimum((sure * bins).astype(np.int64), bins - 1)
-        gaps = [abs(float(hits[place == number].sum() - sure[place == number].sum())) for number in range(bins)]
-        return sum(gaps) / len(self.truth)
+        each = np.ones(len(self.truth)) if self.counts is None else self.counts
+        off = each * hits, each * sure
+        gaps = [abs(float(off[0][place == b].sum() - off[1][place == b].sum())) for b in range(bins)]
+        return sum(gaps) / float(each.sum())
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +153,14 @@ class Curve:
 
 
 def hit_rates(
-    values: Matrix, labeller: Relabeller, generator: Generator, *, most: int, outer: int = 5, within: int = 5
+    values: Matrix,
+    labeller: Relabeller,
+    generator: Generator,
+    *,
+    most: int,
+    outer: int = 5,
+    within: int = 5,
+    counts: Matrix | None = None,
 ) -> Curve:
     """Return the curve of hit rates for 1 to *most* items.
 
@@ -151,6 +171,7 @@ def hit_rates(
         most: Longest tool that is tried.
         outer: Parts that are held out in turn.
         within: Parts for choosing items.
+        counts: (people,) how many each counts as, by the weights; None: once.
     """
     with threadpool_limits(1):  # many small fits: threads cost more than they bring
         everybody = np.arange(len(values))
@@ -161,40 +182,56 @@ def hit_rates(
         for fold in range(outer):
             rows, away = np.flatnonzero(placed != fold), np.flatnonzero(placed == fold)
             labels = labeller(rows, generator)
-            known = filled(values, fill_values(values[rows]))
-            path = forward_selection(known[rows], labels[rows], generator, most=most, folds_within=within)
+            each, others = (None, None) if counts is None else (counts[rows], counts[away])
+            known = filled(values, fill_values(values[rows], each))
+            own = labels[rows]
+            path = forward_selection(known[rows], own, generator, most=most, folds_within=within, counts=each)
             paths.append(path)
-            for method, size, model in _models(known[rows], labels[rows], path):
+            for method, size, model in _models(known[rows], own, path, each):
                 scores = model.scores(known[away][:, path[:size]])
-                results.setdefault((method, size), []).append(HeldOut(scores, labels[away], away))
+                results.setdefault((method, size), []).append(HeldOut(scores, labels[away], away, others))
     joined = {key: _joined(parts) for key, parts in results.items()}
-    shares = np.bincount(next(iter(joined.values())).truth) / len(values)
+    any_of = next(iter(joined.values()))
+    summed = np.bincount(any_of.truth, any_of.counts)
+    shares = summed / summed.sum()
     return Curve(joined, paths, float(shares.max()), float((shares**2).sum()))
 
 
 def _joined(parts: Sequence[HeldOut]) -> HeldOut:
+    known = [part.counts for part in parts if part.counts is not None]
     return HeldOut(
         np.concatenate([part.scores for part in parts]),
         np.concatenate([part.truth for part in parts]),
         np.concatenate([part.rows for part in parts]),
+        np.concatenate(known) if len(known) == len(parts) else None,
     )
 
 
-def _models(values: Matrix, labels: Labels, path: Sequence[int]) -> Iterator[tuple[ToolMethod, int, Linear]]:
+def _models(
+    values: Matrix, labels: Labels, path: Sequence[int], counts: Matrix | None
+) -> Iterator[tuple[ToolMethod, int, Linear]]:
     segments = int(labels.max()) + 1
-    moments = Moments.of(values, labels, segments)
+    moments = Moments.of(values, labels, segments, counts)
     for size in range(1, len(path) + 1):
         yield "lda", size, moments.discriminant(path[:size])
-        yield "logit", size, logit(values[:, path[:size]], labels, segments)
+        yield "logit", size, logit(values[:, path[:size]], labels, segments, counts)
 
 
-def logit(values: Matrix, labels: Labels, segments: int) -> Linear:
-    """Return a multinomial logistic regression on standardised *values* as functions of the values themselves."""
+def logit(values: Matrix, labels: Labels, segments: int, counts: Matrix | None = None) -> Linear:
+    """Return a multinomial logistic regression on standardised *values* as functions of the values themselves.
+
+    Args:
+        values: (people, items).
+        labels: (people,) segment of each.
+        segments: How many.
+        counts: (people,) how many each counts as, in scaling and likelihood; None: once.
+    """
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - 1.8 s, only where a model is made
     from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
 
-    scaler = StandardScaler().fit(values)
-    model: Any = LogisticRegression(max_iter=LETTING_ITERATE).fit(scaler.transform(values), labels)
+    scaler = StandardScaler().fit(values, sample_weight=counts)
+    model: Any = LogisticRegression(max_iter=LETTING_ITERATE)
+    model.fit(scaler.transform(values), labels, sample_weight=counts)
     coefficients, constant = np.asarray(model.coef_), np.asarray(model.intercept_)
     if len(model.classes_) == 2:  # noqa: PLR2004 - scikit-learn keeps one row of the two
         coefficients, constant = np.vstack([0 * coefficients, coefficients]), np.concatenate([[0.0], constant])
@@ -204,13 +241,19 @@ def logit(values: Matrix, labels: Labels, segments: int) -> Linear:
     return Linear(weights, intercept)
 
 
-def fill_values(values: Matrix) -> Matrix:
+def fill_values(values: Matrix, counts: Matrix | None = None) -> Matrix:
     """Return each item's mean over those who answered it, 0 for an item that nobody did; (items,).
+
+    Args:
+        values: (people, items); NaN is missing.
+        counts: (people,) how many each counts as; None: once.
 
     Returns:
         In the unit of the answers.
     """
     answered = ~np.isnan(values)
+    if counts is not None:
+        return np.nan_to_num(column_means(values, counts))
     sums = np.where(answered, values, 0.0).sum(axis=0)
     return np.asarray(sums / np.maximum(answered.sum(axis=0), 1), dtype=np.float64)
 

@@ -15,8 +15,7 @@ Array = NDArray[np.float64]
 TOP = 0.1
 DRAWS = 1000
 BATCH = 100  # draws at once: bounds the memory
-MANY = 10_000
-"""Of so many people a thousand make the top, and three thousand hold it in every sample."""
+MANY = 10_000  # from so many people on, those far from the top need not be drawn one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +96,13 @@ def _matters(ranks: NDArray[np.int64], outcome: Array, wanted: int) -> NDArray[n
     if len(outcome) < MANY:
         return np.ones(len(outcome), dtype=bool)
     matters: NDArray[np.bool_] = outcome != 0
-    matters[np.unique(ranks[:, : 3 * wanted])] = True
+    matters[np.unique(ranks[:, : _holding(wanted)])] = True
     return matters
+
+
+def _holding(wanted: float) -> int:
+    """How many of the first people hold the *wanted* number in every sample, to seven standard errors."""
+    return math.ceil(wanted + 8 * math.sqrt(wanted))
 
 
 def _times(people: int, counted: int, rng: np.random.Generator) -> Array:
@@ -114,7 +118,7 @@ def _times(people: int, counted: int, rng: np.random.Generator) -> Array:
 
 def _first(times: Array, order: NDArray[np.int64], wanted: float) -> tuple[NDArray[np.int64], Array]:
     """The people who come first, as many as hold the *wanted* number in every sample, and how often each was drawn."""
-    many = math.ceil(1.25 * wanted)
+    many = _holding(wanted)
     while True:
         drawn = times[:, order[:many]]
         if many >= len(order) or drawn.sum(axis=1).min() >= wanted:

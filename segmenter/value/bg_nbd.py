@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from segmenter.stats.mle import Maximum, maximise
+from segmenter.stats.mle import Maximum, maximise, thinned
 from segmenter.value.mbg_cnbd import MOST_K, expected_mbg_cnbd, mbg_cnbd_log_likelihood, regularity
 
 Array = NDArray[np.float64]
@@ -185,8 +185,17 @@ def fit_frequency(repeats: Array, last: Array, observed: Array, log_gaps: Array 
     histories, weights = np.unique(np.column_stack([repeats, last, observed]), axis=0, return_counts=True)
     x, t_x, seen = histories.T
     counts = weights.astype(np.float64)
-    full = maximise(lambda p: bg_nbd_log_likelihood(p, x, t_x, seen, counts), STARTS)
-    plain = maximise(lambda p: nbd_log_likelihood(p, x, seen, counts), [start[:2] for start in STARTS])
+    some = thinned(len(x))
+    full = maximise(
+        lambda p: bg_nbd_log_likelihood(p, x, t_x, seen, counts),
+        STARTS,
+        of_some=some and (lambda p: bg_nbd_log_likelihood(p, x[some], t_x[some], seen[some], counts[some])),
+    )
+    plain = maximise(
+        lambda p: nbd_log_likelihood(p, x, seen, counts),
+        [start[:2] for start in STARTS],
+        of_some=some and (lambda p: nbd_log_likelihood(p, x[some], seen[some], counts[some])),
+    )
     reason = boundary(full, plain)
     if reason:
         r, alpha = plain.parameters

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from segmenter.stats.mle import Maximum, maximise
+from segmenter.stats.mle import Maximum, maximise, thinned
 
 Array = NDArray[np.float64]
 PARAMETERS = (1e-5, 1e5)
@@ -99,7 +99,12 @@ def fit_spend(repeats: Array, repeat_mean: Array) -> SpendModel:
     mean = float(m.mean())
     if m.std() <= 1e-9 * mean:
         return _means(mean, len(m), related, "all orders have the same amount; means are used")
-    best = maximise(lambda parameters: gamma_gamma_log_likelihood(parameters, x, m), STARTS)
+    some = thinned(len(m))
+    best = maximise(
+        lambda p: gamma_gamma_log_likelihood(p, x, m),
+        STARTS,
+        of_some=some and (lambda p: gamma_gamma_log_likelihood(p, x[some], m[some])),
+    )
     reason = _boundary(best)
     if reason:
         return _means(mean, len(m), related, reason)

@@ -13,8 +13,11 @@ from typing import Any
 import ibis
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from ibis import Table
 from numpy.typing import NDArray
+
+from segmenter.stats.exact_sum import exact_sum
 
 Array = NDArray[np.float64]
 WEEK = 7.0  # days
@@ -46,6 +49,20 @@ class Buyers:
 
     def __len__(self) -> int:
         return len(self.person_ids)
+
+    def figures_of(self, people: pa.ChunkedArray | NDArray[np.object_], figures: Array) -> Array:
+        """Return the figure of each of *people* that *figures* has, one a buyer; 0 for who never bought.
+
+        Args:
+            people: Person ids.
+            figures: One value for each of these buyers.
+
+        Returns:
+            In the order of *people*.
+        """
+        asked = pa.array(people, pa.string()) if isinstance(people, np.ndarray) else people
+        places = pc.index_in(asked, value_set=pa.array(self.person_ids, pa.string())).fill_null(len(self))
+        return np.asarray(np.append(figures, 0.0)[places.to_numpy()])
 
     def only(self, chosen: NDArray[Any]) -> Buyers:
         """Return the buyers that *chosen* (a mask or positions) names.
@@ -112,18 +129,19 @@ def _by_buyer(known: Table, currency: str, moment: Any) -> Table:
     """One row a buyer: the columns of `from_arrow`."""
     mine = (known.currency == currency).cast("int64")
     days = known.mutate(day=known["at"].date(), mine=mine)
-    paid = days.amount.sum(where=(days.mine == 1) & (days.amount > 0))
+    paid = exact_sum(days.amount, (days.mine == 1) & (days.amount > 0))
     daily = days.group_by("person_id", "day").aggregate(paid=paid, n=days.count(), inside=days.mine.sum().cast("int64"))
     before = daily.day.lag().over(group_by=daily.person_id, order_by=daily.day)
     numbered = daily.mutate(first=daily.day.min().over(group_by=daily.person_id), before=before)
     gap = _days(numbered.day, numbered.before) / WEEK
     repeat = numbered.day > numbered["first"]
+    priced = repeat & (numbered.paid > 0)
     grouped = numbered.group_by("person_id").aggregate(
         purchases=numbered.count(),
         first=numbered.day.min(),
         newest=numbered.day.max(),
-        repeat_mean=numbered.paid.mean(where=repeat & (numbered.paid > 0)),
-        spent=numbered.paid.sum(),
+        repeat_mean=exact_sum(numbered.paid, priced) / numbered.count(where=priced).nullif(0),
+        spent=exact_sum(numbered.paid),
         share=numbered.inside.sum().cast("float64") / numbered.n.sum().cast("float64"),
         log_gaps=gap.ln().sum(),
     )

@@ -97,6 +97,7 @@ def test_a_product_of_what_there_is_not_is_refused() -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.slow
 def test_a_mixture_classifies_as_scikit_learn_does(shape: Any) -> None:
     rng = np.random.default_rng(5)
     groups = np.repeat([0, 1, 2], [200, 150, 100])

@@ -122,6 +122,7 @@ def test_one_wrong_person_refuses_no_model() -> None:
     assert "Precision of 'rare' is 20% of 200 people (95% CI 15% to 26%)" in refused.sentences[0]
 
 
+@pytest.mark.slow
 def test_auc_and_its_interval_agree_with_scikit_learn_and_a_bootstrap() -> None:
     rng = np.random.default_rng(8)
     positive = rng.random(500) < 0.2

@@ -42,3 +42,18 @@ def test_the_people_who_are_tested_are_always_the_same() -> None:
     assert sampled(3000, 1000).tolist() == sampled(3000, 1000).tolist()
     assert len(set(sampled(3000, 1000).tolist())) == 1000
     assert sampled(5, 1000).tolist() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.simulation
+def test_only_the_numbers_that_are_asked_for_keep_an_answer_open() -> None:
+    """Three groups that all can see, at two: as near to its limit as copies get, and nobody asks."""
+    generator = default_rng(1)
+    centres = 3.0 * np.repeat(np.eye(3), 2, axis=1)
+    values = centres[generator.integers(0, 3, 150)] + generator.normal(size=(150, 6))
+    base = Items("metric", tuple("abcdef"), values)
+    everything = null_test(base, (2, 3), shuffled, QUICK, default_rng(1))
+    asked = null_test(base, (2, 3), shuffled, QUICK, default_rng(1), asked=(3,))
+
+    assert (everything.copies, asked.copies) == (MOST_COPIES, COPIES)
+    assert asked.candidate(3)
+    assert everything.candidate(3)

@@ -10,7 +10,7 @@ from numpy.random import Generator, default_rng
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
-from segmenter.discover.latent_correlations import calibrated, latent_correlations, pairwise_correlations
+from segmenter.discover.latent_correlations import copier, latent_correlations, pairwise_correlations
 from segmenter.discover.null_models import null_test
 from segmenter.discover.stability import Effort
 from segmenter.stats.item_matrix import Items, coded
@@ -52,7 +52,8 @@ def test_copies_have_the_correlations_and_the_values_of_the_data(made: Callable[
     generator = default_rng(3)
     base = made(generator)
 
-    copies = [calibrated(base, generator) for _ in range(20)]
+    copied = copier(base)
+    copies = [copied(base, generator) for _ in range(20)]
 
     off = np.mean([seen(copy) for copy in copies], axis=0) - seen(base)
     assert np.abs(off).max() < 0.03
@@ -89,7 +90,7 @@ def test_answers_that_are_missing_stay_missing_and_pairs_are_compared_where_both
     holes = Items("metric", base.names, np.where(generator.random(base.values.shape) < 0.3, np.nan, base.values))
     both = ~np.isnan(holes.values[:, :2]).any(axis=1)
 
-    copy = calibrated(holes, generator)
+    copy = copier(holes)(holes, generator)
 
     assert (np.isnan(copy.values) == np.isnan(holes.values)).all()
     expected = np.asarray(np.corrcoef(holes.values[both][:, :2].T))[0, 1]
@@ -104,7 +105,8 @@ def test_sets_without_groups_are_natural_in_a_twentieth_of_all_tries_at_most(
     natural = []
     with threadpool_limits(1):
         for seed in range(20):
-            test = null_test(made(default_rng(100 + seed)), (2, 3, 4), calibrated, Effort(10, 3), default_rng(seed))
+            base = made(default_rng(100 + seed))
+            test = null_test(base, (2, 3, 4), copier(base), Effort(10, 3), default_rng(seed))
             natural.append(any(test.candidate(k) for k in test.ks))
 
     assert sum(natural) <= 1

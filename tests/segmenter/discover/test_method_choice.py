@@ -51,6 +51,7 @@ def rand_index(a: Any, b: Any) -> float:
     return float(adjusted_rand_score(a, b))
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize(("world", "least"), [(parallel, 0.85), (spread_differently, 0.85)])
 def test_what_k_means_cuts_up_a_mixture_tells_apart(world: Any, least: float) -> None:

@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 from segmenter.discover.candidates import solutions
 from segmenter.discover.choose_k import flagged
 from segmenter.discover.latent_class import latent_classes
-from segmenter.discover.latent_correlations import calibrated
+from segmenter.discover.latent_correlations import copier
 from segmenter.discover.markers import (
     centred_items,
     descriptors,
@@ -93,6 +93,7 @@ def rand_index(a: Any, b: Any) -> float:
     return float(adjusted_rand_score(a, b))
 
 
+@pytest.mark.reproduces("McDonald's survey: means and principal components", "Dolnicar, Grün & Leisch 2018")
 def test_the_survey_is_read_as_the_book_prints_it(perceptions: Items) -> None:
     means = perceptions.values.mean(axis=0).round(4)
     spread = np.linalg.eigvalsh(np.cov(perceptions.values, rowvar=False))[::-1] ** 0.5
@@ -157,6 +158,10 @@ BIC = {1: 16772.5, 2: 15389.14, 3: 14877.80, 4: 14564.44, 5: 14451.94, 6: 14429.
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, *(pytest.param(k, marks=pytest.mark.proof) for k in (4, 5, 6, 7, 8))])
+@pytest.mark.reproduces(
+    "McDonald's survey: log-likelihood and BIC of 1 to 8 latent classes",
+    "Dolnicar, Grün & Leisch 2018",
+)
 def test_latent_classes_are_as_likely_as_the_book_says(perceptions: Items, k: int) -> None:
     classes = latent_classes(perceptions, k, starts=5 if k < 4 else 20, rng=default_rng(20))
 
@@ -181,6 +186,10 @@ FAST = {("carcinoma", 2), ("carcinoma", 3), ("values", 1), ("values", 2)}
     ("name", "k", "published"),
     [pytest.param(*case, marks=() if case[:2] in FAST else pytest.mark.proof) for case in POLCA],
 )
+@pytest.mark.reproduces(
+    "Carcinoma, values, gss82, cheating: log-likelihoods of latent classes",
+    "Linzer & Lewis 2011, poLCA",
+)
 def test_latent_classes_agree_with_the_published_ones(shared: Path, name: str, k: int, published: float) -> None:
     items = ["LIEEXAM", "LIEPAPER", "FRAUD", "COPYEXAM"] if name == "cheating" else None
     base = survey_items(columns(shared / f"data/polca/{name}.csv", items), most=4)
@@ -202,6 +211,7 @@ def test_one_start_alone_may_end_in_a_worse_optimum(shared: Path) -> None:
     assert any(likelihood < -2755 for likelihood in reached)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_planted_segments_are_found_again() -> None:
     base, truth = planted(default_rng(11))
@@ -227,6 +237,7 @@ def test_planted_segments_are_found_in_each_of_ten_tries() -> None:
     assert counts == [4] * 10
 
 
+@pytest.mark.long
 @pytest.mark.simulation
 @pytest.mark.parametrize("noise", [yes_no_noise, count_noise])
 def test_noise_is_refused(noise: Any) -> None:
@@ -285,6 +296,7 @@ def test_the_shop_has_the_customers_that_the_literature_counts(shoppers: Items) 
     assert shoppers.values[:, 2].sum() == pytest.approx(8_911_407.90, abs=0.1)
 
 
+@pytest.mark.long
 @pytest.mark.simulation
 def test_four_segments_by_recency_frequency_and_revenue_are_no_more_than_independent_columns(shoppers: Items) -> None:
     rng = default_rng(8)
@@ -302,7 +314,7 @@ def test_segments_by_recency_frequency_and_revenue_are_constructed(shoppers: Ite
     some = shoppers.rows(rng.permutation(4338)[:2000])
 
     first = null_test(some, (2, 3, 4, 5, 6), shuffled, Effort(20, 5), rng)
-    second = null_test(some, (2, 3, 4), calibrated, Effort(10, 3), rng)
+    second = null_test(some, (2, 3, 4), copier(some), Effort(10, 3), rng)
 
     assert [first.candidate(k) for k in (2, 3, 4, 5, 6)] == [True, True, False, True, True]
     # of fewer people and pairs than the published ones
@@ -322,8 +334,8 @@ def test_planted_clusters_beat_the_second_null_and_one_common_factor_does_not() 
         "metric", tuple("abcdefgh"), 0.5**0.5 * (rng.normal(size=(PEOPLE, 1)) + rng.normal(size=(PEOPLE, 8)))
     )
 
-    clusters = null_test(three_clusters(rng), (2, 3, 4), calibrated, Effort(8, 3), rng)
-    common = null_test(factor, (2, 3, 4), calibrated, Effort(8, 3), rng)
+    clusters = null_test(groups := three_clusters(rng), (2, 3, 4), copier(groups), Effort(8, 3), rng)
+    common = null_test(factor, (2, 3, 4), copier(factor), Effort(8, 3), rng)
 
     assert clusters.candidate(3)
     assert not common.candidate(2)

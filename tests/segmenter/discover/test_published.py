@@ -81,6 +81,10 @@ def found(perceptions: Items) -> dict[int, Solution]:
     return solutions(perceptions, range(2, 9), "kmeans", Effort(100, 10), default_rng(2018))
 
 
+@pytest.mark.reproduces(
+    "McDonald's survey: counts of the descriptors",
+    "Dolnicar, Grün & Leisch 2018, Market Segmentation Analysis",
+)
 def test_the_descriptors_are_counted_as_the_book_does(burgers: Table, beside: Mapping[str, Any]) -> None:
     counted = [int((beside["likes"] == like).sum()) for like in range(-5, 6)]
 
@@ -90,6 +94,10 @@ def test_the_descriptors_are_counted_as_the_book_does(burgers: Table, beside: Ma
 
 
 @pytest.mark.parametrize("k", IRIS_OPTIMA)
+@pytest.mark.reproduces(
+    "Fisher's iris: least sums of squares of 2 to 8 segments",
+    "du Merle, Hansen, Jaumard & Mladenovic 2000, SIAM J. Sci. Comput. 21, 1485-1505",
+)
 def test_no_segments_of_the_irises_are_tighter(k: int) -> None:
     _, _, inertia = best_labels(Rows.of(load_iris().data), k, starts=200, rng=default_rng(k))
 
@@ -98,6 +106,10 @@ def test_no_segments_of_the_irises_are_tighter(k: int) -> None:
 
 
 @pytest.mark.proof
+@pytest.mark.reproduces(
+    "McDonald's survey: stability of 2 to 8 segments, and their parents (SLSa)",
+    "Dolnicar, Grün & Leisch 2018",
+)
 def test_medians_and_parents_of_stability_are_those_of_the_table(found: Mapping[int, Solution]) -> None:
     medians = {k: solution.stability.median for k, solution in found.items()}
 
@@ -107,6 +119,10 @@ def test_medians_and_parents_of_stability_are_those_of_the_table(found: Mapping[
 
 
 @pytest.mark.proof
+@pytest.mark.reproduces(
+    "McDonald's survey: the four segments, their sizes, stability and answers",
+    "Dolnicar, Grün & Leisch 2018",
+)
 def test_the_four_segments_are_those_of_the_table(
     perceptions: Items, found: Mapping[int, Solution], beside: Mapping[str, Any]
 ) -> None:
@@ -138,6 +154,7 @@ def test_every_number_of_segments_is_far_beyond_the_shuffled_copies(perceptions:
 
 @pytest.mark.proof
 @pytest.mark.parametrize("k", [2, 3, 4, 5, 6, 7, 8])
+@pytest.mark.reproduces("McDonald's survey: ICL and sizes of 2 to 8 latent classes", "Dolnicar, Grün & Leisch 2018")
 def test_classes_have_the_published_icl_and_sizes(perceptions: Items, k: int) -> None:
     classes = latent_classes(perceptions, k, starts=20, rng=default_rng(20))
 
@@ -147,6 +164,7 @@ def test_classes_have_the_published_icl_and_sizes(perceptions: Items, k: int) ->
 
 
 @pytest.mark.slow
+@pytest.mark.reproduces("Coleman's schoolboys: G² of two latent classes", "Goodman 1974, Biometrika 61, 215-231")
 def test_two_latent_classes_of_schoolboys_fit_as_published() -> None:
     classes = latent_classes(survey_items(schoolboys(), most=4), 2, starts=20, rng=default_rng(1))
     counts = np.array(SCHOOLBOYS)
@@ -161,6 +179,7 @@ def test_two_latent_classes_of_schoolboys_fit_as_published() -> None:
     ("name", "k"),
     [pytest.param(*case, marks=() if case[0] in {"carcinoma", "values"} else pytest.mark.proof) for case in BOLD],
 )
+@pytest.mark.reproduces("Four tables of poLCA: AIC, BIC and shares of the classes", "Linzer & Lewis 2011, poLCA")
 def test_latent_classes_have_the_published_criteria_and_shares(shared: Path, name: str, k: int) -> None:
     table = columns(shared / f"data/polca/{name}.csv")
     if name == "cheating":

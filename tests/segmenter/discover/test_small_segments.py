@@ -30,6 +30,7 @@ def people(generator: Generator, shares: list[float], *, n: int = 1000, gap: flo
     return Items("metric", tuple("abcdef"), centres[kind] + generator.normal(size=(n, 6))), kind
 
 
+@pytest.mark.long
 @pytest.mark.simulation
 @pytest.mark.parametrize(("shares", "light"), [([0.7, 0.15, 0.15], "green"), ([0.6, 0.25, 0.1, 0.05], "green amber")])
 def test_a_mainstream_and_small_clear_segments_are_found(shares: list[float], light: str) -> None:

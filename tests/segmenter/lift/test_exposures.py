@@ -44,6 +44,10 @@ def test_wilson_is_what_scipy_computes(counts: tuple[int, int], level: float) ->
         ((10, 10), (0, 10), 0.6075, 1.0000),
     ],
 )
+@pytest.mark.reproduces(
+    "Intervals of differences of two rates",
+    "Newcombe 1998, Statistics in Medicine 17: 873-890, table II, method 10",
+)
 def test_newcombe_is_what_newcombe_published(
     one: tuple[int, int], two: tuple[int, int], low: float, high: float
 ) -> None:

@@ -117,6 +117,7 @@ def test_a_shift_of_a_normal_trait_has_its_psi(shift: float, wanted: float) -> N
     assert psi([people / 10] * 10, now.tolist()) == pytest.approx(wanted, abs=0.0006)
 
 
+@pytest.mark.slow
 def test_without_drift_small_samples_alarm_hardly_ever() -> None:
     rng = np.random.default_rng(7)
     n, m, tries = 1_000, 100, 4_000

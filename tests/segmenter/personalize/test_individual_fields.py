@@ -158,6 +158,7 @@ HOSTILE = st.one_of(st.text(max_size=60), st.lists(st.sampled_from(DANGEROUS), m
 PAGE = "<p title=\"{}\" class='{}'>{}</p>"
 
 
+@pytest.mark.long
 @examples(40)
 @given(st.lists(HOSTILE.filter(lambda text: "\0" not in text), min_size=1, max_size=20))
 def test_no_text_of_a_contact_becomes_a_merge_tag_hubl_or_html(texts: list[str]) -> None:
@@ -214,3 +215,22 @@ def test_a_sensitive_trait_is_shown_only_for_a_named_purpose() -> None:
 def test_copy_fits_its_field(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(DefinitionError, match=message):
         check_copy([RITA], {"top": field(**changes)}, catalogue(), NO_PURPOSE)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("\U0001f469\u200d\U0001f52c", "\U0001f469\u200d\U0001f52c"),  # a woman scientist is two emoji and a joiner
+        (
+            "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+            "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        ),  # Persian: "I want"
+        ("\u0915\u094d\u200d\u0937", "\u0915\u094d\u200d\u0937"),  # Hindi: a half letter
+        ("a\u200bb\u202ec\u200e\u061cd", "a b c d"),
+        ("\u200d \u200c", "For regulars"),
+    ],
+)
+def test_joiners_stay_and_other_invisible_marks_go(value: str, expected: str) -> None:
+    texts = shown(field(trait="favourite_category", level="individual"), [("p", "rita", "subscribed", value)])
+
+    assert texts["p", "email"] == expected

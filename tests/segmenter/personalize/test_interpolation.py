@@ -107,7 +107,7 @@ def test_a_fallback_may_be_filled_too_and_max_length_holds_for_the_whole() -> No
             {"fallback": "More {city}"},
             "field 'top', fallback: the fallback is shown to everybody, so write {city|what is shown without it}",
         ),
-        ("{city|" + "x" * 256 + "}", {}, "256 bytes; Mailchimp keeps 255"),
+        ("{city|" + "x" * 256 + "}", {}, "256 bytes; platforms keep 255"),
     ],
 )
 def test_what_can_not_be_filled_is_told_with_its_place(text: str, changes: dict[str, Any], message: str) -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.brevo.templates import BrevoTags
+from connectors.hubspot.templates import Hubl
+from connectors.klaviyo.templates import KlaviyoTags
+from connectors.mailchimp.templates import MergeTags
 from connectors.sandbox.hubspot.hubl import renderer
 from connectors.sandbox.mailchimp.render import MailTemplate as Theirs
-from segmenter.personalize.templates import Language, Template, read_template
+from connectors.templates import TemplateDialect
+from segmenter.personalize.templates import Template, read_template
 
 TAGS = ["*|IF:A=1|*", "*|IF:A|*", "*|IFNOT:A|*", "*|IF:B!=2|*", "*|A|*", "*|B|*", "x"]
 HUBL = [
@@ -24,8 +30,11 @@ TODAY = date(2027, 3, 9)
 VALUES = st.dictionaries(st.sampled_from(["A", "B"]), st.sampled_from(["", "1", "2"]))
 
 
-def read(text: str, language: Language) -> Template:
-    return read_template(text, language, TODAY)
+DIALECTS: dict[str, TemplateDialect] = {"mailchimp": MergeTags(), "hubspot": Hubl()}
+
+
+def read(text: str, language: str) -> Template:
+    return read_template(text, DIALECTS[language], TODAY)
 
 
 @st.composite
@@ -82,7 +91,7 @@ def test_hubl_renders_as_the_platform_renders_it(text: str, values: dict[str, st
         ("hubspot", "{% endif %}", "line 1, column 1: no condition is open to close here"),
     ],
 )
-def test_what_is_broken_is_told_with_its_place(language: Language, text: str, expected: str) -> None:
+def test_what_is_broken_is_told_with_its_place(language: str, text: str, expected: str) -> None:
     assert [problem.sentence() for problem in read(text, language).problems] == [expected]
 
 
@@ -104,7 +113,7 @@ def test_what_is_broken_is_told_with_its_place(language: Language, text: str, ex
     ],
 )
 def test_the_platforms_own_tags_are_filled_in_or_stand_in_brackets(
-    language: Language, text: str, expected: str, own: list[str]
+    language: str, text: str, expected: str, own: list[str]
 ) -> None:
     template = read(text, language)
 
@@ -120,3 +129,37 @@ def test_a_condition_that_nobody_can_answer_is_told_and_closed_all_the_same() ->
         "the preview can't evaluate '*|IF:AGE > 20|*'; it shows the email without it",
         "the preview can't evaluate '*|ELSEIF:AGE < 5|*'; it shows the email without it",
     ]
+
+
+HOSTILE = {
+    "merge tags": "*|" * 900_000,
+    "merge tags on lines": "*|\n" * 600_000,
+    "braces": "{{" * 900_000,
+    "blocks": "{%" * 900_000,
+    "both": "{{ {% " * 300_000,
+    "conditions": "*|IF:A|*" * 100_000 + "{% if contact.a %}" * 50_000,
+    "ends": "*|END:IF|*" * 100_000 + "{% endif %}" * 100_000,
+    "a long tag": "*|IF:A=x" + " " * 1_800_000 + "y|*",
+    "a long print": "{{ " + " " * 1_800_000 + "x }}",
+}
+SECONDS = 8.0  # of the processor; a few suffice, where hours did not
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("dialect", [MergeTags(), Hubl(), KlaviyoTags(), BrevoTags()], ids=lambda d: type(d).__name__)
+def test_a_template_of_nothing_but_beginnings_is_read_in_seconds(dialect: TemplateDialect) -> None:
+    for name, text in HOSTILE.items():
+        began = time.process_time()
+        template = read_template(text, dialect, TODAY)
+        template.render({"A": "1", "a": "1"}, defaults={}, labels={})
+
+        assert time.process_time() - began < SECONDS, name
+        assert len(template.problems) <= 101
+
+
+def test_of_many_problems_the_first_are_told_and_the_others_counted() -> None:
+    problems = [problem.sentence() for problem in read("*|a|*\n" * 150, "mailchimp").problems]
+
+    assert len(problems) == 101
+    assert "line 100," in problems[99]
+    assert "50 more problems" in problems[100]

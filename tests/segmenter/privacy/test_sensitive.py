@@ -10,7 +10,14 @@ from segmenter.errors import DefinitionError
 from segmenter.personalize.fields import TemplateField
 from segmenter.personalize.persona_lint import lint
 from segmenter.personalize.personas import Persona
-from segmenter.privacy.sensitive import NO_PURPOSE, Purpose, find_sensitive, refuse_sensitive, why_sensitive
+from segmenter.privacy.sensitive import (
+    NO_PURPOSE,
+    Purpose,
+    find_sensitive,
+    purpose_of,
+    refuse_sensitive,
+    why_sensitive,
+)
 from segmenter.traits.builtin import BUILT_IN, catalogue
 from segmenter.traits.definitions import MappedTrait, SurveyTrait
 
@@ -89,3 +96,29 @@ def test_persona_texts_are_linted_with_persona_and_part() -> None:
 @given(st.text(max_size=60))
 def test_any_text_can_be_looked_at(text: str) -> None:
     assert all(sensitive_word.word for sensitive_word in find_sensitive(text, whole=True))
+
+
+def test_what_is_called_innocent_covers_the_traits_that_are_read_from_it_and_no_others() -> None:
+    known = catalogue(
+        [
+            SurveyTrait("hobby_medicine", "hobbies", "Medicine", "number"),
+            SurveyTrait("takes_medicine", "health", "Do you take medicine?", "number"),
+            MappedTrait("kids_home", "crm", "Kidhome", "number"),
+        ]
+    )
+    purpose = purpose_of("", (), ("Medicine", "Kidhome"), known)
+
+    assert [name for name in (*known.surveyed, *known.mapped) if purpose.allows(name)] == [
+        "hobby_medicine",
+        "kids_home",
+    ]
+    refuse_sensitive(["hobby_medicine", "kids_home"], known, purpose, where="the model")
+    with pytest.raises(DefinitionError, match="takes_medicine"):
+        refuse_sensitive(["takes_medicine"], known, purpose, where="the model")
+
+
+def test_what_somebody_marked_as_sensitive_can_not_be_called_innocent() -> None:
+    known = catalogue([MappedTrait("clinic", "crm", "clinic", "text", sensitive=True)])
+
+    with pytest.raises(DefinitionError, match="'clinic' is marked as sensitive"):
+        purpose_of("", (), ("clinic",), known)

@@ -59,6 +59,7 @@ def test_shares_are_those_of_the_literature(
         assert here == pytest.approx(share, abs=0.03), item
 
 
+@pytest.mark.reproduces("McDonald's survey: which descriptors differ between segments", "Dolnicar, Grün & Leisch 2018")
 def test_descriptors_differ_as_published(told: dict[int, dict[tuple[str, str], DistinctiveTrait]]) -> None:
     distinctive = {fact.trait: fact for fact in told[240].values()}
 

@@ -62,3 +62,37 @@ def test_among_more_rows_than_starts_are_tried_on_all_rows_decide_where_a_run_en
     assert whole.inertia[0] == pytest.approx(lloyd(rows.values, rows.counts, GROUPS), rel=1e-9)
     for labels in (*whole.labels(values), *drawn.labels(values)):
         assert adjusted_rand_score(own, labels) > 0.95
+
+
+def test_rows_by_their_principal_axes_are_as_far_apart() -> None:
+    rng = np.random.default_rng(6)
+    answers = rng.integers(0, 3, (200, 4))
+    rows = Rows.of((answers[:, :, None] == np.arange(3)).reshape(200, 12).astype(float))
+
+    made = rows.compact()
+
+    assert made.values.shape == (len(rows.values), 8)  # of three answers to a question two say all
+    squares = ((rows.values[:, None] - rows.values) ** 2).sum(axis=2)
+    assert ((made.values[:, None] - made.values) ** 2).sum(axis=2) == pytest.approx(squares, abs=1e-9)
+    full = Rows.of(rng.standard_normal((50, 3)))
+    gaps = Rows.of(np.where(rng.random((50, 3)) < 0.2, np.nan, 1.0))
+    assert full.compact() is full
+    assert gaps.compact() is gaps
+
+
+def test_a_start_that_gives_up_would_seldom_have_been_the_best(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(7).standard_normal((300, 6))  # no groups: many optima, and starts are slow
+    rows = Rows.of(values)
+    weights = rows.bootstrap(40, np.random.default_rng(8))
+
+    def inertia() -> Matrix:
+        found = [kmeans(rows.values, weights, k, starts=6, rng=np.random.default_rng(9)) for k in (2, 3, 5)]
+        return np.concatenate([centres.inertia for centres in found])
+
+    found = inertia()
+    monkeypatch.setattr("segmenter.stats.kmeans.TRIED", 1_000)
+    patient = inertia()
+
+    assert (found >= patient * (1 - 1e-9)).all()  # the others end where they would have ended
+    assert 0 < np.mean(found > patient * 1.0001) < 0.2
+    assert found.sum() / patient.sum() < 1.001

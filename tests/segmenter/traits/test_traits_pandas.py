@@ -92,6 +92,7 @@ def by_pandas(rows: dict[str, Rows]) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.slow
 def test_counts_sums_days_rates_and_trends_are_those_of_pandas(seed: int) -> None:
     rows = history(seed)
     expected = by_pandas(rows)

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import gammaln, hyp2f1, roots_jacobi
 
+from segmenter.stats import mle
+from segmenter.stats.mle import thinned
 from segmenter.value.baselines import compare_rankings, top_share
 from segmenter.value.bg_nbd import Frequency, bg_nbd_log_likelihood, fit_frequency, nbd_log_likelihood
 from segmenter.value.gamma_gamma import SpendModel, fit_spend, gamma_gamma_log_likelihood
@@ -39,6 +41,7 @@ def fitted(summary: Array) -> Frequency:
     return fit_frequency(summary[:, 0], summary[:, 1], summary[:, 2])
 
 
+@pytest.mark.reproduces("CDNOW: BG/NBD parameters and log-likelihood", "Fader, Hardie & Lee 2005")
 def test_the_published_parameters_of_cdnow_are_found(fitted: Frequency) -> None:
     """SCIENCE 10.3: Fader, Hardie & Lee 2005."""
     assert fitted.kind == "bg/nbd"
@@ -47,6 +50,7 @@ def test_the_published_parameters_of_cdnow_are_found(fitted: Frequency) -> None:
     assert fitted.log_likelihood == pytest.approx(-9582.43, abs=0.01)
 
 
+@pytest.mark.reproduces("CDNOW: expected orders and amounts", "Fader, Hardie & Lee 2005; Fader & Hardie 2013")
 def test_published_expectations_are_reproduced() -> None:
     """From published parameters; that these are found again is the test before."""
     expectations = {weeks: PUBLISHED.expected_of_new(weeks) for weeks in CDNOW_ORDERS_OF_NEW}
@@ -76,6 +80,7 @@ def test_the_log_of_orders_gives_the_published_summary(shared: Path, summary: Ar
     np.testing.assert_allclose(ours, summary[:, :3], atol=1e-9)
 
 
+@pytest.mark.reproduces("CDNOW: Gamma-Gamma parameters, amounts of the first ten customers", "Fader & Hardie 2013")
 def test_the_published_amounts_of_cdnow_are_found(shared: Path) -> None:
     """SCIENCE 10.3: Fader & Hardie 2013; the first ten customers as CLVTools and lifetimes quote them."""
     buyers = known(cdnow(shared / "data"), END_OF_CALIBRATION).buyers
@@ -169,6 +174,23 @@ def test_where_nobody_ever_stops_the_fallback_forecasts() -> None:
     )
 
 
+@pytest.mark.slow
+def test_many_histories_are_searched_from_the_best_place_of_some_and_end_at_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    buyers, _ = simulated(12_000, np.random.default_rng(5), r=0.7, alpha=6.0, a=0.8, b=2.5)
+    assert thinned(len(buyers)) is None
+    whole = fit_frequency(buyers.repeats, buyers.last, buyers.observed)
+    monkeypatch.setattr(mle, "LARGE", 4000)
+    monkeypatch.setattr(mle, "SOME", 2000)
+    quick = fit_frequency(buyers.repeats, buyers.last, buyers.observed)
+
+    assert quick.kind == whole.kind
+    assert quick.log_likelihood == pytest.approx(whole.log_likelihood, abs=1e-5)
+    assert (quick.r, quick.alpha, quick.a, quick.b) == pytest.approx((whole.r, whole.alpha, whole.a, whole.b), rel=1e-3)
+
+
+@pytest.mark.slow
 def test_the_naive_rankings_are_as_good_on_online_retail_and_it_is_said(retail: tuple[Array, ...]) -> None:
     x, last, observed, mean, spent, after = retail
     frequency, spend = fit_frequency(x, last, observed), fit_spend(x, mean)

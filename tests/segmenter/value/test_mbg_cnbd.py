@@ -26,6 +26,7 @@ TRUTH = np.array([0.85, 1.45, 0.79, 2.42])  # with k = 3, in the tests of R's BT
 
 
 @pytest.mark.slow
+@pytest.mark.reproduces("CDNOW: MBG/CNBD-k parameters for k = 1", "BTYDplus; lifetimes")
 def test_the_published_parameters_of_cdnow_without_regularity_are_found(shared: Path) -> None:
     """R's BTYDplus and Python's lifetimes print r .525, alpha 6.183, a .891, b 1.614 for k = 1."""
     x, last, observed = np.loadtxt(shared / "data" / "cdnow" / "cdnow_cbs.csv", delimiter=",", skiprows=1)[:, :3].T
@@ -93,6 +94,7 @@ def test_every_argument_matters_and_nothing_comes_in_no_time() -> None:
     assert len(base.expected(np.zeros(0), np.zeros(0), np.zeros(0), 26)) == 0
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_gift_shop_s_forecast_is_told_with_its_error(shared: Path) -> None:
     """SCIENCE 10.4: the NBD says 5,635 of 6,426 order days. Its buyers are regular, and k = 2 says 5,844."""
