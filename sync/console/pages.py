@@ -1,0 +1,258 @@
+"""How a page is answered: at once, or its head first and the rest when it is known; errors as pages too."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
+
+from connectors.errors import FixSettingsError, PersonasyncError
+from connectors.secret import hide
+from sync.console.forms import TOO_LARGE, TooLargeError, Upload, read_form
+from sync.console.reading import NoDataError, Reader
+from sync.console.security import ConsoleDoor
+from sync.console.tasks import Task, Tasks
+from sync.control.damage import control_trouble
+from sync.design.page import prepared
+from sync.warehouse.damage import warehouse_trouble
+
+AT_ONCE_SECONDS = 0.6
+"""A page that takes longer shows its head first."""
+TICK_SECONDS = 0.25
+SECTIONS = (
+    ("/", "Home"),
+    ("/people", "People"),
+    ("/segments", "Segments"),
+    ("/personas", "Personas"),
+    ("/plans", "Plans"),
+    ("/campaigns", "Campaigns"),
+    ("/surveys", "Surveys"),
+    ("/data", "Data and sync"),
+)
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ConsolePage:
+    """A page: the template of its content, and what that shows.
+
+    Attributes:
+        section: The path of its section, as `SECTIONS` has it.
+    """
+
+    section: str
+    title: str
+    template: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A page of its own, such as a poster; its styles are named in its own policy."""
+
+    html: str
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file to keep, by the name that it gets there."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Go on at another page."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked for.
+
+    Attributes:
+        path: Parts of the path by name.
+        query: Of the address; the last one of a name counts.
+        form: Of a post: every field, in its order.
+        upload: The file of a post; None: none was chosen.
+    """
+
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    form: tuple[tuple[str, str], ...] = ()
+    upload: Upload | None = None
+
+    def field(self, name: str) -> str:
+        """Return a field of the form; "" where there is none."""
+        return next((value for key, value in self.form if key == name), "")
+
+    def fields(self, name: str) -> list[str]:
+        """Return every field of a name."""
+        return [value for key, value in self.form if key == name]
+
+    def number(self, name: str, default: int = 1) -> int:
+        """Return a number of the address, 1 or more."""
+        text = self.query.get(name, "")
+        return max(int(text), 1) if text.isascii() and text.isdigit() and len(text) < 10 else default  # noqa: PLR2004
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What pages are made from."""
+
+    reader: Reader
+    tasks: Tasks
+    door: ConsoleDoor
+
+
+Made = ConsolePage | Document | Download | Elsewhere
+View = Callable[[Desk, Asked], Made]
+
+
+def page_of(view: View, *, at_once: bool = False, upload: bool = False) -> Callable[[Request], Any]:
+    """Return the endpoint of a view.
+
+    Args:
+        view: Makes the page.
+        at_once: Nothing is shown before all of it is known.
+        upload: A file may come with its form.
+    """
+
+    async def answered(request: Request) -> Response:
+        desk: Desk = request.app.state.desk
+        section = section_of(request.url.path)
+        asked = Asked(request.path_params, dict(request.query_params))
+        if request.method == "POST":
+            try:
+                sent = await read_form(request, upload=upload)
+            except TooLargeError:
+                return _whole(desk, _error(section, TOO_LARGE, 413))
+            if sent is None or not desk.door.is_token(dict(sent.fields).get("token", "")):
+                return PlainTextResponse("This form is out of date. Go back, reload the page and try again.", 403)
+            asked = replace(asked, form=sent.fields, upload=sent.upload)
+        work = asyncio.ensure_future(asyncio.to_thread(_made, view, desk, asked, section))
+        await asyncio.wait([work], timeout=None if at_once else AT_ONCE_SECONDS)
+        if request.method == "POST" or work.done():
+            return _whole(desk, await work)
+        return StreamingResponse(_streamed(desk, section, work, request.url.path), media_type="text/html")
+
+    return answered
+
+
+def task_page(template: str) -> Callable[[Request], Any]:
+    """Return the endpoint that shows a task: its progress as it comes, and what it ended with."""
+
+    async def answered(request: Request) -> Response:
+        desk: Desk = request.app.state.desk
+        task = desk.tasks.get(request.path_params["task"])
+        if task is None:
+            return _whole(desk, _error("/", "This is not known any more.", 404, "Not found"))
+        return StreamingResponse(_progress(desk, task, template), media_type="text/html")
+
+    return answered
+
+
+def section_of(path: str) -> str:
+    """Return the path of the section that an address belongs to."""
+    return next((own for own, _ in SECTIONS[1:] if path.startswith(own)), "/")
+
+
+def _error(section: str, message: str, status: int, title: str = "This did not work") -> ConsolePage:
+    back = {"section": section, "name": dict(SECTIONS)[section]}
+    return ConsolePage(section, title, "error.html.j2", {"message": message, "back": back}, status)
+
+
+def missing_page(desk: Desk) -> Response:
+    """Return the page of a path that is none."""
+    return _whole(desk, _error("/", "There is no such page.", 404, "Not found"))
+
+
+def _made(view: View, desk: Desk, asked: Asked, section: str) -> Made:
+    """The view's answer; an error becomes a page that says what happened and what to do."""
+    try:
+        return view(desk, asked)
+    except NoDataError:
+        return ConsolePage(section, "No data yet", "nothing.html.j2")
+    except PersonasyncError as error:
+        return _error(section, hide(str(error)), 400 if isinstance(error, FixSettingsError) else 503)
+    except Exception as error:  # noqa: BLE001 - the outer edge: nobody should have to read a traceback
+        known = warehouse_trouble(error) or control_trouble(error)
+        log.warning("%s", hide(repr(error)))
+        return _error(section, hide(str(known) if known else f"Unexpected error: {error!r}."), 500)
+
+
+def _whole(desk: Desk, made: Made) -> Response:
+    if isinstance(made, Elsewhere):
+        return RedirectResponse(made.path, status_code=303)
+    if isinstance(made, Document):
+        return HTMLResponse(made.html, headers={"content-security-policy": OF_DOCUMENTS})
+    if isinstance(made, Download):
+        kept = f"attachment; filename*=UTF-8''{quote(made.name, safe='')}"
+        return Response(made.content, media_type="application/octet-stream", headers={"content-disposition": kept})
+    html = _head(desk, made.section, made.title) + _content(desk, made) + _foot()
+    return HTMLResponse(html, status_code=made.status)
+
+
+OF_DOCUMENTS = (  # a document names its own styles by digest in its head; both policies count
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+
+
+async def _streamed(desk: Desk, section: str, work: asyncio.Future[Made], address: str) -> AsyncIterator[str]:
+    title = dict(SECTIONS)[section]
+    yield _head(desk, section, title) + _part("waiting.html.j2")
+    made = await work
+    if isinstance(made, ConsolePage):
+        yield _content(desk, made)
+    else:  # the head has gone out: a link takes the reader there
+        yield _part("arrived.html.j2", path=made.path if isinstance(made, Elsewhere) else address)
+    yield _foot()
+
+
+async def _progress(desk: Desk, task: Task, template: str) -> AsyncIterator[str]:
+    section = section_of(task.back)
+    yield _head(desk, section, task.title, own=task)
+    shown = -1
+    while True:
+        state, changed = task.state, task.changed
+        if changed != shown:
+            shown = changed
+            yield _part(template, task=task, working=True)
+        if state != "working":
+            break
+        await asyncio.sleep(TICK_SECONDS)
+    yield _part(template, task=task, working=False, token=desk.door.token()) + _foot()
+
+
+def _content(desk: Desk, made: ConsolePage) -> str:
+    return _part(made.template, **{"title": made.title, "token": desk.door.token(), **made.values})
+
+
+def _head(desk: Desk, section: str, title: str, *, own: Task | None = None) -> str:
+    try:
+        name, remarks = (workspace := desk.reader.workspace()).name, workspace.remarks
+    except PersonasyncError:
+        name, remarks = desk.reader.directory.name, ()
+    working = desk.tasks.working()
+    running = desk.reader.running() if working is None else None
+    working = None if working is own else working  # its own page shows it
+    known = {"workspace": name, "remarks": remarks, "working": working, "running": running}
+    return _part("head.html.j2", sections=SECTIONS, section=section, title=title, **known)
+
+
+def _foot() -> str:
+    return "</main>\n</body>\n</html>\n"
+
+
+def _part(template: str, **values: Any) -> str:
+    return prepared("sync.console", template).render(**values)
