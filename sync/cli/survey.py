@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from connectors.errors import FixSettingsError
 from sync.cli.console import table
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, console_of, not_ours, session_of
+from sync.cli.survey_options import (
+    RespondentOption,
+    SheetOption,
+    SurveyOption,
+    TextsOption,
+    ToolOption,
+    WeightOption,
+    survey_app,
+    texts_in,
+)
 from sync.cli.survey_text import design_lines, is_anyway, tool_origin, written_lines
 
 if TYPE_CHECKING:
@@ -19,30 +28,13 @@ if TYPE_CHECKING:
     from sync.surveys.job import SurveyScores
     from sync.workspace.settings import Workspace
 
-survey_app = typer.Typer(help="Typing tools: short surveys that assign segments.", no_args_is_help=True)
-app.add_typer(survey_app, name="survey")
-
-ToolOption = Annotated[
-    str, typer.Option("--tool", metavar="NAME", help="Name of the typing tool; a workspace can have several.")
+OutOption = Annotated[
+    Path | None, typer.Option("--out", callback=not_ours, help="Output folder for the form and the definitions.")
 ]
-SurveyOption = Annotated[
-    str | None, typer.Option("--survey", metavar="NAME", help="Survey in the warehouse. Default: the tool's name.")
-]
-RespondentOption = Annotated[
-    str | None,
-    typer.Option(
-        "--respondent",
-        metavar="COLUMN",
-        help="The column that identifies the respondent. Default: email, respondent or id.",
-    ),
-]
-SheetOption = Annotated[str | None, typer.Option("--sheet", help="Sheet of an XLSX file. Default: the first.")]
-OutOption = Annotated[Path | None, typer.Option("--out", help="Output folder for the form and the definitions.")]
 AnswersArgument = Annotated[
     Path | None,
-    typer.Argument(metavar="[FILE]", help="Answers (CSV, TSV, XLSX). Default: the answers in the warehouse."),
+    typer.Argument(metavar="[FILE]", help="Answers (CSV, TSV, XLSX, SPSS). Default: the answers in the warehouse."),
 ]
-SLUG = re.compile(r"[a-z][a-z0-9_]{0,19}")
 
 
 @survey_app.command("design")
@@ -52,6 +44,15 @@ def survey_design_command(
     tool: ToolOption = "short",
     length: Annotated[
         int | None, typer.Option("--length", min=1, max=100, help="Number of questions. Default: 5 to 15.")
+    ] = None,
+    error_rate: Annotated[
+        float | None,
+        typer.Option(
+            "--error-rate",
+            min=0.01,
+            max=0.5,
+            help="Make an adaptive tool: it asks until it is wrong about this share of people at most, such as 0.1.",
+        ),
     ] = None,
     segment: Annotated[
         str | None, typer.Option("--segment", metavar="COLUMN", help="The column with the segment, if already known.")
@@ -64,8 +65,8 @@ def survey_design_command(
         typer.Option("--proposal", metavar="NAME", help="An accepted proposal whose segments to predict."),
     ] = None,
     respondent: RespondentOption = None,
-    leave_out: Annotated[
-        list[str] | None, typer.Option("--leave-out", metavar="COLUMN", help="A column that is not a question.")
+    exclude: Annotated[
+        list[str] | None, typer.Option("--exclude", metavar="COLUMN", help="A column that is not a question.")
     ] = None,
     question: Annotated[
         list[str] | None,
@@ -82,10 +83,8 @@ def survey_design_command(
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Make the tool although the answers have no such segments.")
     ] = False,
-    texts: Annotated[
-        Path | None,
-        typer.Option("--texts", metavar="FILE", help="Question texts: a file with the columns item and text."),
-    ] = None,
+    texts: TextsOption = None,
+    weight: WeightOption = None,
     survey: SurveyOption = None,
     sheet: SheetOption = None,
     out: OutOption = None,
@@ -94,7 +93,7 @@ def survey_design_command(
         typer.Option(
             "--action",
             metavar="URL",
-            help="Where the form sends answers: a Mailchimp signup form, a HubSpot form, or any other program. "
+            help="Where the form sends answers: a form of one of the platforms, or any other program. "
             "Default: the reader saves a file.",
         ),
     ] = None,
@@ -107,36 +106,32 @@ def survey_design_command(
     as_json: JsonOption = False,
 ) -> None:
     """Design a typing tool from survey answers. Selects and validates the best questions, and writes a ready form."""
-    from sync.surveys import answers as survey_answers  # noqa: PLC0415 - heavy imports only where needed
-    from sync.surveys import job as surveys  # noqa: PLC0415
-    from sync.workspace.proposals import accepted, load  # noqa: PLC0415
+    from sync.surveys.answers import SurveyColumns  # noqa: PLC0415 - heavy imports only where needed
+    from sync.surveys.tool_request import ToolAsked, check_form_address, check_tool_name, design_asked, ends_of  # noqa: PLC0415
 
-    _check(tool, action)
-    ends = _ends(scale)
+    check_tool_name(tool)
+    check_form_address(action)
+    ends = ends_of(scale)
     console = console_of(as_json=as_json)
-    if proposal is not None and (segment is not None or segments is not None):
-        raise FixSettingsError("--proposal, --segment and --segments can't be combined.", fix="Use only one of them.")
-    with session_of(workspace) as session:
-        proposal_file = None if proposal is None else load(session.workspace.directory, proposal)
-        if file is None and survey is None and proposal_file is not None and proposal_file.proposal.file:
-            file = session.workspace.directory / proposal_file.proposal.file
-            respondent, question = (
-                respondent or proposal_file.proposal.respondent or None,
-                question or [*proposal_file.proposal.base],
-            )
-        columns = survey_answers.SurveyColumns(respondent, segment, leave_out or (), question or ())
-        of = survey or (proposal_file.proposal.survey if proposal_file else "") or tool
-        read = (
-            survey_answers.answers_from_file(file, columns, sheet=sheet)
-            if file
-            else survey_answers.answers_in_warehouse(session.warehouse, of, columns)
-        )
-        if proposal is not None:
-            known = accepted(session.workspace.directory, proposal)
-            read = survey_answers.with_segments(read, known, session.control.links.mapping(), proposal)
-        asked = _texts(texts) if texts else {}
-        wish = surveys.Wish(tool, of, length, segments, reverse or (), centre, anyway, asked, proposal_file, seed)
-        made = surveys.design(session.workspace, read, wish, now=session.now())
+    asked = ToolAsked(
+        tool,
+        file,
+        survey,
+        SurveyColumns(respondent, segment, exclude or (), question or ()),
+        sheet,
+        segments,
+        proposal,
+        length,
+        error_rate,
+        reverse or (),
+        centre,
+        anyway,
+        texts_in(texts),
+        weight,
+        seed,
+    )
+    with session_of(workspace) as session, console.progress() as progress:
+        made = design_asked(session, asked, progress)
     written = _write(made.made.file, out, action, title, ends)
     console.result(
         {
@@ -151,34 +146,10 @@ def survey_design_command(
     )
 
 
-def _check(tool: str, action: str | None = None) -> None:
-    if not SLUG.fullmatch(tool):
-        raise FixSettingsError(
-            f"{tool!r} is not a valid tool name.",
-            fix="Use lower-case letters, digits and _, starting with a letter, at most 20 characters.",
-        )
-    if action is not None and not re.fullmatch(r"https?://[^\s<>\"']+", action):
-        raise FixSettingsError(f"{action!r} is not a URL.", fix="Use a URL like https://example.com/answers.")
-
-
-def _texts(path: Path) -> dict[str, str]:
-    from sync.surveys.spreadsheet import read_grid  # noqa: PLC0415
-
-    grid = read_grid(path)
-    return dict(zip(grid.column(grid.needed("item")), grid.column(grid.needed("text")), strict=True))
-
-
-def _ends(scale: str) -> tuple[str, str]:
-    low, comma, high = scale.partition(",")
-    if not comma or not low.strip() or not high.strip():
-        raise FixSettingsError(f"{scale!r} does not name two ends.", fix='Write them like "never,every day".')
-    return low.strip(), high.strip()
-
-
 def _write(file: Any, out: Path | None, action: str | None, title: str | None, scale: tuple[str, str]) -> list[Path]:
-    from sync.surveys.exports import write_exports  # noqa: PLC0415
+    from sync.surveys.exports import form_folder, write_exports  # noqa: PLC0415
 
-    return write_exports(file, out or Path(f"survey-{file.name}"), action=action, title=title, scale=scale)
+    return write_exports(file, out or form_folder(Path(), file.name), action=action, title=title, scale=scale)
 
 
 @survey_app.command("score")
@@ -188,13 +159,16 @@ def survey_score_command(
     tool: ToolOption = "short",
     respondent: RespondentOption = None,
     sheet: SheetOption = None,
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="CSV with one row per respondent.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", callback=not_ours, metavar="FILE", help="CSV with one row per respondent.")
+    ] = None,
     workspace: WorkspaceOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
     """Score survey answers. Each respondent gets a segment, with confidence and reason."""
     from sync.surveys import job as surveys  # noqa: PLC0415
     from sync.surveys.answers import SurveyColumns  # noqa: PLC0415
+    from sync.surveys.score_file import write_scores  # noqa: PLC0415
     from sync.workspace.typing_tools import load_tool  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
@@ -207,7 +181,7 @@ def survey_score_command(
         if out:
             session.control.erasures.note_file(out)
     if out:
-        surveys.write_scores(scores, out)
+        write_scores(scores, out)
     console.result(_score_document(known.version, scores), *_score_lines(scores, out))
 
 
@@ -217,6 +191,7 @@ def _score_document(version: str, scores: SurveyScores) -> dict[str, Any]:
         "segments": scores.segments,
         "incomplete": list(scores.incomplete),
         "flags": {scores.respondents[row]: flag for row, flag in scores.flags.items()},
+        "repeated": _repeated(scores),
         "respondents": [
             {"respondent": who, **{name: getattr(score, name) for name in score.__dataclass_fields__}}
             for who, score in zip(scores.respondents, scores.scored, strict=True)
@@ -224,11 +199,21 @@ def _score_document(version: str, scores: SurveyScores) -> dict[str, Any]:
     }
 
 
+def _repeated(scores: SurveyScores) -> list[str]:
+    return [who for who, rows in Counter(scores.respondents).items() if rows > 1]
+
+
 def _score_lines(scores: SurveyScores, out: Path | None) -> Iterator[Any]:
     yield table("Segment", "Respondents", rows=list(scores.segments.items()))
     if scores.incomplete:
         listed = ", ".join(scores.incomplete[:10])
         yield f"{len(scores.incomplete):,} with too few answers: {listed}{' ...' if scores.incomplete[10:] else ''}"
+    if repeated := _repeated(scores):
+        listed = ", ".join(repeated[:10])
+        yield (
+            f"Warning: answered several times, and each row was scored: {listed}"
+            f"{' ...' if len(repeated) > 10 else ''}. Keep one row of each."  # noqa: PLR2004 - as above
+        )
     if scores.flags:
         yield f"{len(scores.flags):,} show a response style (straight-lining or acquiescence); see the column flag."
     if out:
@@ -269,8 +254,9 @@ def survey_import_command(
     """Import a typing tool from an agency's coefficient table."""
     from sync.surveys import job as surveys  # noqa: PLC0415
     from sync.surveys.exports import AGREEMENT  # noqa: PLC0415
+    from sync.surveys.tool_request import check_tool_name  # noqa: PLC0415
 
-    _check(tool)
+    check_tool_name(tool)
     console = console_of(as_json=as_json)
     with session_of(workspace) as session:
         made, transposed = surveys.import_table(

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sync.cli.console import table
+from sync.surveys.tool_text import chance_sentence, tool_promises
 
 if TYPE_CHECKING:
-    from segmenter.typing_tool.tool_file import ToolFile, ToolQuality
+    from segmenter.typing_tool.tool_file import ToolFile
     from sync.surveys.job import Designed
-
-FOUND_ONCE = "found once"
 
 
 def design_lines(made: Designed) -> list[Any]:
@@ -41,42 +40,17 @@ def design_lines(made: Designed) -> list[Any]:
     return [
         *warnings,
         table("Items", "LDA", "Logit", "95% interval", "Accuracy above threshold", "Stable items", rows=rows),
-        _chance(quality),
+        chance_sentence(quality),
         table("", "Question", "Selected in folds", rows=questions),
-        _missing(file),
+        *tool_promises(file),
     ]
-
-
-def _chance(quality: ToolQuality) -> str:
-    once = quality.segments_from.endswith(FOUND_ONCE)
-    anew = (
-        "questions and model refitted in each fold, segments fixed"
-        if once
-        else "segments, questions and model refitted in each fold"
-    )
-    return (
-        f"Held-out validation: {anew}. Chance level: {quality.proportional_chance:.1%}; largest "
-        f"segment: {quality.largest_share:.1%}. {quality.respondents:,} respondents; segments: "
-        f"{quality.segments_from}.{f' {quality.segments_test}' if quality.segments_test else ''}"
-    )
-
-
-def _missing(file: ToolFile) -> str:
-    quality = file.quality
-    if quality is None or quality.hit_missing_mean is None or quality.hit_missing_lca is None:
-        return "A missing answer counts as the mean of all respondents."
-    way = "latent class model" if file.profiles else "mean imputation"
-    return (
-        f"With 20% of answers missing: {quality.hit_missing_mean:.1%} with mean imputation, "
-        f"{quality.hit_missing_lca:.1%} with a latent class model; {way} will be used."
-    )
 
 
 def written_lines(saved: Path, written: list[Path], action: str | None = None) -> list[str]:
     """Return where the tool and its exports are, and what to do next."""
     kept = (
         "form.html saves answers as a file on the reader's computer. To collect them, pass --action with the address "
-        "of a Mailchimp signup form or a HubSpot form."
+        "of a form of one of the platforms."
     )
     return [
         f"Saved {saved}",
@@ -96,4 +70,5 @@ def is_anyway(file: ToolFile) -> bool:
 
 def tool_origin(file: ToolFile) -> str:
     """Return how a tool came to be, for `survey list`."""
-    return f"{file.source}, --anyway: no segments" if is_anyway(file) else str(file.source)
+    adaptive = "" if file.adaptive is None else f", adaptive ({file.adaptive.error_rate:.0%} error)"
+    return f"{file.source}{adaptive}{', --anyway: no segments' if is_anyway(file) else ''}"

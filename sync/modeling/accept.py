@@ -32,6 +32,8 @@ from sync.workspace.proposals import (
 from sync.workspace.settings import Workspace, load_workspace
 from sync.workspace.typing_tools import load_tools, save_tool
 
+MOST_CHOICES = 50  # answers of a question that are offered one by one
+
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
@@ -211,7 +213,9 @@ def _questions(workspace: Workspace, file: ProposalFile, form: Form) -> tuple[Su
         trait = own.get(item) or trait_name(
             made.name, item, {survey_question.trait for survey_question in survey_questions}
         )
-        options = [AnswerOption(value=value, label=text) for text, value in form.answers.get(item, {}).items()]
+        answers = form.answers.get(item, {})
+        choices = answers if len(answers) <= MOST_CHOICES else {}  # more are numbers: words are few
+        options = [AnswerOption(value=value, label=text) for text, value in choices.items()]
         survey_questions.append(SurveyQuestion(trait=trait, item=item, text=item, answers=tuple(options)))
     return tuple(survey_questions)
 

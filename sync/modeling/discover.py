@@ -87,14 +87,20 @@ def discover(
             members = [(person, int(label) + 1) for person, label in zip(people, proposal.labels, strict=True)]
             path = save(session.workspace.directory, file, members, _form(base, proposal))
         beside = {name: _of(column, proposal.people) for name, column in base.beside.items()}
-        described = descriptors(beside, proposal.labels, len(parts)) if parts and beside else ()
+        described = (
+            descriptors(beside, proposal.labels, len(parts), _counts(base, proposal)) if parts and beside else ()
+        )
     return Discovered(proposal, notes, described, file, path, kept)
+
+
+def _counts(base: Base, proposal: Proposal) -> Any:
+    return base.items.rows(proposal.people).counts
 
 
 def _check_method(base: Base, asked: SearchOptions) -> None:
     if asked.method == "lca" and base.items.kind == "metric":
         raise FixSettingsError(
-            "Latent class analysis needs categorical answers; these are numbers.", fix="Use --method kmeans."
+            "Latent class analysis needs answers of a survey; these are traits.", fix="Use --method kmeans."
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -15,16 +16,20 @@ from connectors.records import SURVEY_ANSWERS, email_key, normalise_email
 from segmenter.errors import DefinitionError
 from segmenter.privacy.sensitive import why_sensitive
 from segmenter.rules.segments import memberships
-from segmenter.stats.item_matrix import Items, numbers, survey_items, words_of
+from segmenter.stats.item_matrix import Items, numbers, survey_items
+from segmenter.stats.item_words import OTHER, rare_joined, words_of
 from sync.active_people import assigned_people
 from sync.control.store import Control
+from sync.modeling.weights import weighted
 from sync.session import Session
+from sync.surveys.answers import looks_like_weights, usual_respondent
 from sync.surveys.spreadsheet import Grid, read_grid
 from sync.traits.compute import measured
 from sync.workspace.definition_files import SEGMENTS
 
 USUAL = ("days_since_order", "orders_total", "revenue_total", "open_rate_90d", "click_rate_90d", "tenure_days")
 """Default traits of `discover`; those without values are excluded."""
+INNOCENT = "[sensitive] innocent"
 MOST_PEOPLE = 20_000  # beyond, a sample finds the same centres
 
 
@@ -59,11 +64,11 @@ class Base:
         Ids are drawn anew in every workspace, and a file may be sorted otherwise than its pulled copy.
         """
         columns = sorted(range(len(self.items.names)), key=lambda place: self.items.names[place])
-        items = Items(
-            self.items.kind,
-            tuple(self.items.names[place] for place in columns),
-            self.items.values[:, columns],
-            tuple(self.items.categories[place] for place in columns) if self.items.categories else (),
+        items = replace(
+            self.items,
+            names=tuple(self.items.names[place] for place in columns),
+            values=self.items.values[:, columns],
+            categories=tuple(self.items.categories[place] for place in columns) if self.items.categories else (),
         )
         order = np.lexsort(items.values.T[::-1])
         beside = {
@@ -85,7 +90,12 @@ def not_asked(survey: str, item: str) -> str:
 
 
 def from_traits(
-    session: Session, wanted: Sequence[str], within: str | None, most: int, rng: np.random.Generator
+    session: Session,
+    wanted: Sequence[str],
+    within: str | None,
+    most: int,
+    rng: np.random.Generator,
+    exclude: Sequence[str] = (),
 ) -> Base:
     """Take numbers of the workspace's people, or of those *within* one segment.
 
@@ -95,6 +105,7 @@ def from_traits(
         within: Only people of this segment; None: everybody.
         most: Segments at most.
         rng: Draws the people where there are too many.
+        exclude: Traits that are left out.
 
     Returns:
         Numbers (people, traits), with the person ids.
@@ -102,7 +113,7 @@ def from_traits(
     Raises:
         FixSettingsError: A trait is unknown, sensitive or no number; the segment is unknown or empty.
     """
-    names = [_trait(session, name) for name in wanted] or _usual(session)
+    names = [name for name in [_trait(session, name) for name in wanted] or _usual(session) if name not in exclude]
     table = measured(session, _read_at(session))
     if within is not None:
         table = table.semi_join(_members(session, within), "person_id")
@@ -172,16 +183,22 @@ def from_file(
     beside: Sequence[str],
     most: int,
     why: Sensitive = not_asked,
+    exclude: Sequence[str] = (),
+    as_categories: bool = False,
+    weight: str | None = None,
 ) -> Base:
     """Take the answers of a file: a row a respondent, a column an item.
 
     Args:
         path: CSV, TSV or XLSX.
         wanted: Items; all columns but *respondent* and *beside* where none are named.
-        respondent: The column that names each respondent.
+        respondent: The column that names each respondent; None: a usual name, else the rows' numbers.
         beside: Columns that describe.
         most: Segments at most.
         why: Which items are sensitive: left out, or refused where they are named.
+        exclude: Columns that are no items.
+        as_categories: Take numbers as categories, as latent classes do.
+        weight: The column, or a file, of weights; None: everybody counts alike.
 
     Returns:
         Answers (respondents, items), with the respondents and the columns beside them.
@@ -190,19 +207,24 @@ def from_file(
         FixSettingsError: Names the file, the row, the item and the fix.
     """
     grid = read_grid(path)
-    who = None if respondent is None else grid.needed(respondent)
+    who = grid.needed(respondent) if respondent else usual_respondent(grid)
+    grid, weights, own, notes = weighted(grid, weight, who)
     headers = [grid.needed(name) for name in beside]
-    _refuse_named([*wanted, *headers], path.stem, why)
-    names = [grid.needed(name) for name in wanted]
-    notes: tuple[str, ...] = ()
+    away = own | {grid.needed(name) for name in exclude}
+    names = [grid.needed(name) for name in wanted if grid.needed(name) not in away]
+    who = None if not respondent and who in {*names, *headers} else who
+    _refuse_named([*names, *headers], path.stem, why)
     if not names:
-        names, notes = _harmless([h for h in grid.headers if h != who and h not in headers], path.stem, why)
+        others = [header for header in grid.headers if header not in {who, *headers, *away}]
+        names, harmless = _harmless(others, path.stem, why)
+        notes += harmless
     people = _respondents(grid, who)
-    columns = {name: grid.column(name) for name in names}
-    items = _checked(lambda: survey_items(columns, most=most), grid.file, "Name the items with --item.")
-    beside_ = {name: _described(grid.column(name)) for name in headers}
-    made = Base(people, items, beside_, "survey", path.stem, notes=notes, words=words_of(items, columns))
-    return replace(made, file=str(path), respondent=who or "")
+    items, words, joined = _items_of(
+        {name: grid.column(name) for name in names}, grid.file, most, as_categories=as_categories
+    )
+    items = items if weights is None else items.weighted(weights)
+    described = {name: _described(grid.column(name)) for name in headers}
+    return Base(people, items, described, "survey", path.stem, None, notes + joined, words, str(path), who or "")
 
 
 def known_persons(control: Control, respondents: Sequence[str], connections: Collection[str]) -> dict[str, str]:
@@ -236,14 +258,24 @@ def _refuse_named(names: Sequence[str], survey: str, why: Sensitive) -> None:
         if reason := why(survey, name):
             raise FixSettingsError(
                 f"The item {name!r} is sensitive: {reason}.",
-                fix="Use other items. With a lawful purpose: allow a trait of this survey and item in [sensitive].",
+                fix="Use other items. With a lawful purpose: allow a trait of this survey and item in [sensitive]. If "
+                f"it means something else: {INNOCENT} = [{json.dumps(name, ensure_ascii=False)}] in personasync.toml.",
             )
 
 
 def _harmless(names: Sequence[str], survey: str, why: Sensitive) -> tuple[list[str], tuple[str, ...]]:
     """The items that may make segments, and a sentence about each that may not."""
-    reasons = {name: why(survey, name) for name in names}
-    notes = [f"{name} is excluded: it is sensitive, {reason}." for name, reason in reasons.items() if reason]
+    weights = looks_like_weights(names)
+    reasons = {name: why(survey, name) for name in names if name != weights}
+    notes = (
+        [f"{weights} is excluded: it is named like weights. For a file, --weight {weights} uses it so."]
+        if weights
+        else []
+    )
+    notes += [f"{name} is excluded: it is sensitive, {reason}." for name, reason in reasons.items() if reason]
+    if away := [name for name, reason in reasons.items() if reason]:
+        listed = ", ".join(json.dumps(name, ensure_ascii=False) for name in away)
+        notes.append(f"Words decide, not the sense. If one is innocent, add {INNOCENT} = [{listed}].")
     return [name for name, reason in reasons.items() if not reason], tuple(notes)
 
 
@@ -271,9 +303,17 @@ def _described(column: Sequence[str]) -> Any:
 
 
 def from_warehouse(
-    session: Session, survey: str, wanted: Sequence[str], within: str | None, most: int, why: Sensitive = not_asked
+    session: Session,
+    survey: str,
+    wanted: Sequence[str],
+    within: str | None,
+    most: int,
+    why: Sensitive = not_asked,
+    exclude: Sequence[str] = (),
+    *,
+    as_categories: bool = False,
 ) -> Base:
-    """Take the answers to *survey* that were pulled, the latest of each person; *why* as in `from_file`.
+    """Take the answers to *survey* that were pulled, the latest of each person; *why* and the rest as in `from_file`.
 
     Args:
         session: The open workspace.
@@ -282,6 +322,8 @@ def from_warehouse(
         within: Only people of this segment; None: everybody.
         most: Segments at most.
         why: Which items are sensitive.
+        exclude: Items that are left out.
+        as_categories: Take numbers as categories.
 
     Returns:
         Answers (people, items), with the person ids.
@@ -301,15 +343,27 @@ def from_warehouse(
     by_person: dict[str, dict[str, str]] = {}
     for row in rows:
         by_person.setdefault(row["person_id"], {})[row["item"]] = row["value"]
-    _refuse_named(wanted, survey, why)
-    names = list(wanted)
+    names = [name for name in wanted if name not in exclude]
+    _refuse_named(names, survey, why)
     notes: tuple[str, ...] = ()
     if not names:
-        names, notes = _harmless(sorted({row["item"] for row in rows}), survey, why)
+        names, notes = _harmless(sorted({row["item"] for row in rows} - set(exclude)), survey, why)
     people = tuple(sorted(by_person))
-    columns = {name: [by_person[person].get(name) for person in people] for name in names}
-    items = _checked(lambda: survey_items(columns, most=most), f"The survey {survey}", "Name the items with --item.")
-    return Base(people, items, {}, "survey", survey, within, notes, words_of(items, columns))
+    answers = {name: [by_person[person].get(name) for person in people] for name in names}
+    items, words, joined = _items_of(answers, f"The survey {survey}", most, as_categories=as_categories)
+    return Base(people, items, {}, "survey", survey, within, notes + joined, words)
+
+
+def _items_of(
+    answers: Mapping[str, Sequence[str | None]], where: str, most: int, *, as_categories: bool
+) -> tuple[Items, Mapping[str, Mapping[str, float]], tuple[str, ...]]:
+    """Items, what each answer counts as, and a sentence about each item whose rare answers are joined."""
+    columns, rare = rare_joined(answers)
+    items = _checked(
+        lambda: survey_items(columns, most=most, as_categories=as_categories), where, "Name the items with --item."
+    )
+    notes = (f"{name}: {many} rare answers are joined as {OTHER!r}." for name, many in rare.items())
+    return items, words_of(items, columns), tuple(notes)
 
 
 def _checked(make: Callable[[], Items], where: str, fix: str) -> Items:

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from connectors.errors import FixSettingsError
-from connectors.files.cells import CellError, as_text, as_time
+from connectors.files.cells import as_text, time_at
 from connectors.files.table import read_table
 from connectors.records import email_key, normalise_email
 from segmenter.classifier.linear import design_matrix, score_rows
@@ -82,7 +82,7 @@ def read_outcomes(session: Session, path: Path, as_of: datetime) -> Outcomes:
                 f"{truth[person]!r} and {outcome!r}.",
                 fix="Keep one row per person.",
             )
-        truth[person], rows[person], dates[person] = outcome, number, _date(path, number, row.get("at"))
+        truth[person], rows[person], dates[person] = outcome, number, time_at(path, number, "at", row.get("at"))
     if not truth:
         raise FixSettingsError(
             f"{path.name}: none of its {strangers:,} rows with an outcome is a person of this workspace.",
@@ -90,15 +90,6 @@ def read_outcomes(session: Session, path: Path, as_of: datetime) -> Outcomes:
         )
     _refuse_early(path, rows, dates, as_of)
     return Outcomes(truth, _dated(truth, dates), strangers)
-
-
-def _date(path: Path, number: int, cell: Any) -> datetime | None:
-    try:
-        return as_time(cell)
-    except CellError as error:
-        raise FixSettingsError(
-            f"{path.name}, row {number}, at: {error}.", fix="Fix the date, or leave it empty."
-        ) from error
 
 
 def _refuse_early(path: Path, rows: Mapping[str, int], dates: Mapping[str, datetime | None], as_of: datetime) -> None:

@@ -1,29 +1,32 @@
-"""Typing tool exports: a web form, a question list, field definitions for both platforms, settings."""
+"""Typing tool exports: a web form, a question list, field definitions for the platforms, settings."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-import re
 from importlib import resources
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
 
-from connectors.limits import MERGE_FIELD_HELP, MERGE_FIELD_NAME, MERGE_TAG_LENGTH, PROPERTY_LABEL
+from connectors.forms import FormQuestion, FormTarget
+from connectors.installed import find_connector
 from connectors.safe_cells import safe_cell
 from connectors.visible import visible
+from segmenter.classifier.label_groups import meaning_of
 from segmenter.classifier.linear import option_of, trait_of
 from segmenter.surveys.answers import number_of
-from segmenter.typing_tool.tool_file import AnswerOption, SurveyQuestion, ToolFile
+from segmenter.typing_tool.conformal import ROUNDED
+from segmenter.typing_tool.interview import LEAST_GAIN, TIE
+from segmenter.typing_tool.tool_file import AnswerOption, Profiles, SurveyQuestion, ToolFile
+from sync.workspace.manifest import load_manifest
 
-GROUP = "personasync"
-MAILCHIMP_FORMS, HUBSPOT_FORMS = ".list-manage.com", ".hsforms.com"
-TAG_PREFIX = MERGE_TAG_LENGTH // 2  # characters of the tool's name in a merge tag
-
+FORM, ENGINE = "survey_form.html.j2", "interview.js"
+FORM_PAGE = "form.html"
 
 AGREEMENT = ("disagree completely", "agree completely")
 SCALE = range(3, 12)  # points of a scale whose ends are labelled
@@ -47,14 +50,13 @@ def write_exports(
         scale: What the lowest and the highest number of a scale mean.
 
     Returns:
-        Form, questions, definitions for both platforms, and blocks for personasync.toml and segments.toml.
+        Form, questions, definitions for the platforms, and blocks for personasync.toml and segments.toml.
     """
     plain, file = file, with_scale(file, scale)
     texts = {
-        "form.html": html_form(file, action=action, title=title),
+        FORM_PAGE: html_form(file, action=action, title=title),
         "questions.csv": questions_csv(file),
-        "hubspot-properties.json": _json(hubspot_properties(file)),
-        "mailchimp-merge-fields.json": _json(mailchimp_merge_fields(file)),
+        **{target.form_file: _json(target.form_fields(form_questions(file))) for target in form_targets().values()},
         "traits.toml": traits_toml(plain),
         "segments.toml": segments_toml(file),
     }
@@ -64,29 +66,110 @@ def write_exports(
     return [folder / name for name in texts]
 
 
+def form_folder(directory: Path, tool: str) -> Path:
+    """Return the folder beside the settings that holds what `write_exports` wrote of a tool, if no other was named."""
+    return directory / f"survey-{tool}"
+
+
+def written_exports(folder: Path) -> list[Path]:
+    """Return what `write_exports` wrote into a folder, in its order; empty where it wrote nothing there."""
+    of_platforms = (target.form_file for target in form_targets().values())
+    names = (FORM_PAGE, "questions.csv", *of_platforms, "traits.toml", "segments.toml")
+    return [folder / name for name in names if (folder / name).is_file()]
+
+
 def html_form(file: ToolFile, *, action: str | None, title: str | None) -> str:
     """Return one HTML page that needs nothing else: no script, style or picture of another place."""
-    template = resources.files("sync.surveys").joinpath("templates/survey_form.html.j2").read_text("utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(template).render(
+    to = receiver(action)
+    target, questions = form_targets().get(to), form_questions(file)
+    names = [target.form_field(q) for q in questions] if target else [question.item for question in file.questions]
+    return environment.from_string(_template(FORM)).render(
         title=visible(title or "A few short questions"),
         questions=file.questions,
         action=action,
-        to=receiver(action),
-        tags=[merge_tag(file.name, place) for place in range(1, len(file.questions) + 1)],
+        to=to,
+        address=target.form_address if target else "email",
+        script=target.form_script if target else "",
+        names=names,
         survey=file.survey,
         number=stored_number,
+        interview=interview_of(file),
+        engine=Markup(_template(ENGINE)),  # noqa: S704 - our own script
+        result=f"{file.name}_segments",
     )
 
 
+def form_targets() -> dict[str, FormTarget]:
+    """Return the connectors whose platforms have forms, by name.
+
+    Returns:
+        Their classes.
+    """
+    manifest = load_manifest()
+    sources = {name: find_connector(name) for name in manifest.connectors}
+    return {name: source for name, source in sources.items() if isinstance(source, FormTarget)}
+
+
+def form_questions(file: ToolFile) -> list[FormQuestion]:
+    """Return a tool's questions as platforms are given them.
+
+    Args:
+        file: The tool.
+
+    Returns:
+        In the tool's order.
+    """
+    return [
+        FormQuestion(
+            file.name,
+            place,
+            question.trait,
+            question.text,
+            tuple((stored_number(answer.value), answer.label) for answer in question.answers),
+        )
+        for place, question in enumerate(file.questions, 1)
+    ]
+
+
+def interview_of(file: ToolFile) -> dict[str, Any] | None:
+    """Return what the form's script needs to ask adaptively, as `interview.js` describes it; None for other tools.
+
+    Args:
+        file: The tool, also one whose scales offer numbers that nobody chose: those count as left out.
+    """
+    adaptive, profiles = file.adaptive, file.profiles
+    if adaptive is None or profiles is None:
+        return None
+    meaning = meaning_of(file.model.labels, file.means)
+    return {
+        "segments": [segment or label for segment, label in zip(meaning.segments, file.model.labels, strict=True)],
+        "shares": profiles.shares,
+        "least": adaptive.least,
+        "enough": adaptive.enough,
+        "tie": TIE,
+        "gain": LEAST_GAIN,
+        "rounded": ROUNDED,
+        "questions": [_asked(file, question, profiles) for question in file.questions],
+    }
+
+
+def _asked(file: ToolFile, question: SurveyQuestion, profiles: Profiles) -> dict[str, Any]:
+    options = [option_of(name) for name in file.model.features if trait_of(name) == question.trait]
+    chances = zip(options, profiles.answers[question.trait], strict=True)
+    return {"item": question.item, "chances": {str(option): row for option, row in chances}}
+
+
+def _template(name: str) -> str:
+    return resources.files("sync.surveys").joinpath(f"templates/{name}").read_text("utf-8")
+
+
 def receiver(action: str | None) -> str:
-    """Return what receives a form's answers: "file", "mailchimp", "hubspot", or "form" for any other program."""
-    host = urlsplit(action or "").hostname or ""
+    """Return what receives a form's answers: "file", the name of a connector, or "form" for any other program."""
     if action is None:
         return "file"
-    if host.endswith(MAILCHIMP_FORMS):
-        return "mailchimp"
-    return "hubspot" if host.endswith(HUBSPOT_FORMS) else "form"
+    host = urlsplit(action).hostname or ""
+    return next((name for name, target in form_targets().items() if host.endswith(target.form_hosts)), "form")
 
 
 def with_scale(file: ToolFile, scale: tuple[str, str]) -> ToolFile:
@@ -132,69 +215,15 @@ def questions_csv(file: ToolFile) -> str:
     return out.getvalue()
 
 
-def hubspot_properties(file: ToolFile) -> dict[str, Any]:
-    """Return the body of ``POST /crm/v3/properties/contacts/batch/create``; the group has to be there before."""
-    return {"inputs": [_property(file, place, question) for place, question in enumerate(file.questions)]}
-
-
-def _property(file: ToolFile, place: int, question: SurveyQuestion) -> dict[str, Any]:
-    body: dict[str, Any] = {
-        "name": question.trait,
-        "label": question.text[:PROPERTY_LABEL],
-        "type": "enumeration" if question.answers else "number",
-        "fieldType": "radio" if question.answers else "number",
-        "groupName": GROUP,
-        "description": f"Question {place + 1} of the typing tool {file.name}",
-        "hasUniqueValue": False,
-        "formField": True,
-    }
-    if question.answers:
-        body["options"] = [
-            {"label": answer.label, "value": stored_number(answer.value), "displayOrder": order, "hidden": False}
-            for order, answer in enumerate(question.answers)
-        ]
-    return body
-
-
-def mailchimp_merge_fields(file: ToolFile) -> list[dict[str, Any]]:
-    """Return the bodies of ``POST /lists/{id}/merge-fields``, one a question.
-
-    A choice has no value beside its text in Mailchimp, so that the choices are the numbers, and the help text tells
-    what they mean.
-    """
-    fields = []
-    for place, question in enumerate(file.questions, 1):
-        body: dict[str, Any] = {
-            "tag": merge_tag(file.name, place),
-            "name": question.text[:MERGE_FIELD_NAME],
-            "type": "dropdown" if question.answers else "number",
-            "required": False,
-            "public": True,
-            "default_value": "",
-            "help_text": ", ".join(f"{stored_number(a.value)} = {a.label}" for a in question.answers)[
-                :MERGE_FIELD_HELP
-            ],
-        }
-        if question.answers:
-            body["options"] = {"choices": [stored_number(answer.value) for answer in question.answers]}
-        fields.append(body)
-    return fields
-
-
-def merge_tag(tool: str, place: int) -> str:
-    """Return the merge tag of a question: at most ten capitals, digits and underscores."""
-    letters = re.sub(r"[^A-Z0-9]", "", tool.upper())[:TAG_PREFIX] or "TOOL"
-    return f"{letters}_Q{place}"
-
-
 def traits_toml(file: ToolFile) -> str:
     """Return the block to paste into personasync.toml."""
     lines = [
         f"# Questions of the typing tool {file.name!r}, for personasync.toml. The files connector reads the answers.",
         "# If the answers are in fields of a platform, write connection and property instead of survey and item.",
     ]
-    for place, question in enumerate(file.questions, 1):
-        where = f"HubSpot {question.trait}, Mailchimp {merge_tag(file.name, place)}"
+    titles, targets = load_manifest().connectors, form_targets()
+    for question, asked in zip(file.questions, form_questions(file), strict=True):
+        where = ", ".join(f"{titles[name].title} {target.form_field(asked)}" for name, target in targets.items())
         lines += ["", trait_block(file, question, where)]
     return "\n".join(lines) + "\n"
 
@@ -210,7 +239,9 @@ def trait_block(file: ToolFile, question: SurveyQuestion, remark: str = "") -> s
     Returns:
         TOML text without a line end.
     """
-    categories = any(option_of(feature) for feature in file.model.features if trait_of(feature) == question.trait)
+    categories = file.adaptive is None and any(
+        option_of(feature) for feature in file.model.features if trait_of(feature) == question.trait
+    )
     words = {a.label: a.value for a in question.answers if number_of(a.label) is None}
     counts = ", ".join(f"{quoted(word)} = {stored_number(value)}" for word, value in words.items())
     lines = [
@@ -231,7 +262,11 @@ def segments_toml(file: ToolFile) -> str:
 
 
 def quoted(text: str) -> str:
-    """Return *text* as TOML writes it: JSON's escapes are TOML's, but for DEL."""
+    """Return *text* as TOML writes it: JSON's escapes are TOML's, but for DEL.
+
+    Returns:
+        In quotation marks, on one line.
+    """
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 

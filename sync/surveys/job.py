@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,28 +11,32 @@ from pathlib import Path
 import numpy as np
 
 from connectors.errors import FixSettingsError
-from connectors.safe_cells import safe_cell
 from segmenter.classifier.model_file import coefficients_of
 from segmenter.classifier.thresholds import Thresholds
+from segmenter.discover.wished_number import JudgedNumber
 from segmenter.errors import DefinitionError
-from segmenter.surveys.answers import AnswerSheet, is_no_answer, number_of
+from segmenter.surveys.answers import MOST_LEVELS, AnswerSheet, is_no_answer, number_of
 from segmenter.surveys.survey_checks import (
     SurveyFinding,
     check_survey,
     latest_answers,
     one_sided_segments,
     response_styles,
+    telling_items,
     turned_round,
     unusable_items,
 )
+from segmenter.typing_tool.adaptive_scoring import score_by_tool
 from segmenter.typing_tool.agency_table import AgencyTable, read_coefficients
 from segmenter.typing_tool.build import BuiltTool, ToolRequest, make_tool
+from segmenter.typing_tool.interview import levels_of
 from segmenter.typing_tool.lda import Matrix
-from segmenter.typing_tool.scoring import Scored, score_answers
+from segmenter.typing_tool.scoring import Scored
 from segmenter.typing_tool.targets import Relabeller, found_anew, given
 from segmenter.typing_tool.tool_file import FORMAT, ToolFile, slug, trait_name, version_of
-from sync.session import Session
+from sync.session import Progress, Session, no_progress
 from sync.surveys.answers import Read, SurveyColumns, answers_from_file, numbers_in
+from sync.surveys.fit_progress import counted
 from sync.surveys.sensitive_items import why_item
 from sync.surveys.spreadsheet import read_grid
 from sync.surveys.wished_segments import wished_segments
@@ -56,6 +59,7 @@ class Wish:
         centre: Whether each person's mean is taken out before groups are found.
         anyway: Whether a tool is made for groups that are no segments.
         texts: What to ask, by item.
+        error_rate: Share of people about whom an adaptive tool may be wrong; None: it asks all its questions.
         proposal: The accepted proposal whose segments the tool predicts; the answers' segments are its names.
     """
 
@@ -67,6 +71,7 @@ class Wish:
     centre: bool = False
     anyway: bool = False
     texts: Mapping[str, str] | None = None
+    error_rate: float | None = None
     proposal: ProposalFile | None = None
     seed: int = 1
 
@@ -80,7 +85,9 @@ class Designed:
     findings: Sequence[SurveyFinding]
 
 
-def design(workspace: Workspace, read: Read, wish: Wish, *, now: datetime) -> Designed:
+def design(
+    workspace: Workspace, read: Read, wish: Wish, *, now: datetime, progress: Progress = no_progress
+) -> Designed:
     """Build a typing tool and save it.
 
     Args:
@@ -88,6 +95,7 @@ def design(workspace: Workspace, read: Read, wish: Wish, *, now: datetime) -> De
         read: The answers.
         wish: What the tool should be like.
         now: UTC; stands in the tool's version.
+        progress: Told of the tests of segments, and of each fit.
 
     Returns:
         The tool with its hit rates, where it was saved, and findings about the answers.
@@ -96,28 +104,23 @@ def design(workspace: Workspace, read: Read, wish: Wish, *, now: datetime) -> De
         FixSettingsError: The answers can't carry a tool.
     """
     sheet = read.sheet
-    unknown = next((item for item in wish.reverse if item not in sheet.items), None)
-    if unknown is not None:
-        raise FixSettingsError(f"There is no item {unknown!r} to reverse.", fix=f"Items: {', '.join(sheet.items)}.")
+    _check(sheet, wish)
     findings = [*read.findings, *check_survey(turned_round(sheet, wish.reverse))]
     usable, withheld = _usable(latest_answers(turned_round(sheet, wish.reverse)), workspace, wish)
-    findings += withheld
-    tested, anyway = "", False
-    if usable.segments:
-        (labeller, names), source = _known_labeller(usable, wish), "given"
-    else:
-        wished = wished_segments(usable, wish.segments, centre=wish.centre, anyway=wish.anyway, seed=wish.seed)
-        labeller, names, source = wished.labeller, wished.names, f"k-means of {len(wished.names)}"
-        tested, anyway = wished.judged.sentence, wished.judged.light == "red"
-        findings += wished.findings
+    findings += [*withheld, *telling_items(usable)]
+    labeller, names, source, judged, about = _labels_of(usable, wish, progress)
+    findings += about
     if wish.proposal is not None:
-        source, remarks = _source(wish.proposal)
+        source, remarks = _source(wish.proposal, usable)
         findings += remarks
-    limits = Thresholds(workspace.classify.min_confidence, workspace.classify.min_margin, workspace.classify.min_known)
-    order = ToolRequest(wish.tool, wish.survey, source, wish.items, wish.texts or {}, now, tested, anyway, limits)
+    order = _order(workspace, wish, source, judged, now)
+    offered, not_choices = _offered(usable, wish)
+    findings += not_choices
     generator = np.random.default_rng(wish.seed)
     try:
-        made = make_tool(usable, labeller, names, order, generator)
+        made = make_tool(
+            offered, counted(labeller, progress, adaptive=wish.error_rate is not None), names, order, generator
+        )
     except DefinitionError as error:
         raise FixSettingsError(
             f"Can't build a typing tool: {error}.", fix="Check the answers, or survey more people."
@@ -125,6 +128,46 @@ def design(workspace: Workspace, read: Read, wish: Wish, *, now: datetime) -> De
     labels = labeller(np.arange(len(usable.values)), np.random.default_rng(wish.seed))
     findings += _ways_of_answering(usable.values, labels.tolist(), names)
     return Designed(made, save_tool(workspace.state_dir, made.file), findings)
+
+
+def _check(sheet: AnswerSheet, wish: Wish) -> None:
+    if sheet.weights is not None and wish.error_rate is not None:
+        raise FixSettingsError(
+            "An adaptive tool (--error-rate) takes no weights: its error rate is that of people who come as the "
+            "respondents did (conformal sets).",
+            fix="Leave out --weight or --error-rate.",
+        )
+    unknown = next((item for item in wish.reverse if item not in sheet.items), None)
+    if unknown is not None:
+        raise FixSettingsError(f"There is no item {unknown!r} to reverse.", fix=f"Items: {', '.join(sheet.items)}.")
+
+
+def _order(workspace: Workspace, wish: Wish, source: str, judged: JudgedNumber | None, now: datetime) -> ToolRequest:
+    settings = workspace.classify
+    return ToolRequest(
+        wish.tool,
+        wish.survey,
+        source,
+        wish.items,
+        wish.texts or {},
+        now,
+        judged.sentence if judged else "",
+        judged is not None and judged.light == "red",
+        Thresholds(settings.min_confidence, settings.min_margin, settings.min_known),
+        wish.error_rate,
+    )
+
+
+def _labels_of(
+    usable: AnswerSheet, wish: Wish, progress: Progress
+) -> tuple[Relabeller, list[str], str, JudgedNumber | None, list[SurveyFinding]]:
+    """Who is in which segment, the names, where they are from; what the tests say of segments that are found here."""
+    if usable.segments:
+        return *_known_labeller(usable, wish), "given", None, []
+    progress("Testing the segments", 0, None)
+    wished = wished_segments(usable, wish.segments, centre=wish.centre, anyway=wish.anyway, seed=wish.seed)
+    source = f"k-means of {len(wished.names)}"
+    return wished.labeller, wished.names, source, wished.judged, wished.findings
 
 
 def _usable(sheet: AnswerSheet, workspace: Workspace, wish: Wish) -> tuple[AnswerSheet, list[SurveyFinding]]:
@@ -135,7 +178,8 @@ def _usable(sheet: AnswerSheet, workspace: Workspace, wish: Wish) -> tuple[Answe
         trait = trait_name(wish.tool, item)
         reason = why_item(workspace, wish.tool, wish.survey, item, (wish.texts or {}).get(item, ""))
         if reason:
-            fix = f'With a lawful purpose: [sensitive] purpose = "...", allow = ["{trait}"], and a trait of that name.'
+            fix = f'With a lawful purpose: [sensitive] purpose = "...", allow = ["{trait}"], and a trait of that name. '
+            fix += f"If it means something else: [sensitive] innocent = [{item!r}]."
             findings.append(SurveyFinding("sensitive", f"{item!r} is excluded: {reason}.", fix))
         elif item not in useless:
             kept.append(item)
@@ -150,22 +194,46 @@ def _usable(sheet: AnswerSheet, workspace: Workspace, wish: Wish) -> tuple[Answe
     return sheet.only(rows, kept), findings
 
 
+def _offered(sheet: AnswerSheet, wish: Wish) -> tuple[AnswerSheet, list[SurveyFinding]]:
+    """Items that the tool may ask: an adaptive one compares answers one by one, so that each has to be a choice."""
+    if wish.error_rate is None:
+        return sheet, []
+    levels = [len(answers) for answers in levels_of(sheet.values)]
+    kept = [item for item, many in zip(sheet.items, levels, strict=True) if many <= MOST_LEVELS]
+    if not kept:
+        raise FixSettingsError(
+            f"An adaptive tool needs questions with at most {MOST_LEVELS} answers.", fix="Leave out --error-rate."
+        )
+    fix = f"Group its answers into {MOST_LEVELS} or fewer, or leave out --error-rate."
+    findings = [
+        SurveyFinding("numbers", f"{item!r} is not asked: it has {many} different answers.", fix)
+        for item, many in zip(sheet.items, levels, strict=True)
+        if many > MOST_LEVELS
+    ]
+    return sheet.only(range(len(sheet.respondents)), kept), findings
+
+
 def _known_labeller(sheet: AnswerSheet, wish: Wish) -> tuple[Relabeller, list[str]]:
     named = [slug(segment) for segment in sheet.segments]
     names = sorted(set(named))
     places = {name: place for place, name in enumerate(names)}
     truth = np.array([places[name] for name in named], dtype=np.int64)
-    if wish.proposal is None or wish.proposal.proposal.method != "kmeans":
+    if wish.proposal is None or not _refound(wish.proposal, sheet):
         return given(truth), names
     own = [place for place, item in enumerate(sheet.items) if item in wish.proposal.proposal.base]
-    return found_anew(sheet.values[:, own], max(found_before(wish.proposal), len(names)), truth), names
+    return found_anew(sheet.values[:, own], max(found_before(wish.proposal), len(names)), truth, sheet.weights), names
 
 
-def _source(proposal: ProposalFile) -> tuple[str, list[SurveyFinding]]:
+def _refound(proposal: ProposalFile, sheet: AnswerSheet) -> bool:
+    """Whether its segments can be found anew: by k-means, and from items all of which are here as numbers."""
+    return proposal.proposal.method == "kmeans" and set(proposal.proposal.base) <= set(sheet.items)
+
+
+def _source(proposal: ProposalFile, sheet: AnswerSheet) -> tuple[str, list[SurveyFinding]]:
     made = proposal.proposal
-    if made.method == "kmeans":
+    if _refound(proposal, sheet):
         return f"proposal {made.name}, recalculated in each fold", []
-    message = f"The classes of {made.name!r} were found once, on all respondents: the hit rates below are optimistic."
+    message = f"The segments of {made.name!r} were found once, on all respondents: the hit rates below are optimistic."
     return f"proposal {made.name}, found once", [SurveyFinding("optimistic", message, "Validate on new respondents.")]
 
 
@@ -277,30 +345,11 @@ def _float(value: object) -> float:
 
 
 def _scores(file: ToolFile, who: Sequence[str], values: Matrix, thresholds: Thresholds) -> SurveyScores:
-    scored = score_answers(file, values, thresholds)
+    scored = score_by_tool(file, values, thresholds)
     sheet = AnswerSheet(tuple(who), tuple(q.item for q in file.questions), values)
     segments = Counter(scored.segment or "unclassified" for scored in scored)
     incomplete = [name for name, scored in zip(who, scored, strict=True) if scored.best is None]
     return SurveyScores(who, scored, response_styles(sheet), dict(segments.most_common()), incomplete)
-
-
-HEAD = ("respondent", "segment", "confidence", "runner_up", "likeliest", "answered", "reasons", "flag")
-
-
-def write_scores(scores: SurveyScores, path: Path) -> None:
-    """Write a row a respondent as CSV; cells that a spreadsheet would run as a formula are quoted.
-
-    Args:
-        scores: The scores.
-        path: Of the CSV file (UTF-8); overwritten.
-    """
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(HEAD)
-        for place, (who, score) in enumerate(zip(scores.respondents, scores.scored, strict=True)):
-            confidence = "" if score.confidence is None else f"{score.confidence:.4f}"
-            cells = (who, score.segment, confidence, score.runner_up, score.best, score.answered, score.reasons)
-            writer.writerow([safe_cell(cell) for cell in (*cells, scores.flags.get(place, ""))])
 
 
 def import_table(

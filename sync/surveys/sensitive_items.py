@@ -10,7 +10,7 @@ from sync.workspace.settings import Workspace
 
 
 def why_item(workspace: Workspace, owner: str, survey: str, item: str, text: str = "") -> str:
-    """Return why an item is sensitive, "" where it is not or [sensitive] allows it.
+    """Return why an item is sensitive, "" where it is not, or [sensitive] allows it or calls it innocent.
 
     Args:
         workspace: What it says of its purpose.
@@ -18,11 +18,14 @@ def why_item(workspace: Workspace, owner: str, survey: str, item: str, text: str
         survey: Where the item is from.
         item: Its name.
         text: What people are asked, where that is known.
+
+    Returns:
+        A part of a sentence.
     """
     surveyed = workspace.catalogue.surveyed.values()
     own = [trait.name for trait in surveyed if (trait.survey, trait.item) == (survey, item)]
     name = trait_name(owner, item)
-    if any(workspace.sensitive.allows(label) for label in (*own, name)):
+    if item in workspace.sensitive.innocent or any(workspace.sensitive.allows(label) for label in (*own, name)):
         return ""
     known = catalogue([SurveyTrait(name, survey, item, "number", text)])
     reasons = [why_sensitive(label, workspace.catalogue) for label in own]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from connectors.errors import FixSettingsError
@@ -12,7 +12,7 @@ from connectors.files.table import FileTable, check_headers, read_table
 
 MOST_BYTES = 64 * 2**20
 MOST_ROWS, MOST_COLUMNS, MOST_CELLS = 1_000_000, 2_000, 20_000_000
-KINDS = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xls", ".ods", ".parquet")
+KINDS = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xls", ".ods", ".parquet", ".sav", ".zsav", ".por")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +24,28 @@ class Grid:
         headers: Of the columns, trimmed.
         rows: As many cells as there are headers, trimmed; rows without any content are left out.
         numbers: The number that a spreadsheet shows for each row.
+        labels: By header: what a cell stands for, where the file says so (SPSS).
+        asked: By header: what was asked, where the file says so (SPSS).
     """
 
     file: str
     headers: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     numbers: tuple[int, ...]
+    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    asked: Mapping[str, str] = field(default_factory=dict)
+
+    def only(self, places: Sequence[int]) -> Grid:
+        """Return some of the rows, by their places from 0.
+
+        Returns:
+            A grid of these rows in the order given, with their numbers.
+        """
+        return replace(
+            self,
+            rows=tuple(self.rows[place] for place in places),
+            numbers=tuple(self.numbers[place] for place in places),
+        )
 
     def column(self, header: str) -> list[str]:
         """Return the cells below *header*.
@@ -40,8 +56,21 @@ class Grid:
         place = self.headers.index(header)
         return [row[place] for row in self.rows]
 
+    def named(self, header: str) -> list[str]:
+        """Return the cells below *header* as people call them: the label of a code, where the file has one.
+
+        Returns:
+            One text per row.
+        """
+        labels = self.labels.get(header, {})
+        return [labels.get(cell, cell) for cell in self.column(header)]
+
     def find(self, wanted: str) -> str | None:
-        """Return the header that *wanted* means, whatever its capitals; None where there is none."""
+        """Return the header that *wanted* means, whatever its capitals.
+
+        Returns:
+            As the file spells it; None where there is none.
+        """
         folded = {header.casefold(): header for header in reversed(self.headers)}
         return wanted if wanted in self.headers else folded.get(wanted.strip().casefold())
 
@@ -99,7 +128,7 @@ def read_grid(path: Path, *, sheet: str | None = None) -> Grid:
             raise FixSettingsError(f"{path.name} has more than {len(rows) - 1:,} usable rows.", fix="Use a sample.")
     if not rows:
         raise FixSettingsError(f"{path.name} is empty.", fix="It needs a header row and rows below it.")
-    return Grid(path.name, headers, tuple(rows), tuple(numbers))
+    return Grid(path.name, headers, tuple(rows), tuple(numbers), table.labels, table.asked)
 
 
 def _rows(table: FileTable) -> Iterator[tuple[int, Sequence[str | None]]]:

@@ -63,7 +63,7 @@ def wished_segments(sheet: AnswerSheet, k: int | None, *, centre: bool, anyway: 
             fix="Set fewer segments, or survey more people.",
         )
     base = centred_answers(sheet.values) if centre else sheet.values
-    items = _items(sheet, base, k)
+    items = _items(sheet, base, k) if sheet.weights is None else _items(sheet, base, k).weighted(sheet.weights)
     judged = judge(items, k, SearchOptions(), np.random.default_rng(seed))
     if judged.light == "red" and not anyway:
         raise FixSettingsError(
@@ -72,16 +72,16 @@ def wished_segments(sheet: AnswerSheet, k: int | None, *, centre: bool, anyway: 
             "the tool all the same; its file and its report will say so.",
         )
     names = [f"segment_{place + 1}" for place in range(k)]
-    return WishedSegments(found_anew(base, k, judged.labels), names, judged, _findings(items, judged, names))
+    return WishedSegments(
+        found_anew(base, k, judged.labels, sheet.weights), names, judged, _findings(items, judged, names)
+    )
 
 
 def _items(sheet: AnswerSheet, base: np.ndarray, k: int) -> Items:
     try:
         return rebuilt_items(dict(zip(sheet.items, base.T, strict=True)), most=k)
     except DefinitionError as error:
-        raise FixSettingsError(
-            f"Can't find {k} segments: {error}.", fix="Pass --leave-out for such a column."
-        ) from error
+        raise FixSettingsError(f"Can't find {k} segments: {error}.", fix="Pass --exclude for such a column.") from error
 
 
 def _findings(items: Items, judged: JudgedNumber, names: list[str]) -> list[SurveyFinding]:
@@ -89,8 +89,8 @@ def _findings(items: Items, judged: JudgedNumber, names: list[str]) -> list[Surv
     if judged.light == "red":
         message = f"{judged.sentence} The tool was made with --anyway: it tells groups apart that chance made."
         findings.append(SurveyFinding("anyway", message, "Do not base decisions on it; run `personasync discover`."))
-    least = of_a_segment(len(judged.labels))
-    small = [name for name, size in zip(names, judged.solution.sizes, strict=True) if size < least]
+    least = of_a_segment(judged.solution.everybody)
+    small = [name for name, size in zip(names, judged.solution.counted, strict=True) if size < least]
     if small:
         message = f"{', '.join(small)}: fewer than {least:,} respondents, so that its profile is uncertain."
         findings.append(SurveyFinding("small", message, "Set fewer segments, or survey more people."))

@@ -195,12 +195,12 @@ def test_sensitive_items_and_traits_make_no_segments_unless_the_purpose_names_th
     allowed = told(*looked(survey, "--name", "kinds"))
 
     assert form_of(folder, "kinds") is not None
-    notes = [note for note in left_out["notes"] if "sensitive" in note]
+    notes = [note for note in left_out["notes"] if " is excluded" in note]
     assert [note.split(" is excluded")[0] for note in notes] == ["Do you have children?", "religious affiliation"]
     assert "The item 'Do you have children?' is sensitive: 'children' is about children" in named
     assert "The item 'religious affiliation' is sensitive" in described
     assert "The trait 'union_member' is sensitive" in of_traits
-    assert len([note for note in allowed["notes"] if "sensitive" in note]) == 1
+    assert len([note for note in allowed["notes"] if " is excluded" in note]) == 1
     main.write_text(before, "utf-8")  # the purpose is gone: what was found under it may not decide
     assert "is sensitive" in told("discover", "--accept", "kinds", status=2)["error"]["message"]
 

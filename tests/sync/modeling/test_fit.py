@@ -216,6 +216,7 @@ def test_a_sensitive_trait_and_what_the_target_is_made_of_teach_no_model(filled:
         fit(filled, "discovered", as_of=filled.now(), labels=labels, only=["faith"])
 
 
+@pytest.mark.long
 def test_only_the_named_traits_are_learned_from(filled: Session, tmp_path: Path) -> None:
     labels = labelled(filled, tmp_path / "l.csv", by_orders)
 

@@ -63,6 +63,7 @@ def fit(folder: Path, labels: Path, *more: str) -> int:
     return run(["fit", "-w", str(folder), "--target", "outcome", "--labels", str(labels), *more])
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_response_model_is_used_for_what_it_is_good_enough_for(
     shop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -112,6 +113,7 @@ def test_a_response_model_is_used_for_what_it_is_good_enough_for(
         ([["p1@people.test", "yes", ""], ["p2@people.test", "no", ""]], "Outcome 'no' needs 50 people, you have 1."),
     ],
 )
+@pytest.mark.slow
 def test_outcomes_that_can_teach_nothing_are_refused_with_their_place(
     shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], rows: list[list[str]], message: str
 ) -> None:

@@ -107,13 +107,16 @@ def test_a_file_is_scored_with_gaps_words_and_formulas_kept_harmless(
     status, document, _ = say(
         capsys, "survey", "score", str(write(folder / "new.csv", new, ";")), "--out", "scored.csv", "--json"
     )
+    again = write(folder / "again.csv", [*new, ["b@people.test", "No", "Yes", "Yes"]])
+    _, twice, _ = say(capsys, "survey", "score", str(again))
     wrong = write(folder / "wrong.csv", [["email", "cheap"], ["c@people.test", "maybe"]])
     refused, _, error = say(capsys, "survey", "score", str(wrong))
 
     scoring = json.loads(document)
     lines = list(csv.DictReader(io.StringIO((folder / "scored.csv").read_text("utf-8"))))
     assert status == 0
-    assert scoring["incomplete"] == ["b@people.test"]
+    assert (scoring["incomplete"], scoring["repeated"]) == (["b@people.test"], [])
+    assert "Warning: answered several times, and each row was scored: b@people.test." in twice
     assert (lines[0]["respondent"], lines[0]["segment"]) == ("'=cmd()", "value")
     assert lines[1]["reasons"].startswith("answered 1 of 3 questions; missing: ")
     assert refused == 2
@@ -288,6 +291,17 @@ def test_a_column_of_decimal_commas_is_read_as_one(tmp_path: Path) -> None:
         FixSettingsError, match=r"column 'income' has numbers with a decimal comma and .* one decimal mark"
     ):
         answers_from_file(file, SurveyColumns())
+
+
+def test_a_column_that_is_named_like_weights_is_no_item_until_it_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "answers.csv"
+    file.write_text("Weight,likes\n0.5,1\n1.5,2\n", "utf-8")
+
+    read, named = (answers_from_file(file, SurveyColumns(only=only)) for only in ((), ("Weight", "likes")))
+
+    assert read.sheet.items == ("likes",)
+    assert [finding.kind for finding in read.findings] == ["weights"]
+    assert (named.sheet.items, named.findings) == (("Weight", "likes"), [])
 
 
 def test_encodings_of_spreadsheet_programs_are_read(tmp_path: Path) -> None:
