@@ -105,6 +105,18 @@ class Erasures:
             mine = and_(ERASED.c.erasure.in_(sorted(erasures)), ERASED.c.lifted_at.is_(None))
             connection.execute(update(ERASED).where(mine).values(lifted_at=self.now()))
 
+    def forget(self, before: datetime) -> int:
+        """Forget who was erased before a moment, objections too.
+
+        Args:
+            before: UTC.
+
+        Returns:
+            How many hashes there were.
+        """
+        with writing(self.engine) as connection:
+            return connection.execute(delete(ERASED).where(ERASED.c.erased_at < before)).rowcount
+
     def count(self) -> int:
         """Return how many people are erased and have not given their consent anew."""
         people = select(func.count(ERASED.c.erasure.distinct())).where(ERASED.c.lifted_at.is_(None))
@@ -208,6 +220,7 @@ class Erasures:
                 (schema.merged_person, "into_person_id", persons),
                 (schema.published_person, "person_id", persons),
                 (schema.outbox, "person_id", persons),
+                (schema.service_decision, "person_id", persons),
                 (schema.seen_contact, "contact_key", contacts),
                 (schema.opt_out, "contact_key", keys),
                 (schema.objection, "contact_key", keys),

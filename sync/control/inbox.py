@@ -57,7 +57,7 @@ class Settled:
     """What became of a claimed contact's events.
 
     Attributes:
-        states: done | echo | gone, by event key.
+        states: done | echo | gone | foreign, by event key.
         answer: For who asked, such as a workflow action.
     """
 
@@ -331,7 +331,7 @@ class Inbox:
         """Return an event's state and answer; None where there is no such event.
 
         Returns:
-            State waiting | done | echo | gone; the answer is None where nobody asked for one.
+            State waiting | done | echo | gone | foreign; the answer is None where nobody asked for one.
         """
         query = select(EVENT.c.state, EVENT.c.answer).where(EVENT.c.event_key == event_key)
         with self.engine.connect() as connection:

@@ -32,6 +32,10 @@ SENT_AGAIN = ("not_mentioned", INTERRUPTED)
 AT_ONCE = 5000  # rows a statement
 GROUPS = ("connection", "group_name", "platform_id")
 FIELDS = ("connection", "name", "platform_id", "value")
+EVERYTHING = (
+    *("run_id", "connection", "platform_id", "person_id", "kind", "name", "before", "after"),
+    *("state", "reason", "code", "intended_at", "settled_at"),
+)
 KEY = ("run_id", "connection", "platform_id", "kind", "name")
 
 
@@ -61,7 +65,7 @@ class Ledger:
 
     def _add(self, connection: Connection, run_id: str, changes: Sequence[Change]) -> None:
         moment = self.now()
-        known = self._known(connection, run_id)
+        known = self._known(connection, run_id, {change.platform_id for change in changes})
         rows = [
             {**asdict(change), "run_id": run_id, "state": "", "reason": "", "code": "", "intended_at": moment}
             for change in {_key(change): change for change in changes}.values()
@@ -71,9 +75,11 @@ class Ledger:
             connection.execute(insert(schema.ledger), rows[start : start + AT_ONCE])
 
     @staticmethod
-    def _known(connection: Connection, run_id: str) -> set[tuple[str, ...]]:
+    def _known(connection: Connection, run_id: str, platform_ids: set[str]) -> set[tuple[str, ...]]:
         table = schema.ledger
         query = select(*(table.c[name] for name in KEY[1:])).where(table.c.run_id == run_id)
+        if len(platform_ids) <= AT_ONCE:
+            query = query.where(table.c.platform_id.in_(sorted(platform_ids)))
         return {tuple(row) for row in connection.execute(query)}
 
     def settle(self, run_id: str, outcomes: Iterable[Outcome]) -> None:
@@ -256,6 +262,19 @@ class Ledger:
             query = query.limit(limit)
         with self.engine.connect() as connection:
             return [Outcome(_change(row), row.state, row.reason, row.code) for row in connection.execute(query)]
+
+    def everything(self) -> pa.Table:
+        """Return every change that is kept, in the order in which they were sent, without addresses.
+
+        Returns:
+            The columns `EVERYTHING`; moments in UTC, ``state`` "" where there is no outcome yet.
+        """
+        table = schema.ledger
+        kinds = [pa.timestamp("us", "UTC") if name.endswith("_at") else pa.string() for name in EVERYTHING]
+        with self.engine.connect() as connection:
+            rows = connection.execute(select(*(table.c[name] for name in EVERYTHING)).order_by(table.c.entry)).all()
+        columns = list(zip(*rows, strict=True)) or [()] * len(EVERYTHING)
+        return pa.table(list(map(pa.array, columns, kinds)), names=list(EVERYTHING))
 
     def groups_made(self) -> pa.Table:
         """Return memberships that we made and did not take back.

@@ -19,6 +19,7 @@ from sync.control.dialects import insert_for, writing
 
 AT_ONCE = 2000  # rows a statement
 PERSON, SEEN, OUTBOX = schema.published_person, schema.seen_contact, schema.outbox
+DECISION = schema.service_decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,14 @@ class Handed:
     person_id: str
     assignment: Mapping[str, Any]
     recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionEvidence:
+    """What a decision of the service rested on; see `sync.control.service_decisions.ServiceDecision`."""
+
+    definitions: str
+    inputs: Mapping[str, Any]
 
 
 class People:
@@ -102,12 +111,15 @@ class People:
             return int(connection.execute(select(func.count()).select_from(PERSON).where(mine)).scalar_one())
 
     # -- by the service ------------------------------------------------------------------------------------
-    def hand_over(self, rows: Sequence[Published], recorded_at: datetime) -> None:
-        """Keep new assignments for the next event of these people, and in the outbox for the warehouse, at once.
+    def hand_over(
+        self, rows: Sequence[Published], recorded_at: datetime, evidence: Mapping[str, DecisionEvidence]
+    ) -> None:
+        """Keep new assignments for the next event of these people, in the outbox for the warehouse, and why, at once.
 
         Args:
             rows: One per person, with the new assignment.
             recorded_at: When it was decided, UTC.
+            evidence: What each decision rested on, by person.
         """
         if not rows:
             return
@@ -120,9 +132,22 @@ class People:
             }
             for published in rows
         ]
+        kept = [
+            {
+                "person_id": published.person_id,
+                "definitions": evidence[published.person_id].definitions,
+                "inputs": dict(evidence[published.person_id].inputs),
+                "assignment": published.assignment,
+                "recorded_at": recorded_at,
+            }
+            for published in rows
+            if published.person_id in evidence
+        ]
         with writing(self.engine) as connection:
             connection.execute(self._upsert(PERSON, "person_id"), sorted(map(_as_row, rows), key=_person_of))
             connection.execute(OUTBOX.insert(), handed)
+            if kept:
+                connection.execute(DECISION.insert(), kept)
 
     def waiting(self, most: int = 50_000) -> list[Handed]:
         """Return assignments that the warehouse has not taken in, oldest first.

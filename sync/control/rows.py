@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from connectors.records import Cursor
 
-NEWEST_STEP = "0011"
+NEWEST_STEP = "0012"
 """Of sync/control/migrations; a store that stands there needs none."""
 BUSY_SECONDS = 30
 WHOLE = ": whole"  # after the name of a stream: when it was last read to its end

@@ -130,7 +130,7 @@ inbox_event = Table(
     Column("occurred_at", Utc, nullable=False),
     Column("received_at", Utc, nullable=False),
     Column("detail", JSON, nullable=False),  # emptied when it is settled
-    Column("state", String(20), nullable=False),  # waiting | done | echo | gone
+    Column("state", String(20), nullable=False),  # waiting | done | echo | gone | foreign
     Column("settled_at", Utc),
     Column("settled_by", String(100)),
     Column("answer", JSON(none_as_null=True)),
@@ -205,6 +205,18 @@ outbox = Table(
     Column("recorded_at", Utc, nullable=False),
     Column("taken_at", Utc),
     Index("outbox_recorded", "recorded_at"),
+)
+
+service_decision = Table(
+    "service_decision",
+    metadata,
+    Column("entry", NUMBER, primary_key=True, autoincrement=True),
+    Column("person_id", String(60), nullable=False),
+    Column("definitions", String(32), nullable=False),
+    Column("inputs", JSON, nullable=False),
+    Column("assignment", JSON, nullable=False),
+    Column("recorded_at", Utc, nullable=False),
+    Index("service_decision_person", "person_id"),
 )
 
 persona_version = Table(

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from connectors.errors import FixSettingsError, not_writable
+from connectors.errors import FixSettingsError, missing_extra, not_writable
 from connectors.secret import SecretUrl, remember, url_without_secrets
 from sync.control.damage import control_damaged, control_trouble
 from sync.control.erasures import Erasures
@@ -33,6 +33,7 @@ from sync.control.published import People
 from sync.control.rows import BUSY_SECONDS, NEWEST_STEP
 from sync.control.runs import Cursors, Runs
 from sync.control.seal import Seal
+from sync.control.service_decisions import ServiceDecisions
 from sync.control.stamp import Stamp
 
 LOOK = "Check [workspace] state in personasync.toml."
@@ -50,6 +51,7 @@ class Control:
     inbox: Inbox
     leases: Leases
     people: People
+    decisions: ServiceDecisions
     opt_outs: OptOuts
     objections: Objections
     personas: PersonaVersions
@@ -116,6 +118,7 @@ def _concerns(engine: Engine, now: Callable[[], datetime], close: Callable[[], N
         inbox=Inbox(engine, now),
         leases=Leases(engine, now),
         people=People(engine, now),
+        decisions=ServiceDecisions(engine),
         opt_outs=OptOuts(engine, now),
         objections=Objections(engine, now),
         personas=PersonaVersions(engine, now),
@@ -138,9 +141,10 @@ def _engine(url: str) -> Engine:
         fix = f"{LOOK} In a password, write @ : / ? # and % as %40 %3A %2F %3F %23 and %25."
         raise FixSettingsError("The control store address is not a database URL.", fix=fix) from None
     except ImportError as error:
-        raise FixSettingsError(
+        unknown = FixSettingsError(
             f"The control store needs a missing driver: {error.name}.", fix=f"Install {error.name}."
-        ) from error
+        )
+        raise missing_extra(error) or unknown from error
     if parsed.database and parsed.database != ":memory:":
         _writable(Path(parsed.database))
     engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
@@ -197,12 +201,10 @@ def _is_current(engine: Engine) -> bool:
 
 def _upgraded(engine: Engine, file: Path | None) -> bool:
     """Bring the tables up to date, and keep a copy of an older store; False where a newer personasync made it."""
-    from sync.control.upgrade import NewerStoreError, keep_older, upgrade_store  # noqa: PLC0415 - it loads Alembic
+    from sync.control.upgrade import NewerStoreError, upgrade_store  # noqa: PLC0415 - it loads Alembic
 
     try:
-        if file is not None:
-            keep_older(engine, file)
-        upgrade_store(engine)
+        upgrade_store(engine, file)
     except NewerStoreError:
         return False
     return True

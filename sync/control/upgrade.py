@@ -11,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 OLDER = "before-upgrade"  # folder, beside the store, of stores as they were
@@ -21,16 +21,24 @@ class NewerStoreError(Exception):
     """The store stands at a step that this version does not have."""
 
 
-def upgrade_store(engine: Engine) -> None:
-    """Bring the tables up to date under a lock: of two processes that open at once one migrates, one waits.
+def upgrade_store(engine: Engine, file: Path | None) -> None:
+    """Bring the tables up to date, and keep an older store as it was in ``before-upgrade/control-STEP.db`` beside it.
+
+    Both happen under one lock: of the processes that open a store at once, one copies and migrates, the others wait.
+
+    Args:
+        engine: On the store.
+        file: Of the store; None on a server, whose copies are its administrator's.
 
     Raises:
         NewerStoreError: A newer personasync made the store.
+        sqlite3.Error: There is no room for the copy.
     """
     config = _config()
     with engine.connect() as connection:
-        if engine.dialect.name == "sqlite":
+        if file is not None:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
+            _keep_older(connection, file, ScriptDirectory.from_config(config))
         else:
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(722110)")
         config.attributes["connection"] = connection
@@ -41,28 +49,15 @@ def upgrade_store(engine: Engine) -> None:
         connection.commit()
 
 
-def keep_older(engine: Engine, file: Path) -> Path | None:
-    """Keep a copy of an older store before its tables change.
-
-    Args:
-        engine: On the store.
-        file: Of the store.
-
-    Returns:
-        The copy, ``before-upgrade/control-STEP.db`` beside the store; None where the store is new, or not older.
-
-    Raises:
-        NewerStoreError: A newer personasync made the store.
-    """
-    step = _step(engine)
-    if step is None:
-        return None
-    if step not in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}:
+def _keep_older(connection: Connection, file: Path, steps: ScriptDirectory) -> None:
+    step = _step(connection)
+    if step is None or step == steps.get_current_head():
+        return
+    if step not in {script.revision for script in steps.walk_revisions()}:
         raise NewerStoreError
     copy = file.parent / OLDER / f"control-{step}.db"
     copy.parent.mkdir(exist_ok=True, mode=0o700)
     copy_store(file, copy)
-    return copy
 
 
 def copy_store(file: Path, copy: Path) -> None:
@@ -90,10 +85,9 @@ def _config() -> Config:
     return config
 
 
-def _step(engine: Engine) -> str | None:
+def _step(connection: Connection) -> str | None:
     """Where the store stands; None where it is new."""
-    with engine.connect() as connection:
-        try:
-            return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().first()
-        except DBAPIError:
-            return None
+    try:
+        return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().first()
+    except DBAPIError:
+        return None

@@ -9,12 +9,12 @@ from typing import Any
 
 from segmenter.privacy.purposes import NOT_PROFILED, ConsentPurpose, PurposeRule, PurposeStanding
 from segmenter.traits.builtin import Catalogue
-from segmenter.traits.tracking import needs_tracking
 from sync.active_people import not_profiled
 from sync.consent.objections import note_shown
 from sync.consent.purposes import BY_STATUS, standings_of_contacts
 from sync.consent.strictest import strictest_consent
 from sync.control.published import Published
+from sync.control.rows import NotedObjection
 from sync.online.handoff import WITHHELD_BASE, as_assignment
 from sync.plan.left_out import BY_PURPOSE
 from sync.webhooks.fetch import ContactRow
@@ -74,10 +74,13 @@ class Allowed:
         keys_of: dict[str, list[str]] = {}
         for key, person in control.links.of_persons(by_person).items():
             keys_of.setdefault(person, []).append(key)
+        noted: dict[str, list[NotedObjection]] = {}
+        for objection in control.objections.of([key for keys in keys_of.values() for key in keys]):
+            noted.setdefault(objection.contact_key, []).append(objection)
         denied = {}
         for person, rows in by_person.items():
-            noted = control.objections.of(keys_of.get(person, []))
-            standings = standings_of_contacts(rules, rows, noted)
+            theirs = [objection for key in keys_of.get(person, ()) for objection in noted.get(key, ())]
+            standings = standings_of_contacts(rules, rows, sorted(theirs, key=_first))
             known = published[person].base.get(WITHHELD_BASE, []) if person in published else None
             denied[person] = frozenset(
                 p for p, standing in standings.items() if _denied(rules.rule(p), standing, known)
@@ -122,6 +125,10 @@ class Allowed:
         return parts
 
 
+def _first(objection: NotedObjection) -> tuple[datetime, str, str]:
+    return objection.noted_at, objection.source, objection.contact_key
+
+
 def _denied(rule: PurposeRule, standing: PurposeStanding, known: Sequence[str] | None) -> bool:
     """Tell whether a purpose is denied; *known*: what `assign` published as denied, None: nothing of this person."""
     if standing.source == BY_STATUS:
@@ -131,8 +138,3 @@ def _denied(rule: PurposeRule, standing: PurposeStanding, known: Sequence[str] |
     if standing.source and not standing.allowed:
         return True
     return rule.basis == "consent" if known is None else rule.purpose in known  # no event tells of a subscription
-
-
-def untracked(traits: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
-    """Return a person's traits with what tracking tells made absent."""
-    return {name: None if needs_tracking(name, catalogue) else value for name, value in traits.items()}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from starlette.applications import Starlette
@@ -17,26 +17,21 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from connectors.errors import SignatureError
-from connectors.signatures import (
-    ACTION_VERSIONS,
-    WEBHOOK_VERSIONS,
-    Version,
-    check_hubspot,
-    check_mailchimp,
-    check_secret_path,
-    public_uri,
-)
+from connectors.events import ActionSource, Delivery, MalformedError
+from connectors.signatures import check_secret_path, public_uri
 from sync.control.inbox import Event
 from sync.webhooks import guardrails as guarding
-from sync.webhooks.events import MalformedError, hubspot_action, hubspot_events, mailchimp_events
+from sync.webhooks.events import inbox_event
 from sync.webhooks.intake import FullError, Intake
 from sync.webhooks.limits import Bucket, RefusedError, body_of
 from sync.webhooks.logs import tell
 from sync.webhooks.metrics import Metrics
-from sync.webhooks.service import Service
+from sync.webhooks.service import Sender, Service
+from sync.webhooks.strangers import FOREIGN
+from sync.workspace.webhook_addresses import ACTIONS, WEBHOOKS, Expected, expected_at
 
-ACTION_SECONDS = 8.0  # a workflow's call waits so long for its answer (?), then HubSpot is asked to come again
-ACTION_AGAIN_MS = 5_000  # HubSpot reads Retry-After in milliseconds here (PLATFORMS: custom workflow action)
+ACTION_SECONDS = 8.0  # a workflow's call waits so long for its answer (?), then the platform is asked to come again
+ANSWERED = ("persona", "segment", "confidence")
 LOOK_SECONDS = 0.05
 
 Answer = Callable[[Request], Awaitable[Response]]
@@ -67,82 +62,87 @@ class Reception:
         self._bucket = Bucket(service.settings.requests_per_second)
 
     # -- deliveries ----------------------------------------------------------------------------------------
-    async def hubspot(self, request: Request) -> Response:
-        """Take a delivery of HubSpot's webhooks."""
-        connection, body = await self._from_hubspot(request, WEBHOOK_VERSIONS)
-        await self._keep(hubspot_events(body, connection))
-        return Response(status_code=204)
-
-    async def mailchimp(self, request: Request) -> Response:
-        """Take a delivery of a Mailchimp audience's webhook, or the look whether somebody is here."""
-        path = str(request.path_params.get("secret", ""))
+    async def webhook(self, request: Request) -> Response:
+        """Take a delivery, or the look whether somebody is here."""
+        sender, expected = self._sender(request)
         if request.method in {"GET", "HEAD"}:
-            if path:
-                self._check_path(path)
+            if expected.rest:
+                check_secret_path(expected.rest, secret=sender.path.reveal())
             return PlainTextResponse("personasync")
         body = await self._body(request)
-        secrets = self._service.secrets
-        if path or not secrets.mailchimp:
-            self._check_path(path)
-        if secrets.mailchimp:
-            secret = secrets.mailchimp.reveal()
-            check_mailchimp(request.scope["headers"], body=body, secret=secret, now=self._service.now())
-        await self._keep(mailchimp_events(body, self._service.audiences))
+        if expected.rest or (sender.may_be_unsigned and not sender.secret):
+            check_secret_path(expected.rest, secret=sender.path.reveal())
+        delivery = self._delivery(request, body, sender, expected)
+        if sender.secret or not sender.may_be_unsigned:
+            await self._verified(sender.source.verify, delivery, sender, f"{WEBHOOKS}/{expected.place}")
+        events = sender.source.parse(delivery)
+        await self._keep([inbox_event(event, expected.connections, sender.connector) for event in events])
         return PlainTextResponse("kept")
 
     async def action(self, request: Request) -> Response:
         """Classify a workflow's contact now, and answer with its persona."""
-        connection, body = await self._from_hubspot(request, ACTION_VERSIONS)
-        event = hubspot_action(body, connection)
+        sender, expected = self._sender(request)
+        source = sender.source
+        if expected.rest or not isinstance(source, ActionSource):
+            raise RefusedError(404, "nothing is expected here")
+        delivery = self._delivery(request, await self._body(request), sender, expected)
+        await self._verified(source.verify_action, delivery, sender, f"{ACTIONS}/{expected.place}")
+        event = inbox_event(source.parse_action(delivery), expected.connections, "action")
         await self._keep([event])
-        answer = await self._answer_to(event)
-        fields = {
-            name: "" if answer.get(name) is None else str(answer[name]) for name in ("persona", "segment", "confidence")
-        }
-        return JSONResponse({"outputFields": {**fields, "hs_execution_state": "SUCCESS"}})
+        state, known = await self._answer_to(event)
+        if state == FOREIGN:
+            raise RefusedError(403, "another account")
+        values = None if known is None else {name: _text(known.get(name)) for name in ANSWERED}
+        answer = source.action_answer(values)
+        return JSONResponse(answer.body, answer.status, dict(answer.headers))
 
-    async def _answer_to(self, event: Event) -> dict[str, Any]:
+    async def _answer_to(self, event: Event) -> tuple[str, dict[str, Any] | None]:
+        """Return what became of an event, and its answer; None where that takes too long."""
         try:
             async with asyncio.timeout(ACTION_SECONDS):
                 while True:
                     entry = await asyncio.to_thread(self._service.control.inbox.answer, event.key)
                     if entry is not None and entry[0] != "waiting":
-                        return dict(entry[1] or {})
+                        return entry[0], dict(entry[1] or {})
                     await asyncio.sleep(LOOK_SECONDS)
         except TimeoutError:
-            raise RefusedError(429, "no assignment yet", {"Retry-After": str(ACTION_AGAIN_MS)}) from None
+            return "waiting", None
 
-    async def _from_hubspot(self, request: Request, accepted: Collection[Version]) -> tuple[str, bytes]:
-        """Return the HubSpot connection and the body of a request that carries one of the *accepted* signatures.
+    def _sender(self, request: Request) -> tuple[Sender, Expected]:
+        """Return who sends to this address."""
+        connector, rest = str(request.path_params["connector"]), str(request.path_params.get("rest", ""))
+        sender, service = self._service.senders.get(connector), self._service
+        if sender is not None:
+            expected = expected_at(service.workspace, service.manifest, connector, rest)
+            if expected.connections:
+                return sender, expected
+        raise RefusedError(404, "nothing is expected here")
 
-        Once this app has signed with v3 it must go on: an older version has no time window.
+    async def _verified(
+        self, verify: Callable[[Delivery], bool], delivery: Delivery, sender: Sender, place: str
+    ) -> None:
+        """Return when a delivery's signature is right.
+
+        Who has signed with a time once must go on: without, a delivery can be sent again.
         """
-        connection, service, place = self._connection(), self._service, request.url.path
-        body = await self._body(request)
-        version = check_hubspot(
-            request.scope["headers"],
-            method=request.method,
-            uri=self._uri(request),
-            body=body,
-            secret=service.secrets.hubspot.reveal(),
-            now=service.now(),
-            accepted=accepted,
-        )
-        if version == "v3":
+        service = self._service
+        if verify(delivery):
             if place not in service.timed:
-                await asyncio.to_thread(service.note_timed, place)
-        elif await asyncio.to_thread(service.is_timed, place):
-            raise SignatureError("the v3 signature is missing", reason="missing")
-        return connection, body
+                await asyncio.to_thread(service.note_timed, place, sender)
+        elif await asyncio.to_thread(service.is_timed, place, sender):
+            raise SignatureError("the signature with a time is missing", reason="missing")
 
-    def _connection(self) -> str:
-        connection = self._service.hubspot
-        if connection is None:
-            raise RefusedError(404, "no HubSpot connection")
-        return connection
-
-    def _check_path(self, path: str) -> None:
-        check_secret_path(path, secret=self._service.secrets.mailchimp_path.reveal())
+    def _delivery(self, request: Request, body: bytes, sender: Sender, expected: Expected) -> Delivery:
+        parts = self._service.workspace.connections
+        return Delivery(
+            method=request.method,
+            url=self._uri(request),
+            headers=request.scope["headers"],
+            body=body,
+            now=self._service.now(),
+            secret=sender.secret,
+            connections={name: parts[name].settings() for name in expected.connections},
+        )
 
     def _uri(self, request: Request) -> str:
         scope = request.scope
@@ -187,15 +187,26 @@ class Reception:
         return Response(page, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     # -- answers -------------------------------------------------------------------------------------------
-    def noted(self, platform: str, answer: Answer) -> Answer:
-        """Return *answer* with every way in which it can fail turned into a status, and counted."""
+    def noted(self, answer: Answer, called: str = "") -> Answer:
+        """Return *answer* with every way in which it can fail turned into a status, and counted.
+
+        Args:
+            answer: Of the address.
+            called: By this name; "": by that of the connector, where there is one.
+        """
 
         async def answered(request: Request) -> Response:
+            connector = str(request.path_params["connector"])
+            platform = called or (connector if connector in self._service.senders else "unknown")
             response = await _or_refusal(answer, request, platform)
             self._metrics.deliveries.labels(platform, str(response.status_code)).inc()
             return response
 
         return answered
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
 
 
 async def _or_refusal(answer: Answer, request: Request, platform: str) -> Response:
@@ -225,12 +236,13 @@ def make_app(service: Service, intake: Intake | None, metrics: Metrics, workers:
         Route("/metrics", desk.metrics),
     ]
     if intake is not None:
-        from_mailchimp = desk.noted("mailchimp", desk.mailchimp)
+        webhook, methods = desk.noted(desk.webhook), ["GET", "POST"]
+        action = desk.noted(desk.action, "action")
         routes += [
-            Route("/webhooks/hubspot", desk.noted("hubspot", desk.hubspot), methods=["POST"]),
-            Route("/webhooks/mailchimp", from_mailchimp, methods=["GET", "POST"]),
-            Route("/webhooks/mailchimp/{secret}", from_mailchimp, methods=["GET", "POST"]),
-            Route("/actions/hubspot", desk.noted("action", desk.action), methods=["POST"]),
+            Route(f"{WEBHOOKS}/{{connector}}", webhook, methods=methods),
+            Route(f"{WEBHOOKS}/{{connector}}/{{rest:path}}", webhook, methods=methods),
+            Route(f"{ACTIONS}/{{connector}}", action, methods=["POST"]),
+            Route(f"{ACTIONS}/{{connector}}/{{rest:path}}", action, methods=["POST"]),
         ]
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False  # a redirect would repeat the Host header, which anybody may write

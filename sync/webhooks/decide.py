@@ -13,26 +13,27 @@ from typing import Any
 import pyarrow as pa
 from ibis import Table
 
-from connectors.records import ASSIGNMENTS, CONTACTS, platform_key
+from connectors.records import ASSIGNMENTS, platform_key
 from segmenter.assign.decide import decide_one
+from segmenter.assign.definitions import Definitions
 from segmenter.traits.definitions import TraitType
 from segmenter.traits.next_best_offer import NEXT
 from segmenter.value.focus import focused_one
 from sync.assign.caps import closed_for_one
+from sync.assign.evidence import keep_definitions, learned_files
 from sync.assign.exclusions import exclusion_reason, named_persons
 from sync.assign.job import fields_wanted
 from sync.assign.pins import definitions_in_force
-from sync.control.identities import links_schema
-from sync.control.published import Published
+from sync.control.published import DecisionEvidence, Published
 from sync.fields import privacy_checks as creepiness
 from sync.fields.individual import asked, measured_for
 from sync.fields.platform_persona import PersonaValues
 from sync.fields.pushed_segments import in_focus, shown_instead
 from sync.online.compiled import PreparedTraits
 from sync.online.handoff import as_assignment
-from sync.online.snapshot import with_base
+from sync.online.person_inputs import PersonInputs, properties_used, trait_rows
 from sync.warehouse.memory import Memory
-from sync.webhooks.allowed import Allowed, untracked
+from sync.webhooks.allowed import Allowed
 from sync.webhooks.fetch import ContactRow
 from sync.webhooks.service import Service
 
@@ -56,6 +57,8 @@ class Decision:
         values: What fields shall show, by connection and name.
         groups: The groups they shall be in.
         excluded: Why nothing is written to them; None: it is.
+        denied: The purposes that their data may not be used for.
+        evidence: What the decision rested on; None: it was not decided.
     """
 
     person_id: str
@@ -65,6 +68,8 @@ class Decision:
     values: Mapping[tuple[str, str], str]
     groups: frozenset[str]
     excluded: str | None = None
+    denied: frozenset[str] = frozenset()
+    evidence: DecisionEvidence | None = None
 
 
 class Decider:
@@ -101,55 +106,54 @@ class Decider:
         self.platform = self._service.platform_personas(as_of)
         allowed = Allowed.of(self._service, contacts, person_of, published)
         everybody, published = published, allowed.profiled(published)
-        rows = self._traits(contacts, person_of, published, as_of, allowed)
-        before = {
-            person: as_assignment(published.assignment)
-            for person, published in published.items()
-            if published.assignment
+        inputs = _inputs(contacts, person_of, published, allowed, as_of)
+        rows = list(trait_rows(self._prepared, self._service.workspace.catalogue, inputs, as_of).values())
+        digest, definitions = self._definitions(as_of)
+        rests = {each.person_id: each for each in inputs}
+        assigned = self._assigned(rows, rests, definitions, as_of)
+        before: dict[str, Mapping[str, Any]] = {
+            person: each.previous for person, each in rests.items() if each.previous is not None
         }
-        assigned = self._assigned(rows, before, as_of)
         unprofiled = allowed.without_profiling(self._service.workspace.catalogue, everybody, as_of)
         rows, assigned = [*rows, *unprofiled.rows], [*assigned, *unprofiled.assigned]
         before |= unprofiled.before
         decisions = self._wanted(assigned, before, published, self._known(rows, published))
         workspace = self._service.workspace
         named = named_persons(workspace, self._service.control)
+        properties = properties_used(workspace.catalogue, workspace.sensitive)
         return [
             replace(
                 decision,
                 excluded=exclusion_reason(workspace, named, decision.person_id, row)
                 or allowed.unmailed(decision.person_id),
+                denied=rests[decision.person_id].denied,
+                evidence=DecisionEvidence(digest, rests[decision.person_id].plain(workspace.catalogue, properties)),
             )
             for decision, row in zip(decisions, rows, strict=True)
         ]
 
-    def _traits(
-        self,
-        contacts: Sequence[ContactRow],
-        person_of: Mapping[str, str],
-        published: Mapping[str, Published],
-        as_of: datetime,
-        allowed: Allowed,
-    ) -> list[dict[str, Any]]:
-        """Trait rows of those who may be profiled; what tracking tells is absent of those who may not be tracked."""
-        catalogue = self._service.workspace.catalogue
-        mine = {key: person for key, person in person_of.items() if allowed.of_person(person, "profiling")}
-        theirs = [row for row in contacts if platform_key(row["connection"], row["platform_id"]) in mine]
-        if not theirs:
-            return []
-        rows = []
-        for row in self._measured(theirs, mine, as_of).to_pylist():
-            person = row["person_id"]
-            traits = with_base(row, published[person].base if person in published else {}, catalogue, as_of)
-            rows.append(traits if allowed.of_person(person, "tracking") else untracked(traits, catalogue))
-        return rows
+    def _definitions(self, as_of: datetime) -> tuple[str, Definitions]:
+        """What decides now, and what names it: the settings as they were read, the model and the tools as they are."""
+        service = self._service
+        state_dir = service.workspace.state_dir
+        while True:
+            learned = learned_files(state_dir)
+            definitions = definitions_in_force(service.workspace, service.control, as_of)
+            if learned_files(state_dir) == learned:
+                return keep_definitions(state_dir, {**service.texts, **learned}), definitions
 
     def _assigned(
-        self, rows: Sequence[ContactRow], before: Mapping[str, ContactRow], as_of: datetime
+        self,
+        rows: Sequence[ContactRow],
+        rests: dict[str, PersonInputs],
+        definitions: Definitions,
+        as_of: datetime,
     ) -> list[dict[str, Any]]:
-        """Decide for one after the other: a free place of a segment with a cap goes to the first one."""
+        """Decide for one after the other: a free place of a segment with a cap goes to the first one.
+
+        What decided besides, pins and closed segments, is added to *rests*.
+        """
         control = self._service.control
-        definitions = definitions_in_force(self._service.workspace, control, as_of)
         named = definitions.steps.by_name()
         free = {
             name: (named[name].segment.cap or 0) - control.people.holding(names)
@@ -157,21 +161,14 @@ class Decider:
         }
         assigned = []
         for row in rows:
-            old = before.get(row["person_id"])
+            person, old = row["person_id"], rests[row["person_id"]].previous
             was = old["segment"] if old else None
             full = closed_for_one(definitions, was, free)
+            rests[person] = replace(rests[person], full=tuple(full), pinned=definitions.pinned.get(person))
             assigned.append(decide_one(row, definitions, previous=old, as_of=as_of, full=full))
             for name, names in definitions.capped.items():
                 free[name] += (was in names) - (assigned[-1]["segment"] in names)
         return assigned
-
-    def _measured(self, contacts: Sequence[ContactRow], person_of: Mapping[str, str], as_of: datetime) -> pa.Table:
-        links = [{"contact_key": key, "person_id": person} for key, person in person_of.items()]
-        tables = {
-            "contacts": pa.Table.from_pylist(list(contacts), schema=CONTACTS.columns),
-            "links": pa.Table.from_pylist(links, schema=links_schema()),
-        }
-        return self._prepared.traits(tables, as_of)
 
     def _known(self, rows: Sequence[ContactRow], published: Mapping[str, Published]) -> Table:
         """What fields show of these people themselves, and whether it is creepy; `assign` published suggestions."""
@@ -205,7 +202,7 @@ class Decider:
     def _wanted(
         self,
         assigned: Sequence[ContactRow],
-        before: Mapping[str, ContactRow],
+        before: Mapping[str, Mapping[str, Any]],
         published: Mapping[str, Published],
         known: Table,
     ) -> list[Decision]:
@@ -234,3 +231,24 @@ class Decider:
             )
             for row, seen in zip(assigned, shown, strict=True)
         ]
+
+
+def _inputs(
+    contacts: Sequence[ContactRow],
+    person_of: Mapping[str, str],
+    published: Mapping[str, Published],
+    allowed: Allowed,
+    as_of: datetime,
+) -> list[PersonInputs]:
+    """What is known of each person who has contacts."""
+    rows_of: dict[str, list[ContactRow]] = {}
+    for row in contacts:
+        if (person := person_of.get(platform_key(row["connection"], row["platform_id"]))) is not None:
+            rows_of.setdefault(person, []).append(row)
+    people = []
+    for person, rows in rows_of.items():
+        known = published.get(person)
+        previous = as_assignment(known.assignment) if known and known.assignment else None
+        base = known.base if known else {}
+        people.append(PersonInputs(person, as_of, rows, base, previous, allowed.denied.get(person, frozenset())))
+    return people

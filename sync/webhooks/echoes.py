@@ -10,23 +10,26 @@ from collections.abc import Mapping, Sequence
 
 from connectors.records import INTEREST_GROUP
 from sync.control.inbox import Claimed, Event
-from sync.webhooks.events import values_shown
+from sync.webhooks.events import MEANS, values_shown
 from sync.webhooks.service import Service
-
-TELLS_VALUES = ("contact.propertyChange", "profile")  # anything else is about more than values
 
 
 def echoes(service: Service, claimed: Sequence[Claimed]) -> set[str]:
     """Return the keys of those events of *claimed* that say nothing new."""
-    asked = [claimed for claimed in claimed if any(event.kind in TELLS_VALUES for event in claimed.events)]
+    asked = [claimed for claimed in claimed if any(_tells_values(event) for event in claimed.events)]
     seen = service.control.people.seen([claim.contact for claim in asked])
     wrote = _written(service, asked, seen)
     return {
         event.key
         for claim in asked
         for event in claim.events
-        if event.kind in TELLS_VALUES and _known(service, event, seen.get(claim.contact, {}), wrote)
+        if _tells_values(event) and _known(service, event, seen.get(claim.contact, {}), wrote)
     }
+
+
+def _tells_values(event: Event) -> bool:
+    """Whether an event is about values and nothing else."""
+    return event.detail.get(MEANS) == "values"
 
 
 def _id_of(contact: str, seen: Mapping[str, Mapping[str, object]]) -> tuple[str, str]:

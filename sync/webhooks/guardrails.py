@@ -90,7 +90,7 @@ def not_in_force(service: Service) -> str | None:
     """Return why nobody may be classified now: `assign` has not decided by these definitions."""
     published = service.control.cursors.get(*PUBLISHED)
     if not published:
-        return "`personasync assign` has not run yet"
+        return "`personasync assign` has not run since [serve] was set up"
     if published.get("digest") != service.workspace.digest:
         return "segments or personas changed since the last `personasync assign`"
     return None

@@ -29,13 +29,14 @@ from sync.webhooks import guardrails as guarding
 from sync.webhooks.decide import Decider, Decision
 from sync.webhooks.diff import changes_of
 from sync.webhooks.echoes import echoes
-from sync.webhooks.events import address_key
+from sync.webhooks.events import MEANS, address_key
 from sync.webhooks.fetch import ADDRESS, ContactRow, Gathered, gather_contacts, leave_out_erased
 from sync.webhooks.service import Service
+from sync.webhooks.strangers import without_foreign
 
 PERSON_SECONDS = 60.0  # the lease on a person while both platforms are written; the worker's pulse renews it
-ERASED = "contact.privacyDeletion"
-ENDS = ("contact.deletion", ERASED)
+ERASED = "erased"
+ENDS = ("gone", ERASED)
 
 
 @dataclass(slots=True)
@@ -69,9 +70,10 @@ class Handler:
     def __init__(self, service: Service, decider: Decider, owner: str) -> None:
         self._service, self._decider, self._owner = service, decider, owner
 
-    def handle(self, claimed: Sequence[Claimed]) -> Handled:
+    def handle(self, given: Sequence[Claimed]) -> Handled:
         """Handle contacts that this worker has claimed."""
         handled = Handled()
+        claimed, foreign = without_foreign(self._service, given)
         known = echoes(self._service, claimed)
         work = []
         for claim in claimed:
@@ -81,6 +83,10 @@ class Handler:
                 work.append(claim)
         if work:
             self._work(work, known, handled)
+        none: dict[str, str] = {}
+        ours = [replace(s, states={**s.states, **foreign.get(s.claimed.contact, none)}) for s in handled.settled]
+        left = {claim.contact for claim in claimed}
+        handled.settled = ours + [Settled(c, foreign[c.contact]) for c in given if c.contact not in left]
         return handled
 
     def _work(self, work: Sequence[Claimed], known: Collection[str], handled: Handled) -> None:
@@ -126,8 +132,12 @@ class Handler:
             ]
             held = guarding.held_back(service, changes, now)
             free = [decision for decision in decided if decision.person_id not in held]
+            fresh = {decision.person_id: decision for decision in free if decision.new}
+            service.control.decisions.forget_withheld({who.person_id: who.denied for who in free})
             service.control.people.hand_over(
-                [_published(decision, published, now) for decision in free if decision.new], now
+                [_published(decision, published, now) for decision in fresh.values()],
+                now,
+                {person: decision.evidence for person, decision in fresh.items() if decision.evidence},
             )
         for contact, of in persons_of.items():
             if reason := next((held[person] for person in of if person in held), None):
@@ -244,14 +254,15 @@ class Handler:
 
     def _erase(self, work: Sequence[Claimed], gathered: Gathered) -> None:
         """Forget contacts that their platform forgot, and persons of whom nothing is left."""
-        ended = [claimed for claimed in work if any(event.kind in ENDS for event in claimed.events)]
+        ended = [claimed for claimed in work if any(event.detail.get(MEANS) in ENDS for event in claimed.events)]
         gone = [claim.contact for claim in ended if gathered.rows.get(claim.contact, {}).get("state") != "active"]
         if not gone:
             return
         alive = {gathered.person_of.get(key) for key, row in gathered.rows.items() if row["state"] == "active"}
         persons = {gathered.person_of[key] for key in gone if key in gathered.person_of} - alive
         self._service.control.people.erase(gone, persons)
-        erased = {claim.contact for claim in ended if any(event.kind == ERASED for event in claim.events)} & set(gone)
+        forgotten = {c.contact for c in ended if any(event.detail.get(MEANS) == ERASED for event in c.events)}
+        erased = forgotten & set(gone)
         if erased:
             self._drop(erased, persons)
 
@@ -261,13 +272,16 @@ class Handler:
         A deletion of the other kind can be taken back, and then the person shall be who they were.
         """
         control = self._service.control
-        persons = {person for key, person in control.links.of_keys(erased).items() if person in gone}
+        owners = set(control.links.of_keys(erased).values())
+        persons = owners & set(gone)
         keys = {*control.links.of_persons(persons), *erased}
         addresses = {key.removeprefix(ADDRESS) for key in keys if key.startswith(ADDRESS)}
         names = {address_key(name, address) for name in self._service.live for address in addresses}
         control.ledger.without_addresses(erased, persons)
         control.pins.forget(addresses)
         control.people.erase(names, persons)
+        control.decisions.forget_records(erased, owners)
+        control.decisions.forget(persons)
         control.inbox.drop({*names, *keys} - set(erased))
         with control.leases.lock(LOCK, self._owner, seconds=LOCK_SECONDS):
             control.links.drop(keys)
@@ -361,8 +375,9 @@ def _made(kind: str, noted: Noted) -> bool:
 
 
 def _inbox_name(service: Service, row: ContactRow) -> str:
-    """Return how the inbox names a contact: Mailchimp's events know addresses, HubSpot's ids."""
+    """Return how the inbox names a contact: the events of some platforms know addresses, of others ids."""
     name: str = row["connection"]
-    if name in service.audiences.values() and row["email"]:
+    by = service.workspace.spec(name, service.manifest).deliveries.contacts_by
+    if by == "address" and row["email"]:
         return address_key(name, row["email"])
     return platform_key(name, row["platform_id"])

@@ -9,11 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from connectors.connector import NO_SECRET, Connector
 from connectors.errors import CredentialError, FixSettingsError
+from connectors.events import EventSource, NumberedAccount
 from connectors.installed import find_connector
 from connectors.secret import Secret
+from sync.assign.evidence import settings_files
 from sync.control.runs import Cursors
 from sync.control.store import Control, open_control
 from sync.fields.platform_persona import PersonaValues, platform_personas
@@ -22,23 +25,31 @@ from sync.webhooks.logs import tell
 from sync.workspace.definition_files import MAIN
 from sync.workspace.manifest import Manifest, load_manifest
 from sync.workspace.schema import ServePart
-from sync.workspace.secrets import resolve_secret
 from sync.workspace.settings import Workspace, load_workspace
+from sync.workspace.webhook_addresses import serve_secret
 
 TIMED = "signed with a time: "  # before a path, among the positions of our own
 PERSONAS_HOLD = timedelta(minutes=10)
-NO_SECTION = (
-    'Add to personasync.toml: [serve] public_url = "https://..." and hubspot_secret = "env:NAME" or mailchimp_secret.'
-)
+NO_SECTION = 'Add to personasync.toml: [serve] public_url = "https://..." and CONNECTOR_secret = "env:NAME".'
 
 
 @dataclass(frozen=True, slots=True)
-class Secrets:
-    """What deliveries are checked with; `NO_SECRET` where the workspace names none."""
+class Sender:
+    """A connector whose platform sends events.
 
-    hubspot: Secret = NO_SECRET
-    mailchimp: Secret = NO_SECRET
-    mailchimp_path: Secret = NO_SECRET
+    Attributes:
+        connector: Its name.
+        source: Its class, which follows `EventSource`.
+        secret: What deliveries are signed with; `NO_SECRET` where the workspace names none.
+        path: Secret last part of the address; `NO_SECRET` where it has none.
+        may_be_unsigned: Whether the secret of the address is enough.
+    """
+
+    connector: str
+    source: Any
+    secret: Secret = NO_SECRET
+    path: Secret = NO_SECRET
+    may_be_unsigned: bool = False
 
 
 @dataclass(slots=True)
@@ -47,19 +58,24 @@ class Service:
 
     Attributes:
         settings: [serve].
+        senders: By connector.
         now: The wall clock, UTC.
+        texts: The settings as they were read, by file; what names the definitions that decide is made of them.
         timed: Paths on which this process knows that deliveries carry a signature with a time.
+        accounts: Number of the account, by connection, as far as it was asked for.
     """
 
     workspace: Workspace
     settings: ServePart
-    secrets: Secrets
+    senders: Mapping[str, Sender]
     manifest: Manifest
     control: Control
     now: Callable[[], datetime]
     environment: Mapping[str, str]
     opened: dict[str, Connector] = field(default_factory=dict)
+    texts: Mapping[str, bytes] = field(default_factory=dict)
     timed: set[str] = field(default_factory=set)
+    accounts: dict[str, str] = field(default_factory=dict)
     _personas: tuple[datetime, PersonaValues] | None = None
 
     def platform_personas(self, now: datetime) -> PersonaValues:
@@ -75,20 +91,19 @@ class Service:
                 self._personas = (now, {})
         return self._personas[1]
 
-    def is_timed(self, path: str) -> bool:
-        """Tell whether the app that has our secret ever signed a delivery to *path* with a time (HubSpot's v3)."""
-        if path not in self.timed and self.control.cursors.get(Cursors.EVERY, TIMED + path).get("app") == self._app():
-            self.timed.add(path)
-        return path in self.timed
+    def is_timed(self, place: str, sender: Sender) -> bool:
+        """Tell whether a platform that has our secret ever signed a delivery to *place* with a time."""
+        if place not in self.timed:
+            known = self.control.cursors.get(Cursors.EVERY, TIMED + place).get("app")
+            if known == _whose(sender):
+                self.timed.add(place)
+        return place in self.timed
 
-    def note_timed(self, path: str) -> None:
-        """Keep that the app signs deliveries to *path* with a time, for all processes; another secret begins anew."""
-        if not self.is_timed(path):
-            self.control.cursors.move(Cursors.EVERY, TIMED + path, {"app": self._app()}, "")
-            self.timed.add(path)
-
-    def _app(self) -> str:
-        return hmac.digest(self.secrets.hubspot.reveal().encode("utf-8", "replace"), b"which app", "sha256").hex()[:16]
+    def note_timed(self, place: str, sender: Sender) -> None:
+        """Keep that deliveries to *place* are signed with a time, for all processes; another secret starts again."""
+        if not self.is_timed(place, sender):
+            self.control.cursors.move(Cursors.EVERY, TIMED + place, {"app": _whose(sender)}, "")
+            self.timed.add(place)
 
     def connector(self, name: str) -> Connector:
         """Return the connector of a connection, opened on first use as the account's service.
@@ -104,25 +119,26 @@ class Service:
             self.opened[name] = made
         return self.opened[name]
 
+    def account(self, name: str) -> str:
+        """Return the number of a connection's account, asked for once; "" where nobody knows it.
+
+        Raises:
+            PersonasyncError: The platform does not answer.
+        """
+        if name not in self.accounts:
+            connector = self.connector(name)
+            known = connector.account_number() if isinstance(connector, NumberedAccount) else ""
+            if not known:
+                reason = "the token can't read the account's number: events of other accounts can't be told apart"
+                tell("no_account", level=logging.WARNING, connection=name, reason=reason)
+            self.accounts[name] = known
+        return self.accounts[name]
+
     @property
     def live(self) -> tuple[str, ...]:
         """The connections whose contacts can be read and written one by one."""
         kinds = self.workspace.connections.items()
         return tuple(name for name, part in kinds if self.manifest.connectors[part.connector].kind != "files")
-
-    @property
-    def hubspot(self) -> str | None:
-        """The connection whose webhooks come from HubSpot."""
-        return next(iter(self._of("hubspot")), None)
-
-    @property
-    def audiences(self) -> dict[str, str]:
-        """Connection by Mailchimp audience."""
-        parts = self.workspace.connections
-        return {parts[name].settings().get("audience", ""): name for name in self._of("mailchimp")}
-
-    def _of(self, connector: str) -> list[str]:
-        return [name for name, part in self.workspace.connections.items() if part.connector == connector]
 
     def reload(self) -> None:
         """Read the workspace's files again, for definitions that changed; connections stay as they were opened.
@@ -130,8 +146,17 @@ class Service:
         Raises:
             FixSettingsError: A file is wrong.
         """
-        self.workspace = load_workspace(self.workspace.directory)
+        self.workspace, self.texts = _read(self.workspace.directory)
         self._personas = None
+
+
+def _read(directory: Path) -> tuple[Workspace, dict[str, bytes]]:
+    """Read a workspace, and its settings as text: the same ones, also where somebody saves a file meanwhile."""
+    while True:
+        before = settings_files(directory)
+        workspace = load_workspace(directory)
+        if settings_files(directory) == before:
+            return workspace, before
 
 
 @contextmanager
@@ -147,20 +172,17 @@ def open_service(directory: Path, *, now: Callable[[], datetime], environment: M
         The service; it never opens the warehouse.
 
     Raises:
-        FixSettingsError: There is no [serve], a secret can't be found, or HubSpot is connected twice.
+        FixSettingsError: There is no [serve], or a secret can't be found.
     """
-    workspace = load_workspace(directory)
+    workspace, texts = _read(directory)
     if workspace.serve is None:
         raise FixSettingsError(f"{MAIN} has no [serve] section.", fix=NO_SECTION)
-    secrets = _secrets(workspace, workspace.serve, environment)
+    manifest = load_manifest()
+    senders = {sender.connector: sender for sender in _senders(workspace, manifest, environment)}
     control = open_control(workspace.state_url.reveal(), now=now)
-    service = Service(workspace, workspace.serve, secrets, load_manifest(), control, now, environment)
+    service = Service(workspace, workspace.serve, senders, manifest, control, now, environment, texts=texts)
     try:
         refuse_lost_control(workspace, control)
-        if len(service._of("hubspot")) > 1:  # noqa: SLF001 - of this module
-            raise FixSettingsError(
-                "The webhook service supports one HubSpot connection only.", fix="Use a separate workspace for each."
-            )
         yield service
     finally:
         for connector in service.opened.values():
@@ -168,26 +190,33 @@ def open_service(directory: Path, *, now: Callable[[], datetime], environment: M
         control.close()
 
 
-def _secrets(workspace: Workspace, settings: ServePart, environment: Mapping[str, str]) -> Secrets:
-    def secret(key: str, *, several: bool = False) -> Secret:
-        reference = getattr(settings, key)
-        where, folder = f"{MAIN}, [serve] {key}", workspace.directory
-        if not reference:
-            return NO_SECRET
-        return resolve_secret(reference, where=where, environment=environment, directory=folder, several=several)
+def _senders(workspace: Workspace, manifest: Manifest, environment: Mapping[str, str]) -> Iterator[Sender]:
+    """Yield the connectors of the workspace whose platforms send events; their code is imported now, not later."""
+    for connector in dict.fromkeys(part.connector for part in workspace.connections.values()):
+        spec = manifest.connectors[connector]
+        if not spec.capabilities.events:
+            continue
+        source = find_connector(connector)
+        if not isinstance(source, EventSource):
+            tell("no_events", level=logging.WARNING, connector=connector, reason="its class has no verify and parse")
+            continue
+        path = serve_secret(workspace, f"{connector}_path", environment)
+        secret = _signing(workspace, connector, environment, made_by_setup=not spec.deliveries.project and not path)
+        yield Sender(connector, source, secret, path, bool(spec.deliveries.path))
 
-    def not_made_yet() -> Secret:
-        """Return Mailchimp's secret; it is made with the webhook, and for that the service has to answer already."""
-        try:
-            return secret("mailchimp_secret", several=True)
-        except CredentialError as error:
-            if settings.mailchimp_path:
-                raise
-            tell(
-                "no_secret",
-                level=logging.WARNING,
-                reason=f"Mailchimp webhooks are rejected until it is set. {error}",
-            )
-            return NO_SECRET
 
-    return Secrets(secret("hubspot_secret"), not_made_yet(), secret("mailchimp_path"))
+def _signing(workspace: Workspace, connector: str, environment: Mapping[str, str], *, made_by_setup: bool) -> Secret:
+    """Return a connector's signing secret; one that `setup` makes needs a service that answers already."""
+    try:
+        return serve_secret(workspace, f"{connector}_secret", environment, several=True)
+    except CredentialError as error:
+        if not made_by_setup:
+            raise
+        reason = f"Webhooks of {connector} are rejected until it is set. {error}"
+        tell("no_secret", level=logging.WARNING, reason=reason)
+        return NO_SECRET
+
+
+def _whose(sender: Sender) -> str:
+    secret = sender.secret.reveal().encode("utf-8", "replace")
+    return hmac.digest(secret, b"which app", "sha256").hex()[:16]

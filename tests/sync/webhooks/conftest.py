@@ -20,6 +20,7 @@ import pytest
 import requests
 
 from connectors.sandbox.fill import AUDIENCE
+from connectors.sandbox.hubspot.webhooks import PORTAL_ID
 from connectors.sandbox.server import Sandbox
 from sync.clock import now
 from sync.ops.run import run_loop
@@ -56,10 +57,14 @@ class Served:
         headers = {"X-HubSpot-Signature": signature, "X-HubSpot-Signature-Version": "v1"}
         return self.session.post(self.address + "/webhooks/hubspot", data=body, headers=headers, timeout=10)
 
-    def action(self, contact: str, callback: str) -> requests.Response:
+    def action(self, contact: str, callback: str, *, portal: int = PORTAL_ID) -> requests.Response:
         """Ask as a workflow's custom action does."""
         body = json.dumps(
-            {"callbackId": callback, "object": {"objectId": int(contact), "objectType": "CONTACT"}}
+            {
+                "callbackId": callback,
+                "origin": {"portalId": portal},
+                "object": {"objectId": int(contact), "objectType": "CONTACT"},
+            }
         ).encode()
         url = self.address + "/actions/hubspot"
         signature = hashlib.sha256(HUBSPOT_SECRET.encode() + b"POST" + url.encode() + body).hexdigest()
@@ -85,7 +90,7 @@ class Served:
         return {
             "eventId": number,
             "subscriptionId": 11,
-            "portalId": 62515,
+            "portalId": PORTAL_ID,
             "occurredAt": at,
             "subscriptionType": "contact.creation",
             "attemptNumber": 0,
@@ -129,10 +134,10 @@ def wait_for(holds: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def serving(platforms: Platforms, *, workers: int = 1) -> Iterator[Served]:
+def serving(platforms: Platforms, *, workers: int = 1, clock: Callable[[], datetime] = now) -> Iterator[Served]:
     """Run the service over a workspace."""
     environment = service_environment(platforms)
-    with open_service(platforms.folder, now=now, environment=environment) as service, requests.Session() as session:
+    with open_service(platforms.folder, now=clock, environment=environment) as service, requests.Session() as session:
         listening = listen("127.0.0.1", 0)
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
         started: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()

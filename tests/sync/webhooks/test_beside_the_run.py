@@ -92,6 +92,7 @@ def test_assign_leaves_alone_whom_the_service_knows_better(looped: Platforms) ->
     assert [row["segment"] for row in rows if row["person_id"] == person] == ["bargain_hunters"]
 
 
+@pytest.mark.long
 def test_explain_knows_what_the_service_decided_before_anything_was_pulled(looped: Platforms) -> None:
     with serving(looped) as served:
         ada = served.newcomer("ada@new.test")

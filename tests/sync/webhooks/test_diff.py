@@ -10,7 +10,7 @@ from connectors.records import CONTACTS, MEMBERSHIPS, Change, Outcome, platform_
 from sync.assign.job import assign
 from sync.fields.platform_persona import platform_personas
 from sync.plan.diff import make_plan
-from sync.plan.job import gather_state, targets
+from sync.plan.inputs import gather_state, targets
 from sync.pull.job import pull
 from sync.session import Session
 from sync.webhooks.diff import changes_of

@@ -71,6 +71,7 @@ def test_contacts_wait_while_definitions_are_not_in_force(looped: Platforms) -> 
         assert served.property(ada, "personasync_headline") == "Come in"
 
 
+@pytest.mark.long
 def test_a_contact_that_breaks_holds_up_no_other_and_is_set_aside_after_its_tries(looped: Platforms) -> None:
     file = looped.folder / "personasync.toml"
     file.write_text(file.read_text("utf-8") + "tries = 2\n", "utf-8")

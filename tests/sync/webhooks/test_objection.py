@@ -55,6 +55,7 @@ def test_an_objection_shows_the_fallback_at_once_and_ends_with_its_property(loop
     assert released == before
 
 
+@pytest.mark.long
 def test_a_plan_after_the_objection_writes_the_fallback_before_anything_is_pulled(looped: Platforms) -> None:
     with session_on(looped) as session:
         assigned = session.control.people.digests()

@@ -22,7 +22,6 @@ from connectors.sandbox.world import HUBSPOT_APP_SECRET, make_world
 from sync.clock import now
 from sync.control.schema import metadata
 from sync.ops import setup
-from sync.ops import webhooks as hooks
 from sync.ops.demo import make_workspace
 from sync.ops.doctor import examine
 from sync.ops.run import run_loop
@@ -110,7 +109,7 @@ def free_port() -> int:
 
 def upload(platforms: Platforms) -> None:
     """Do what `hs project upload` does."""
-    root = platforms.folder / hooks.PROJECT
+    root = platforms.folder / "hubspot-project"
     side(
         platforms,
         "project",
@@ -246,6 +245,7 @@ def test_a_privacy_deletion_leaves_ids_and_no_address(real_time: RealTime) -> No
     assert real_time.service.control.inbox.dead_letters() == []
 
 
+@pytest.mark.long
 def test_joined_persons_are_one_row_that_knows_what_both_knew(real_time: RealTime) -> None:
     people, links = real_time.service.control.people, real_time.service.control.links
     crm, contacts = real_time.platforms.crm, []
