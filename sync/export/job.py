@@ -26,7 +26,7 @@ from sync.export.write import check_target, write_rows
 from sync.fields import privacy_checks
 from sync.plan.diff import strictest_consents
 from sync.plan.file import read_plan
-from sync.plan.job import assigned_at
+from sync.plan.inputs import assigned_at
 from sync.session import Session
 
 HERE = ""  # the connection of an export that is for nobody in particular

@@ -120,6 +120,7 @@ def personal_data(session: Session, email: str) -> PersonalData:
         "purposes": explanation.document["purposes"],
         "written": _written(session, mine),
         "pins": _pins(session, mine),
+        "decided_at_once": _decided_at_once(session, mine),
     }
     return PersonalData(document, _letter(document, rows, names))
 
@@ -182,6 +183,14 @@ def _written(session: Session, mine: Traces) -> list[dict[str, Any]]:
             "at": at,
         }
         for noted, at in session.control.ledger.about(mine.pairs)
+    ]
+
+
+def _decided_at_once(session: Session, mine: Traces) -> list[dict[str, Any]]:
+    """What the webhook service decided about the person, and by what, oldest first."""
+    return [
+        {"at": decision.recorded_at, "by": decision.inputs, "decided": decision.assignment}
+        for decision in session.control.decisions.of_persons(mine.persons)
     ]
 
 

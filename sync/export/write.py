@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from connectors.errors import FixSettingsError
 from connectors.safe_cells import safe_cell
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 MOST_SHEET_ROWS = 1_048_576
 OURS = 0o600  # exported files hold personal data
@@ -28,18 +31,24 @@ def write_rows(path: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]]
         FixSettingsError: The suffix is another, or the file can't be written.
     """
     writer = check_target(path)
-    unfinished = path.with_name(f".{path.name}.part")
-    try:
-        unfinished.touch(OURS)
+    with whole_file(path) as unfinished:
         writer(unfinished, columns, rows)
-        unfinished.replace(path)
-    except OSError as error:
-        raise FixSettingsError(
-            f"{path} can't be written: {error.strerror or error}.", fix="Name a file in a folder that you can write to."
-        ) from error
-    finally:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write an Arrow table as Parquet that only its owner may read.
+
+    Args:
+        path: Of the file; overwritten.
+        table: Its rows.
+
+    Raises:
+        FixSettingsError: The file can't be written.
+    """
+    import pyarrow.parquet as pq  # noqa: PLC0415 - as below
+
+    with whole_file(path) as unfinished:
+        pq.write_table(table, unfinished)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -52,10 +61,21 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         FixSettingsError: The file can't be written.
     """
+    with whole_file(path) as unfinished:
+        unfinished.write_text(text, "utf-8")
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield where to write a file of the owner alone, which then takes its place, whole or not at all.
+
+    Raises:
+        FixSettingsError: It can't be written.
+    """
     unfinished = path.with_name(f".{path.name}.part")
     try:
         unfinished.touch(OURS)
-        unfinished.write_text(text, "utf-8")
+        yield unfinished
         unfinished.replace(path)
     except OSError as error:
         raise FixSettingsError(

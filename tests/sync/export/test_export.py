@@ -109,6 +109,7 @@ def test_a_segment_is_written_as_excel_and_parquet(shop: Run) -> None:
         assert (status, why in error) == (2, True)
 
 
+@pytest.mark.long
 def test_excluded_people_are_in_no_file_for_a_platform(shop: Run) -> None:
     path = Path("ws/personasync.toml")
     path.write_text(path.read_text("utf-8") + '[exclude]\naddresses = ["ada@people.test"]\n', "utf-8")
