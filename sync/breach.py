@@ -13,7 +13,7 @@ from connectors.evidence import Assumption, load_evidence
 AHEAD = timedelta(hours=1)  # clocks differ by less
 GUARDRAILS = (
     *("max_changed", "max_removed", "max_unclassified", "max_data_age_hours"),
-    "trait_quality",
+    *("trait_quality", "clock"),
 )
 """What may be set aside: limits of [guardrails], and checks that have no limit of their own."""
 

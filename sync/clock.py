@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 TRIAL = "sandbox.json"  # in a workspace of the local platforms: where they are, and how far their clock is ahead
 
@@ -15,14 +16,23 @@ def now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251 - this is the door
 
 
+def trial_note(workspace: Path) -> dict[str, Any] | None:
+    """Return what a workspace notes of the local platforms; None: it is none that `sandbox up` wrote."""
+    try:
+        document = json.loads((workspace / TRIAL).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return document if isinstance(document, dict) else {}
+
+
 def clock_of(workspace: Path) -> Callable[[], datetime]:
     """Return the clock of a workspace: the wall clock; of one that `sandbox up` wrote, that of the local platforms.
 
     `sandbox send` lets days pass there. What happens on those days must not lie in the future here.
     """
     try:
-        ahead = timedelta(seconds=float(json.loads((workspace / TRIAL).read_text("utf-8"))["clock_ahead_seconds"]))
-    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        ahead = timedelta(seconds=float((trial_note(workspace) or {})["clock_ahead_seconds"]))
+    except (ValueError, KeyError, TypeError, OverflowError):
         return now
     return lambda: now() + ahead
 

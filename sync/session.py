@@ -23,6 +23,7 @@ from sync.control.person_ids import new_person_id
 from sync.control.reading import ReadableControl, ReadControl, open_read_control
 from sync.warehouse.damage import FILE, warehouse_lost
 from sync.workspace.manifest import Manifest, load_manifest
+from sync.workspace.run_manifest import run_manifest
 from sync.workspace.settings import Workspace, load_workspace
 
 if TYPE_CHECKING:
@@ -240,6 +241,7 @@ def recorded(session: Session, command: str) -> Iterator[RecordedRun]:
     """
     session.control.runs.fail_killed(is_alive)
     run = RecordedRun(session.control.runs.begin(command))
+    run.counts["manifest"] = run_manifest(session.workspace.directory, session.workspace.state_dir)
     started = time.monotonic()
     before = {name: connector.traffic.writes for name, connector in session.opened.items()}
     sent = session.requests()
@@ -255,9 +257,7 @@ def recorded(session: Session, command: str) -> Iterator[RecordedRun]:
     run.counts["endpoints"] = endpoints
     run.counts["requests"] = {name: sum(counts.values()) for name, counts in endpoints.items()}
     run.counts["seconds"] = round(time.monotonic() - started, 2)
-    run.counts["writes"] = sum(
-        connector.traffic.writes - before.get(name, 0) for name, connector in session.opened.items()
-    )
+    run.counts["writes"] = sum(each.traffic.writes - before.get(name, 0) for name, each in session.opened.items())
     session.control.runs.finish(run.run_id, run.state, run.counts)
 
 

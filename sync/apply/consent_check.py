@@ -19,7 +19,7 @@ from segmenter.traits.people import NO_CONSENT
 from sync.apply.push import CONSENT, OBJECTED, Sent, key
 from sync.assign.exclusions import excluded_persons
 from sync.consent.strictest import ContactRow, strictest_consent
-from sync.plan.job import assigned_at
+from sync.plan.inputs import assigned_at
 from sync.session import RecordedRun, Session
 
 FRESH = timedelta(minutes=1)  # so long an answer holds while an apply goes on
@@ -71,7 +71,7 @@ class ConsentCheck:
         """
         if self.asked_at is None or self.session.now() - self.asked_at > FRESH:
             self._ask()
-        outcomes, objected = [], self._objected()
+        outcomes, objected = [], self.objected()
         for change in changes:
             if change.after is not None and change.person_id in objected:
                 outcomes.append(Outcome(change, "skipped", OBJECTED, CONSENT))
@@ -83,11 +83,11 @@ class ConsentCheck:
 
     def without_objections(self, changes: Sequence[Change]) -> Sequence[Change]:
         """Leave out what would give anything to people who objected by now; asked before each request of an apply."""
-        objected = self._objected()
+        objected = self.objected()
         return [change for change in changes if change.after is None or change.person_id not in objected]
 
-    def _objected(self) -> set[str]:
-        """People who objected since the plan was made; with `whole`, everybody who did. Asked before each slice."""
+    def objected(self) -> set[str]:
+        """Return the people who objected since the plan was made; with `whole`, everybody who did."""
         planned = self.session.control.runs.latest("plan")
         since = None if self.whole or planned is None else planned.started_at
         noted = self.session.control.objections.by_person()

@@ -17,6 +17,7 @@ from typing import Any
 
 from connectors.errors import FixSettingsError, PersonasyncError
 from connectors.records import CONTACTS, Change, Outcome
+from sync.apply.approval import refuse_unapproved
 from sync.apply.consent_check import ConsentCheck, leave_out
 from sync.apply.push import Sent, in_slices, key, onward, recover, send_changes
 from sync.breach import GuardrailError, refuse_broken_assumptions, stale_connections
@@ -26,6 +27,7 @@ from sync.online.handoff import look_again, overtaken_persons
 from sync.plan.cost import seconds_of
 from sync.plan.file import NEW_PLAN, SavedPlan, read_plan
 from sync.plan.guardrails import how_to_override
+from sync.plan.inputs import changes_about
 from sync.plan.job import basis
 from sync.session import Progress, RecordedRun, Session, no_progress, recorded
 from sync.traits.data_checks import max_age
@@ -62,6 +64,7 @@ class PlanSelection:
 
 ALL = PlanSelection()
 DATA_AGE = "max_data_age_hours"
+NOT_TAKEN_BACK = "What people who objected are shown could not be taken back."
 
 
 @dataclass(slots=True)
@@ -72,6 +75,7 @@ class Applied(Sent):
         waiting: Changes of the plan that were not sent yet.
         skipped: Changes of people whose consent changed after the last pull, or of contacts that are gone since.
         overtaken: Changes of persons for whom the webhook service decided after the plan was made; they are left out.
+        taken_back: Changes that took back what people were still shown who objected since the plan was made.
         recovered: Changes of earlier, interrupted runs of which it was found out what became of them.
         predicted: Requests that this apply should take, by connection and endpoint: a part of a plan takes fewer.
         predicted_seconds: What they should take at the accounts' limits.
@@ -82,6 +86,7 @@ class Applied(Sent):
     waiting: int = 0
     skipped: int = 0
     overtaken: int = 0
+    taken_back: int = 0
     recovered: int = 0
     predicted: dict[str, dict[str, int]] = field(default_factory=dict)
     predicted_seconds: float = 0.0
@@ -94,6 +99,7 @@ def apply(
     override: frozenset[str] = frozenset(),
     part: PlanSelection = ALL,
     progress: Progress = no_progress,
+    code: str = "",
 ) -> Applied:
     """Send the plan at *path* (None: the newest one).
 
@@ -103,20 +109,19 @@ def apply(
         override: Guardrails that are set aside for this one plan.
         part: What of it shall be sent.
         progress: Told how many changes have an outcome.
+        code: As a person typed it, of a plan that an assistant asked for.
 
     Returns:
         Outcomes by connection, what was not sent and why, and how requests and seconds compare with the plan.
 
     Raises:
-        FixSettingsError: There is no plan, it was edited, applied already, or the world moved under it.
+        FixSettingsError: There is no plan, it was edited, applied already, lacks its code, or the world moved under it.
         GuardrailError: A guardrail refused the plan.
     """
-    plan = _unapplied(session, path or _newest(session))
+    plan = _unapplied(session, path or _newest(session), code)
     names = _written_to(session, part)
     refuse_broken_assumptions("apply", {name: session.control.probed.broken(name) for name in names}, override)
-    _refuse_stale(session, plan)
-    _refuse_old(session, plan, override)
-    _refuse_breaches(session, plan, override)
+    _refuse(session, plan, override)
     applied = Applied(plan_id=plan.plan_id)
     with recorded(session, f"apply {plan.plan_id}") as run:
         applied.run_id = run.run_id
@@ -128,6 +133,7 @@ def apply(
         for name in names:
             mine = [change for change in check.changes if change.connection == name]
             _send(session, plan, name, mine, check, applied, run, progress)
+        _take_back(session, plan, names, check.objected(), applied, progress)
         for name, requests in applied.predicted.items():
             applied.predicted[name] = dict(Counter(requests) + Counter(check.requests.get(name, {})))
         applied.waiting = len(_still_meant(session, plan, _waiting(session, plan, plan.changes)))
@@ -173,6 +179,28 @@ def _send(
         done += len(some)
 
 
+def _take_back(
+    session: Session, plan: SavedPlan, names: Sequence[str], objected: set[str], applied: Applied, progress: Progress
+) -> None:
+    """Show those the fallback who objected since the plan was made.
+
+    A batch that a platform has accepted can't be called back: what it wrote about them goes here, at once.
+    """
+    if not objected:
+        return
+    changes = [change for change in changes_about(session, objected) if change.before]
+    with recorded(session, f"apply {plan.plan_id}") as run:
+        sent = Sent()
+        for name in names:
+            mine = [change for change in changes if change.connection == name and name not in applied.failed]
+            if mine:
+                send_changes(session, session.connector(name), mine, sent, run, progress)
+        applied.taken_back = sent.count("applied")
+        applied.failed |= {name: f"{NOT_TAKEN_BACK} {reason}" for name, reason in sent.failed.items()}
+        run.state = "failed" if sent.failed else "rejects" if sent.rejected else "done"
+        run.counts.update(plan=plan.plan_id, taken_back=applied.taken_back)
+
+
 def _recovered(session: Session, name: str, sent: Sent) -> int:
     try:
         return recover(session, session.connector(name))
@@ -216,15 +244,23 @@ def _newest(session: Session) -> Path:
     return session.workspace.directory / newest.path
 
 
-def _unapplied(session: Session, path: Path) -> SavedPlan:
-    """The plan at *path*, which this workspace made and has not applied yet."""
+def _unapplied(session: Session, path: Path, code: str) -> SavedPlan:
+    """The plan at *path*, which this workspace made and has not applied yet, and which a person approved."""
     plan = read_plan(path)
     record = session.control.plans.get(plan.plan_id)
     if record is None:
         raise FixSettingsError(f"{plan.path} was made in another workspace.", fix=NEW_PLAN)
     if record.state == "applied":
         raise FixSettingsError(f"Plan {plan.plan_id} was already applied.", fix=NEW_PLAN)
+    refuse_unapproved(session, plan.plan_id, code)
     return plan
+
+
+def _refuse(session: Session, plan: SavedPlan, override: frozenset[str]) -> None:
+    """Refuse a plan that the world moved under, that is too old, or that breaks a guardrail."""
+    _refuse_stale(session, plan)
+    _refuse_old(session, plan, override)
+    _refuse_breaches(session, plan, override)
 
 
 def _refuse_stale(session: Session, plan: SavedPlan) -> None:
@@ -253,19 +289,19 @@ def _refuse_old(session: Session, plan: SavedPlan, override: frozenset[str]) -> 
         age = f"Plan {plan.plan_id} was made {(now - plan.created_at) / hours:,.0f} hours ago, the limit is"
         messages.insert(0, f"{age} {limit / hours:,.0f} ([guardrails] {DATA_AGE}).")
     if messages:
-        _refuse(session, plan, [DATA_AGE])
+        _note_refusal(session, plan, [DATA_AGE])
         raise GuardrailError(" ".join(messages), fix=how_to_override([DATA_AGE]))
 
 
 def _refuse_breaches(session: Session, plan: SavedPlan, override: frozenset[str]) -> None:
     standing = [breach for breach in plan.summary["breaches"] if breach["guardrail"] not in override]
     if standing:
-        _refuse(session, plan, [breach["guardrail"] for breach in standing])
+        _note_refusal(session, plan, [breach["guardrail"] for breach in standing])
         every = [breach["guardrail"] for breach in plan.summary["breaches"]]
         raise GuardrailError(" ".join(breach["message"] for breach in standing), fix=how_to_override(every))
 
 
-def _refuse(session: Session, plan: SavedPlan, guardrails: Sequence[str]) -> None:
+def _note_refusal(session: Session, plan: SavedPlan, guardrails: Sequence[str]) -> None:
     session.control.plans.move(plan.plan_id, "refused")
     with recorded(session, f"apply {plan.plan_id}") as run:
         run.state = "refused"

@@ -8,8 +8,10 @@ at, since a platform may answer "done" and have done nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
+from threading import Lock
 
 from connectors.connector import Connector, Still, as_given
 from connectors.errors import PersonasyncError, TryLaterError
@@ -21,6 +23,7 @@ NOT_KEPT = "not_kept"
 CONSENT = "consent_changed"  # code of outcomes
 OBJECTED = "Objected after this was planned."
 AT_ONCE = 5_000  # contacts a slice: whole batches of HubSpot, one job of Mailchimp
+NOTED_TOGETHER = 100  # changes at least that the ledger takes at once: some fifteen contacts
 ABSENT = "\0"  # no platform shows this
 
 CurrentValues = Mapping[tuple[str, str, str], str | None]
@@ -50,20 +53,35 @@ class Sent:
         return sum(count for (_, ending), count in self.states.items() if ending == state)
 
 
-class _Stopped:
-    """Changes that *still* left out just before they would have been sent, as outcomes."""
+class _Leaving:
+    """What every request asks just before it leaves: what may still be written, and it is in the ledger by then.
 
-    def __init__(self, still: Still) -> None:
-        self._still = still
-        self.outcomes: list[Outcome] = []  # senders add to it side by side
+    The ledger gets some of what follows as well, and never a whole plan: a kill leaves that much to be looked for.
+
+    Args:
+        changes: All that shall be written, in order.
+        still: Returns which of a request's changes may still be written.
+        note: Notes changes in the ledger.
+
+    Attributes:
+        outcomes: Of changes that *still* left out.
+    """
+
+    def __init__(self, changes: Sequence[Change], still: Still, note: Callable[[Sequence[Change]], None]) -> None:
+        self._still, self._note, self._lock = still, note, Lock()
+        self._coming = {key(change): change for change in changes}
+        self.outcomes: list[Outcome] = []
 
     def __call__(self, changes: Sequence[Change]) -> Sequence[Change]:
         left = self._still(changes)
-        if len(left) < len(changes):
-            kept = {key(change) for change in left}
+        kept = {key(change) for change in left}
+        with self._lock:  # senders ask side by side
             self.outcomes += [
                 Outcome(change, "skipped", OBJECTED, CONSENT) for change in changes if key(change) not in kept
             ]
+            if new := [self._coming.pop(name) for name in map(key, left) if name in self._coming]:
+                following = list(islice(self._coming, max(NOTED_TOGETHER - len(new), 0)))
+                self._note([*new, *map(self._coming.pop, following)])
         return left
 
 
@@ -90,20 +108,19 @@ def send_changes(
         sample: Whether some of what was said to be applied is looked at.
         still: Asked before each request which of its changes may still be written; the others are skipped.
     """
-    session.control.ledger.intend(run.run_id, changes)
     outcomes: dict[tuple[str, str, str], Outcome] = {}
-    stopped = _Stopped(still)
+    leaving = _Leaving(changes, still, lambda some: session.control.ledger.intend(run.run_id, some))
     try:
-        _push(session, connector, changes, outcomes, run, progress, stopped)
-        _send_again(session, connector, outcomes, run, progress, stopped)
+        _push(session, connector, changes, outcomes, run, progress, leaving)
+        _send_again(session, connector, outcomes, run, progress, leaving)
         if sample:
             _look_at_some(session, connector, outcomes, run)
     except PersonasyncError as error:
         # one platform in trouble does not hold up the other; what is left keeps waiting in the ledger
         sent.failed[connector.name] = str(error)
-    if stopped.outcomes:
-        session.control.ledger.settle(run.run_id, stopped.outcomes)
-        outcomes.update({key(outcome.change): outcome for outcome in stopped.outcomes})
+    if leaving.outcomes:
+        session.control.ledger.settle(run.run_id, leaving.outcomes)
+        outcomes.update({key(outcome.change): outcome for outcome in leaving.outcomes})
     if any(outcome.state == "unchanged" and outcome.change.kind == "group" for outcome in outcomes.values()):
         # our picture of its groups is not what is there: the next pull reads all of them, whatever the platform says
         stream = "memberships" if "memberships" in connector.streams else "contacts"  # groups come with one of them
@@ -157,10 +174,10 @@ def _push(
     outcomes: dict[tuple[str, str, str], Outcome],
     run: RecordedRun,
     progress: Progress,
-    stopped: _Stopped,
+    leaving: _Leaving,
 ) -> None:
     done = 0
-    for batch in connector.push(changes, stopped):
+    for batch in connector.push(changes, leaving):
         session.control.ledger.settle(run.run_id, batch)
         outcomes.update({key(outcome.change): outcome for outcome in batch})
         done += len(batch)
@@ -173,7 +190,7 @@ def _send_again(
     outcomes: dict[tuple[str, str, str], Outcome],
     run: RecordedRun,
     progress: Progress,
-    stopped: _Stopped,
+    leaving: _Leaving,
 ) -> None:
     """Look for what was not answered for, and send once more what did not take effect."""
     unknown = [outcome.change for outcome in outcomes.values() if outcome.state == "unknown"]
@@ -186,7 +203,7 @@ def _send_again(
     outcomes.update({key(outcome.change): outcome for outcome in settled})
     again = [outcome.change for outcome in results if outcome.code == INTERRUPTED]
     if again:
-        _push(session, connector, again, outcomes, run, progress, stopped)
+        _push(session, connector, again, outcomes, run, progress, leaving)
     still = [outcome.change for outcome in outcomes.values() if outcome.state == "unknown"]
     if still:
         raise TryLaterError(f"{connector.name} did not confirm {len(still)} changes.")

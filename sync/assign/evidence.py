@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import version
@@ -32,6 +32,7 @@ from sync.workspace import models, typing_tools
 from sync.workspace.definition_files import MAIN, PERSONAS, SEGMENTS
 from sync.workspace.experiments import EXPERIMENTS
 from sync.workspace.settings import STATE, Workspace, load_workspace
+from sync.workspace.toml_reader import read_text
 
 if TYPE_CHECKING:
     from ibis import Table
@@ -50,15 +51,10 @@ def keep_evidence(session: Session) -> dict[str, Any]:
     Returns:
         For the counts of the run: ``definitions``, ``sequence``, ``links``, ``decided_at``, ``made_by``.
     """
-    files = dict(_definition_files(session.workspace))
-    digest = hashlib.sha256()
-    for name, content in sorted(files.items()):
-        digest.update(f"{name}\n{len(content)}\n".encode() + content)
-    folder = session.workspace.state_dir / FOLDER / digest.hexdigest()[:32]
-    for name, content in files.items():
-        _write(folder / name, content)
+    workspace = session.workspace
+    files = {**settings_files(workspace.directory), **learned_files(workspace.state_dir)}
     return {
-        "definitions": folder.name,
+        "definitions": keep_definitions(workspace.state_dir, files),
         "sequence": session.warehouse.last_sequence(),
         "links": session.control.links.newest(),
         "decided_at": session.now().isoformat(),
@@ -66,17 +62,47 @@ def keep_evidence(session: Session) -> dict[str, Any]:
     }
 
 
-def _definition_files(workspace: Workspace) -> Iterator[tuple[str, bytes]]:
-    """Name, from a workspace's folder, and content of every file that decides."""
-    state = workspace.state_dir
-    for name in FILES:
-        if (workspace.directory / name).is_file():
-            content = (workspace.directory / name).read_text("utf-8")
-            yield name, (what_decides(content) if name == MAIN else content).encode()
-    tools = sorted((state / typing_tools.FOLDER).glob("*.json"))
-    for path in (state / models.FOLDER / models.IN_USE, *tools):
-        if path.is_file():
-            yield f"{STATE}/{path.relative_to(state)}", path.read_bytes()
+def keep_definitions(state_dir: Path, files: Mapping[str, bytes]) -> str:
+    """Keep definitions once, and return what names them.
+
+    Args:
+        state_dir: The workspace's ``.personasync``.
+        files: Content by name from the workspace's folder (`settings_files`, `learned_files`).
+
+    Returns:
+        Hexadecimal digits, the same for the same files.
+    """
+    digest = hashlib.sha256()
+    for name, content in sorted(files.items()):
+        digest.update(f"{name}\n{len(content)}\n".encode() + content)
+    folder = state_dir / FOLDER / digest.hexdigest()[:32]
+    for name, content in files.items():
+        _write(folder / name, content)
+    return folder.name
+
+
+def settings_files(directory: Path) -> dict[str, bytes]:
+    """Return the settings of a workspace's folder that decide, by name; see `what_decides`.
+
+    Returns:
+        File name -> content; files that are not there are left out.
+
+    Raises:
+        FixSettingsError: One can't be read.
+    """
+    texts = {name: read_text(directory / name) for name in FILES if (directory / name).is_file()}
+    return {name: (what_decides(text) if name == MAIN else text).encode() for name, text in texts.items()}
+
+
+def learned_files(state_dir: Path) -> dict[str, bytes]:
+    """Return the model in use and the typing tools, by name from the workspace's folder.
+
+    Returns:
+        File name -> content; empty where nothing was learned.
+    """
+    tools = sorted((state_dir / typing_tools.FOLDER).glob("*.json"))
+    paths = (state_dir / models.FOLDER / models.IN_USE, *tools)
+    return {f"{STATE}/{path.relative_to(state_dir)}": path.read_bytes() for path in paths if path.is_file()}
 
 
 def what_decides(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -27,6 +28,8 @@ from sync.control.rows import Pin
 from sync.session import Looked
 
 Standings = Mapping[ConsentPurpose, PurposeStanding]
+PERSON_ID = re.compile(r"p-[0-9a-f]{16}-[0-9a-f]{8}")
+"""As `sync.control.person_ids` makes them; no address looks like it."""
 NOT_READ = (
     "The webhook service assigned this. The segments tried and what would change it are "
     "available after the next `personasync pull`."
@@ -62,7 +65,7 @@ def explain(stores: Looked, rows: PersonRows, email: str) -> Explanation:
     Args:
         stores: The open workspace.
         rows: What its warehouse says of one person.
-        email: An address of the person, in any case.
+        email: An address of the person, in any case; or the person's id.
 
     Returns:
         The decision with its confidence, reasons and traits.
@@ -121,6 +124,8 @@ def _unprofiled(
 
 
 def _found(stores: Looked, rows: PersonRows, email: str) -> ExplainedPerson:
+    if PERSON_ID.fullmatch(email.strip()):
+        return _found_by_id(stores, rows, email.strip())
     address = normalise_email(email)
     key = email_key(address) if address else ""
     person_id = stores.control.links.of_keys([key]).get(key)
@@ -131,6 +136,14 @@ def _found(stores: Looked, rows: PersonRows, email: str) -> ExplainedPerson:
         )
     keys = list(stores.control.links.of_persons([person_id]))
     return ExplainedPerson(str(address), person_id, keys, rows.assignment(person_id))
+
+
+def _found_by_id(stores: Looked, rows: PersonRows, person_id: str) -> ExplainedPerson:
+    keys = list(stores.control.links.of_persons([person_id]))
+    if not keys:
+        raise FixSettingsError(f"There is no person {person_id!r}.", fix="See `personasync members`.")
+    known = sorted(contact["email"] for contact in rows.contacts(keys) if contact["email"])
+    return ExplainedPerson(known[0] if known else person_id, person_id, keys, rows.assignment(person_id))
 
 
 def explained(

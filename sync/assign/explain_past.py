@@ -12,12 +12,18 @@ from connectors.errors import FixSettingsError
 from connectors.records import ASSIGNMENTS, CONTACTS, email_key, normalise_email, platform_key
 from sync.assign.evidence import EVIDENCE, PastDecision, assign_run_before, past_decision
 from sync.assign.explain import ExplainedPerson, Explanation, explained
+from sync.assign.service_evidence import replaying, service_decision_at
+from sync.control.service_decisions import ServiceDecision
 from sync.session import Session, Stores
 
 DAY = len("2026-11-24")
+SHOWN = ("connection", "platform_id", "email", "state", "consent")
 SAME = "Rebuilt from the data and definitions of then: the same decision as the recorded one."
 OTHER = "Warning: rebuilt from the data and definitions of then, the decision is another one than the recorded one."
-BY_SERVICE = "The webhook service decided about this person after that assign; its decisions keep no evidence."
+BY_SERVICE = (
+    "The webhook service decided about this person after that assign, and what it decided by is not kept: it was "
+    "an older version, or [retention] or an erasure deleted it."
+)
 
 
 def end_of_day(text: str) -> datetime:
@@ -46,6 +52,8 @@ def explain_on(session: Session, email: str, moment: datetime) -> Explanation:
     Raises:
         FixSettingsError: Nobody had that address, was assigned, or the run kept no evidence.
     """
+    if (at_once := service_decision_at(session, email, moment)) is not None:
+        return _of_service(session, email, moment, at_once)
     past = past_decision(session, assign_run_before(session, moment))
     person = _person(past, email)
     recorded = assignment_at(session, person.person_id, moment)
@@ -65,6 +73,29 @@ def explain_on(session: Session, email: str, moment: datetime) -> Explanation:
     verdict = SAME if same else BY_SERVICE if by_service else OTHER
     began, as_of = f"{past.run.started_at:%Y-%m-%d %H:%M} UTC", f"{past.as_of:%Y-%m-%d %H:%M}"
     head = f"On {moment:%Y-%m-%d}, by the assign of {began} (as of {as_of}):"
+    return Explanation({**explanation.document, "evidence": evidence}, [head, *explanation.sentences, "", verdict])
+
+
+def _of_service(session: Session, email: str, moment: datetime, decision: ServiceDecision) -> Explanation:
+    """Explain what the webhook service decided, from what it kept with the decision."""
+    with replaying(session) as replay:
+        rebuilt = replay.rebuilt(decision)
+    inputs, recorded = rebuilt.inputs, rebuilt.recorded
+    keys = [platform_key(row["connection"], row["platform_id"]) for row in inputs.contacts]
+    person = ExplainedPerson(str(normalise_email(email)), decision.person_id, keys, None)
+    contacts = [{name: row[name] for name in SHOWN} for row in inputs.contacts if row["state"]]
+    then = Stores(rebuilt.workspace, session.control)
+    explanation = explained(then, person, contacts, recorded, inputs.as_of, rebuilt.traits, {}, past=True)
+    evidence = {
+        "definitions": decision.definitions,
+        "decided_at": decision.recorded_at.isoformat(),
+        "by": "webhook service",
+        "on": moment,
+        "same": rebuilt.same,
+        "rebuilt": rebuilt.assignment,
+    }
+    head = f"On {moment:%Y-%m-%d}, by the webhook service, at {decision.recorded_at:%Y-%m-%d %H:%M} UTC:"
+    verdict = SAME if rebuilt.same else OTHER
     return Explanation({**explanation.document, "evidence": evidence}, [head, *explanation.sentences, "", verdict])
 
 
@@ -92,7 +123,7 @@ def _person(past: PastDecision, email: str) -> ExplainedPerson:
 def _contacts(past: PastDecision, person: ExplainedPerson) -> list[dict[str, Any]]:
     table, keys = past.rows.current(CONTACTS.name), set(person.keys)
     ids = sorted({key.partition(":")[2] for key in keys if not key.startswith("mailto:")})
-    rows = table.filter(table.platform_id.isin(ids)).select("connection", "platform_id", "email", "state", "consent")
+    rows = table.filter(table.platform_id.isin(ids)).select(*SHOWN)
     listed: list[dict[str, Any]] = rows.order_by("connection", "platform_id").to_pyarrow().to_pylist()
     return [row for row in listed if platform_key(row["connection"], row["platform_id"]) in keys]
 

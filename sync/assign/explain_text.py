@@ -31,7 +31,8 @@ def about(address: str, assignment: Mapping[str, Any], persona: str, ends: datet
         lines.append(f"Reasons: {assignment['reasons']}.")
     if assignment["runner_up"]:
         lines.append(f"Runner-up: {assignment['runner_up']}.")
-    lines.append(f"Assigned by version {assignment['version']} as of {assignment['as_of']:%Y-%m-%d %H:%M} UTC.")
+    if assignment["version"] is not None:
+        lines.append(f"Assigned by version {assignment['version']} as of {assignment['as_of']:%Y-%m-%d %H:%M} UTC.")
     if assignment["pending_since"] is not None:
         lines.append(
             f"Pending change since {assignment['pending_since']:%Y-%m-%d}: "

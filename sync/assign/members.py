@@ -1,4 +1,4 @@
-"""Members of a segment: who is in it, with the reason, a page at a time."""
+"""Members of a segment, or everybody: who they are, with the reason, a page at a time."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import ibis
+from ibis import Table
 
 from connectors.records import CONTACTS
 from segmenter.personalize.fields import probability_one
@@ -23,7 +24,7 @@ class Member:
 
     Attributes:
         email: The first of their addresses in the alphabet; None: they have none.
-        segment: The segment itself, or one within it.
+        segment: The segment itself, or one within it; None: unclassified.
         confidence: How likely the segment is right; None: nothing measured that, as by rules.
         source: What decided.
         excluded: Why nothing is written to them; None: it is.
@@ -31,7 +32,7 @@ class Member:
 
     email: str | None
     person_id: str
-    segment: str
+    segment: str | None
     persona: str | None
     confidence: float | None
     source: str
@@ -45,6 +46,7 @@ class MembersPage:
     """A page of a segment's members, by address.
 
     Attributes:
+        segment: Its name; "" for everybody.
         people: How many there are in all.
         page: Counts from 1.
     """
@@ -56,12 +58,13 @@ class MembersPage:
     members: Sequence[Member]
 
 
-def members(session: Session, segment: str, *, page: int = 1, size: int = 50) -> MembersPage:
+def members(session: Session, segment: str | None, *, find: str = "", page: int = 1, size: int = 50) -> MembersPage:
     """Return a page of the people who are in a segment, those of segments within it included.
 
     Args:
         session: The open workspace.
-        segment: Its name.
+        segment: Its name; None: everybody who is assigned, the unclassified too.
+        find: Only people with an address that holds this text, in any case; "": all.
         page: Counts from 1.
         size: People a page.
 
@@ -71,17 +74,14 @@ def members(session: Session, segment: str, *, page: int = 1, size: int = 50) ->
     Raises:
         FixSettingsError: There is no such segment.
     """
-    check_segment(session.workspace, segment)
-    names = sorted(with_subsegments([segment], session.workspace.steps))
-    assigned = assigned_people(session)
-    inside = assigned.filter(assigned.segment.isin(names)).cache()
-    count = int(inside.count().to_pyarrow().as_py())
-    contacts, links = session.warehouse.current(CONTACTS.name), session.links()
-    key = contacts.connection.concat(":", contacts.platform_id)
-    active = contacts.filter(contacts.state == "active", contacts.email.notnull()).mutate(contact_key=key)
-    known = active.inner_join(links, "contact_key")
-    address = known.group_by("person_id").aggregate(email=known.email.lower().min())
+    inside = _inside(session, segment)
+    address = session.warehouse.read_once.get(
+        ("first addresses", session.control.links.newest()), lambda: _addresses(session)
+    )
     people = inside.left_join(address, "person_id").drop("person_id_right")
+    if find.strip():
+        people = people.filter(people.every_email.contains(find.strip().lower()))
+    count = int(people.count().to_pyarrow().as_py())
     people = people.order_by(ibis.asc(people.email, nulls_first=False), "person_id").limit(
         size, offset=(page - 1) * size
     )
@@ -93,4 +93,22 @@ def members(session: Session, segment: str, *, page: int = 1, size: int = 50) ->
         Member(**{**row, "confidence": probability_one(row)}, excluded=excluded.get(row["person_id"]))
         for row in people.select(*columns).to_pyarrow().to_pylist()
     ]
-    return MembersPage(segment, count, page, max(-(-count // size), 1), entries)
+    return MembersPage(segment or "", count, page, max(-(-count // size), 1), entries)
+
+
+def _inside(session: Session, segment: str | None) -> Table:
+    assigned = assigned_people(session)
+    if segment is None:
+        return assigned
+    check_segment(session.workspace, segment)
+    return assigned.filter(assigned.segment.isin(sorted(with_subsegments([segment], session.workspace.steps))))
+
+
+def _addresses(session: Session) -> Table:
+    """By person: the first address in the alphabet, and all of them in one text, in lower case."""
+    contacts, links = session.warehouse.current(CONTACTS.name), session.links()
+    key = contacts.connection.concat(":", contacts.platform_id)
+    active = contacts.filter(contacts.state == "active", contacts.email.notnull()).mutate(contact_key=key)
+    known = active.inner_join(links, "contact_key")
+    lower = known.email.lower()
+    return known.group_by("person_id").aggregate(email=lower.min(), every_email=lower.group_concat("\n"))

@@ -6,7 +6,7 @@ import hashlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Protocol
@@ -30,6 +30,7 @@ from sync.warehouse.statements import (
     kept_statements,
     made_with,
     open_to_read,
+    runner_of,
 )
 from sync.workspace.consent_rules import ConsentRules
 
@@ -117,6 +118,33 @@ class StatementRows:
         return standings_of_contacts(self.purposes, self.contacts(keys))
 
 
+def rows_of_session(session: Session) -> PersonRows:
+    """Return what the warehouse of an open session says of one person: for who asks about many, one after another.
+
+    Args:
+        session: The open workspace. Compiled statements are kept while it only reads (`Warehouse.reading`).
+
+    Returns:
+        By statements where they say all, else by Ibis.
+    """
+    warehouse, workspace = session.warehouse, session.workspace
+    whole = not workspace.purposes.sources and session.control.objections.newest() is None
+    if not (warehouse.embedded and whole and warehouse.read_once.keeps):
+        return SessionRows(session)
+
+    def prepared() -> StatementRows:
+        runner = runner_of(warehouse)
+        mark = mark_of(runner)
+        digest = _digest(session, mark.made_by if mark else None)
+        # those that name tables of this session are not for others: they are not written to disk
+        kept = kept_statements(workspace.state_dir, digest) or _compiled(session)
+        known = PersonTraits(runner, kept, session.control.links, workspace.catalogue, workspace.time_zone)
+        return StatementRows(runner, kept, known, workspace.purposes)
+
+    rows = warehouse.read_once.get(("person rows",), prepared)
+    return replace(rows, person_traits=replace(rows.person_traits, links=session.control.links))
+
+
 def _assignment(warehouse: Warehouse, person_id: str) -> Table:
     table = warehouse.current(ASSIGNMENTS.name)
     return table.filter(table.person_id == person_id)
@@ -184,15 +212,20 @@ def _by_statements(stores: Looked) -> Iterator[StatementRows | None]:
 
 def _keep(session: Session) -> None:
     mark = aggregates.KeptAggregates(session.warehouse).mark()
+    made = _compiled(session)
+    keep_statements(session.workspace.state_dir, _digest(session, mark.made_by if mark else None), made)
+
+
+def _compiled(session: Session) -> dict[str, str]:
+    mark = aggregates.KeptAggregates(session.warehouse).mark()
     catalogue = session.workspace.catalogue
     of_kept = mark is not None and mark.made_by == made_by(catalogue, session.workspace.time_zone)
     given = ibis.table({"key": "string"}, name=KEYS_GIVEN)
-    made = {
+    return {
         ASSIGNMENT: compiled(session.warehouse, _assignment(session.warehouse, ANY_PERSON)),
         OF_CONTACTS: compiled(session.warehouse, _contacts(session.warehouse, given)),
         **trait_statements(session.warehouse, catalogue, of_kept=of_kept),
     }
-    keep_statements(session.workspace.state_dir, _digest(session, mark.made_by if mark else None), made)
 
 
 def _digest(stores: Looked, kept_by: str | None) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import ibis
 from ibis import Table
@@ -37,6 +38,11 @@ class Move:
     after: str
     persons: int
     samples: tuple[str, ...]
+
+
+def moves_document(moves: Sequence[Move], as_of: datetime) -> dict[str, Any]:
+    """Return who would move as a JSON document."""
+    return {"as_of": as_of, "moves": [asdict(move) for move in moves]}
 
 
 def what_if(session: Session, segments: Path, *, as_of: datetime) -> list[Move]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sync.cli.console import table
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, not_ours, session_of
 
 if TYPE_CHECKING:
     from sync.monitor.proxy_audit import Audited
@@ -34,7 +34,12 @@ def audit_command(
     sheet: Annotated[str | None, typer.Option("--sheet", help="Sheet of an XLSX file. Default: the first.")] = None,
     letter_file: Annotated[
         Path | None,
-        typer.Option("--letter", metavar="FILE", help="Also write the audit as a letter (Markdown) to this file."),
+        typer.Option(
+            "--letter",
+            callback=not_ours,
+            metavar="FILE",
+            help="Also write the audit as a letter (Markdown) to this file.",
+        ),
     ] = None,
     workspace: WorkspaceOption = HERE,
     as_json: JsonOption = False,

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from connectors.errors import FixSettingsError
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of, stores_of
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, not_ours, session_of, stores_of
 from sync.clock import clock_of
 
 
@@ -19,7 +19,12 @@ def backup_command(
     workspace: WorkspaceOption = HERE,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FILE", help="The new file. Default: personasync-backup-TIME.tar.gz here."),
+        typer.Option(
+            "--out",
+            callback=not_ours,
+            metavar="FILE",
+            help="The new file. Default: personasync-backup-TIME.tar.gz here.",
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -63,7 +68,6 @@ def restore_command(
         sentences.append(
             f"Warning: these settings files differ from the backup and stay: {', '.join(done.settings_kept)}."
         )
-    sentences.append("Next: `personasync pull`, which reads what changed since.")
     console_of(as_json=as_json).result(document, *sentences)
 
 
@@ -100,7 +104,6 @@ def rebuild_command(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = 
         f"{done.changes:,} changes of {done.plans:,} plans stand on the platforms and are in the ledger again.",
         *(f"Warning: {sentence}" for sentence in done.unread),
         done.missing,
-        "Next: `personasync pull`, which reads everything again.",
     ]
     if moved:
         sentences.insert(0, f"The damaged control store is in {moved}.")

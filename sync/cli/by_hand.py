@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -12,6 +11,7 @@ from connectors.errors import FixSettingsError
 from sync.cli.console import table
 from sync.cli.names import completing, segments
 from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of, stores_of
+from sync.workspace.run_manifest import account
 
 SegmentArgument = Annotated[
     str, typer.Argument(metavar="SEGMENT", help="Name of the segment.", autocompletion=completing(segments))
@@ -22,42 +22,52 @@ ByOption = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who 
 
 @app.command("members")
 def members_command(
-    segment: SegmentArgument,
+    segment: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[SEGMENT]", help="Name of the segment. Default: everybody.", autocompletion=completing(segments)
+        ),
+    ] = None,
     *,
+    find: Annotated[
+        str, typer.Option("--find", metavar="TEXT", help="Only people with an address that holds TEXT.")
+    ] = "",
     workspace: WorkspaceOption = HERE,
     page: Annotated[int, typer.Option(metavar="N", help="Page to show.", min=1)] = 1,
     limit: Annotated[int, typer.Option(metavar="N", help="People on a page.", min=1, max=10_000)] = 50,
     as_json: JsonOption = False,
 ) -> None:
-    """List the people in a segment. Those of segments within it too, with what decided."""
+    """List the people in a segment, or find people. Those of segments within it too, with what decided."""
     from sync.assign import members as job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
     with session_of(workspace) as session:
-        listing = job.members(session, segment, page=page, size=limit)
+        listing = job.members(session, segment, find=find, page=page, size=limit)
         names = {slug: persona.name for slug, persona in session.workspace.personas.items()}
     rows = [
         (
             member.email or member.person_id,
-            member.segment,
+            member.segment or "–",
             names.get(member.persona or "", "–"),
             "–" if member.confidence is None else f"{member.confidence:.2f}",
             f"{member.since:%Y-%m-%d}",
-            member.excluded or member.reasons if member.source == "pinned" or member.excluded else member.source,
+            member.excluded or (member.reasons if member.source == "pinned" else member.source) or "–",
         )
         for member in listing.members
     ]
+    where = f" in segment {segment!r}" if segment else ""
     if not listing.people:
-        console.result(asdict(listing), f"Nobody is in segment {segment!r}.")
+        wanted = f" with {find!r} in an address" if find else ""
+        console.result(asdict(listing), f"Nobody{wanted} is{where or ' assigned'}.")
         return
     if page > listing.pages:
-        raise FixSettingsError(f"There is no page {page}.", fix=f"Segment {segment!r} has {listing.pages:,} pages.")
+        raise FixSettingsError(f"There is no page {page}.", fix=f"There are {listing.pages:,} pages.")
     more = f" Page {page} of {listing.pages:,}; next: --page {page + 1}." if page < listing.pages else ""
     counted = "1 person" if listing.people == 1 else f"{listing.people:,} people"
     console.result(
         asdict(listing),
         table("Email", "Segment", "Persona", "Confidence", "Since", "By", rows=rows),
-        f"{counted} in segment {segment!r}.{more}",
+        f"{counted}{where}.{more}",
     )
 
 
@@ -78,7 +88,7 @@ def pin_command(
     console = console_of(as_json=as_json)
     with stores_of(workspace) as stores:
         ends = job.pin_end(until, stores.workspace.time_zone)
-        made = job.pin(stores, email, segment, until=ends, reason=reason, by=by or user_name())
+        made = job.pin(stores, email, segment, until=ends, reason=reason, by=by or account())
     console.result(
         asdict(made),
         f"{made.email} is pinned to {made.segment!r} until {job.until_text(made.until)}, by {made.set_by}.",
@@ -95,7 +105,7 @@ def unpin_command(
 
     console = console_of(as_json=as_json)
     with stores_of(workspace) as stores:
-        ended = job.unpin(stores, email, by=by or user_name())
+        ended = job.unpin(stores, email, by=by or account())
     console.result(
         {"ended": [asdict(pin) for pin in ended]},
         *(f"{pin.email} is no longer pinned to {pin.segment!r}." for pin in ended),
@@ -143,7 +153,7 @@ def object_command(
 
     console = console_of(as_json=as_json)
     with stores_of(workspace) as stores:
-        said = job.object_by_hand(stores.workspace, stores.control, email, by=by or user_name(), withdraw=withdraw)
+        said = job.object_by_hand(stores.workspace, stores.control, email, by=by or account(), withdraw=withdraw)
         serves = stores.workspace.serve is not None
     state = "objects to profiling, tracking and advertising" if said["objects"] else "does not object (any more)"
     sentences = [f"{said['email']} {state}{'' if said['changed'] else ', as before'}."]
@@ -154,11 +164,3 @@ def object_command(
         sentences.append(f"{after}; `personasync run` deletes what was kept and updates the platforms.")
         sentences.append("Emails go on until the person unsubscribes.")
     console.result(said, *sentences)
-
-
-def user_name() -> str:
-    """Return who runs the command, for the record; "unknown" where the system does not say."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        return "unknown"

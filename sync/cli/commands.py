@@ -29,7 +29,8 @@ HELP_GROUPS: dict[str, tuple[Entry, ...]] = {
         Entry("doctor", "doctor", "Check connections and settings; show how to fix problems."),
         Entry("setup", "pipeline", "Create the fields, tags and lists that personasync owns."),
         Entry("connectors", "connectors", "List the connectors that are installed, or write a new one."),
-        Entry("sandbox", "init", "Local HubSpot and Mailchimp to try things out."),
+        Entry("sandbox", "sandbox", "Local platforms to try things out."),
+        Entry("help", "help", "Read the documentation: list the topics, or show one."),
     ),
     "The loop": (
         Entry("pull", "pipeline", "Pull new and changed contacts, orders, events and survey answers."),
@@ -42,10 +43,12 @@ HELP_GROUPS: dict[str, tuple[Entry, ...]] = {
         Entry("run", "pipeline", "Run all steps in order, with guardrails."),
     ),
     "Understand": (
+        Entry("console", "console_command", "Open local web pages: people, segments, plans, campaigns, data."),
+        Entry("mcp", "mcp", "Serve tools to an assistant (MCP): it reads and proposes, and never applies."),
         Entry("status", "status", "Show data freshness, the newest plan, and unconfirmed changes."),
         Entry("history", "status", "List the latest runs and what each did."),
         Entry("explain", "status", "Explain why a contact has its persona."),
-        Entry("members", "by_hand", "List the people in a segment."),
+        Entry("members", "by_hand", "List the people in a segment, or find people."),
         Entry("classify", "models", "Classify one person now and show the result."),
         Entry("quality", "quality", "Check data quality and drift."),
         Entry("migration", "discover", "Show how people moved between segments over time."),
@@ -54,11 +57,15 @@ HELP_GROUPS: dict[str, tuple[Entry, ...]] = {
         Entry("discover", "discover", "Find segments in traits or a survey and save a proposal."),
         Entry("overlap", "discover", "Compare two segmentations of the same people."),
         Entry("segments", "segments", "Rank segments by value: keep, merge or retire."),
+        Entry(
+            "gallery", "gallery", "List ready segments (RFM, VIP, win back ...), show one, or add it to your segments."
+        ),
+        Entry("funnel", "funnel", "Show how many people each part of a segment's rule keeps and drops."),
         Entry("pin", "by_hand", "Put a person into a segment by hand, until a date."),
         Entry("unpin", "by_hand", "End a person's pin: rules and models decide again."),
         Entry("pins", "by_hand", "List the people who are in a segment by hand."),
         Entry("object", "by_hand", "Note that a person objects to profiling, tracking and advertising."),
-        Entry("survey", "survey", "Typing tools: short surveys that assign segments."),
+        Entry("survey", "survey_group", "Surveys: typing tools, crosstabs, quality, sample sizes, TURF, MaxDiff."),
         Entry("fit", "models", "Train a classification model and validate it."),
     ),
     "Personas": (

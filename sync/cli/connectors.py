@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sync.cli.console import table
-from sync.cli.options import JsonOption, app, console_of
+from sync.cli.options import JsonOption, app, console_of, not_ours
 from sync.ops.installed_connectors import ListedConnector, list_connectors
 
 connectors_app = typer.Typer(
@@ -35,7 +35,8 @@ def new_command(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the connector: lower-case letters and digits.")],
     *,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Where to. Default: personasync-NAME.")
+        Path | None,
+        typer.Option("--out", callback=not_ours, metavar="DIR", help="Where to. Default: personasync-NAME."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -53,15 +54,17 @@ def new_command(
 
 def _listed(*, as_json: bool) -> None:
     listed = list_connectors()
-    rows = [
-        (entry.connector.name, _package(entry), _hosts(entry), _scopes(entry), _abilities(entry)) for entry in listed
-    ]
+    rows = [(_name(entry), _package(entry), _hosts(entry), _scopes(entry), _abilities(entry)) for entry in listed]
     faults = [f"{entry.connector.name}: {entry.fault}" for entry in listed if entry.fault]
     console_of(as_json=as_json).result(
         {"connectors": [entry.document() for entry in listed]},
         table("Connector", "Package", "Hosts", "Scopes", "Capabilities", rows=rows),
         *faults,
     )
+
+
+def _name(entry: ListedConnector) -> str:
+    return f"{entry.connector.name} (beta)" if entry.spec and entry.spec.beta else entry.connector.name
 
 
 def _package(entry: ListedConnector) -> str:

@@ -11,7 +11,7 @@ from connectors.errors import FixSettingsError
 from sync.cli.console import table
 from sync.cli.names import completing, experiments, personas
 from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
-from sync.cli.pipeline import parse_moment, parse_share
+from sync.cli.pipeline import parse_moment
 
 group = typer.Typer(name="experiment", help="A/B tests and holdouts: create, show, list, end.")
 app.add_typer(group)
@@ -73,6 +73,14 @@ def experiment_create_command(
     """Create an A/B test and show the lift it can detect. People are randomly assigned to variants by a stable hash."""
     from segmenter.lift.randomization import Experiment  # noqa: PLC0415 - heavy imports only where needed
     from sync.experiments import job  # noqa: PLC0415
+    from sync.results.documents import experiment_document  # noqa: PLC0415
+    from sync.results.new_experiment import (  # noqa: PLC0415
+        arms_of,
+        baseline_of,
+        name_and_share,
+        parse_share,
+        share_or_none,
+    )
 
     console = console_of(as_json=as_json)
     if metric not in job.USUAL:
@@ -86,7 +94,7 @@ def experiment_create_command(
             ends=parse_moment(ends),
             holdout=share_or_none(holdout),
             personas=tuple(persona or ()),
-            holdouts={slug: parse_share(text) for slug, text in map(_pair, holdout_of or ())},
+            holdouts={slug: parse_share(text) for slug, text in map(name_and_share, holdout_of or ())},
             metric=metric,
             mde=parse_share(mde),
             generic=tuple(generic or ()),
@@ -103,27 +111,27 @@ def experiment_show_command(
     name: NameArgument, *, workspace: WorkspaceOption = HERE, as_json: JsonOption = False
 ) -> None:
     """Show an experiment. Lists people by persona and variant, the detectable lift, and edited groups."""
-    from sync.experiments import job  # noqa: PLC0415 - heavy imports only where needed
-    from sync.results.experiment_sizes import measured_sizes  # noqa: PLC0415 - ditto
+    from sync.results.documents import experiment_document  # noqa: PLC0415 - heavy imports only where needed
+    from sync.results.experiment_sizes import measured_experiment  # noqa: PLC0415 - ditto
 
     console = console_of(as_json=as_json)
     with session_of(workspace, reading=True) as session:
-        experiment_view = job.show_experiment(session, name)
-        if experiment_view.sizes:
-            experiment_view = experiment_view.with_results(*measured_sizes(session, name))
+        experiment_view = measured_experiment(session, name)
     console.result(experiment_document(experiment_view), *render_experiment(experiment_view))
 
 
 @group.command(name="list")
 def experiment_list_command(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
     """List the experiments of the workspace."""
+    from sync.experiments.job import experiments_document  # noqa: PLC0415 - heavy imports only where needed
+
     console = console_of(as_json=as_json)
     with session_of(workspace, reading=True) as session:
         entries = list(session.workspace.experiments.values())
     rows = [(e.name, f"{e.begins:%Y-%m-%d}", f"{e.ends:%Y-%m-%d}" if e.ends else "open", e.metric) for e in entries]
-    listed = [{"name": e.name, "begins": e.begins, "ends": e.ends, "metric": e.metric} for e in entries]
     empty = "No experiments yet. Create one with `personasync experiment create`."
-    console.result({"experiments": listed}, table("Name", "Begins", "Ends", "Metric", rows=rows) if rows else empty)
+    shown = table("Name", "Begins", "Ends", "Metric", rows=rows) if rows else empty
+    console.result(experiments_document(entries), shown)
 
 
 @group.command("end")
@@ -144,78 +152,6 @@ def experiment_end_command(
         f"{name} ends {ended.ends:%Y-%m-%d %H:%M} UTC. See the result with `personasync lift --experiment {name}`."
     )
     console.result({"experiment": name, "ends": ended.ends}, sentence)
-
-
-def baseline_of(session: Any, metric: str, given: str | None) -> tuple[float | None, str]:
-    """Return the rate to plan with, and where it is from; None where nothing is known."""
-    from sync.results.campaigns import pooled_rate  # noqa: PLC0415 - heavy imports only where needed
-
-    if given is not None:
-        return parse_share(given), "as given"
-    rate = pooled_rate(session, metric)
-    if rate is None:
-        return None, "an assumption, no campaign has been measured yet; set --baseline"
-    return rate, "as in the newest campaigns"
-
-
-def arms_of(texts: list[str]) -> dict[str, float]:
-    """Return the variants with shares; where none is given, all are equal.
-
-    Raises:
-        FixSettingsError: Some arms name a share and some do not, or an arm is named twice.
-    """
-    pairs = [_pair(text) if "=" in text else (text, "") for text in texts]
-    if len({name for name, _ in pairs}) < len(pairs):
-        raise FixSettingsError("Two variants have the same name.", fix="Give each variant its own name.")
-    if not any(text for _, text in pairs):
-        return {name: 1 / len(pairs) for name, _ in pairs}
-    if not all(text for _, text in pairs):
-        raise FixSettingsError(
-            "Some variants have a share and some don't.",
-            fix="Give all shares or none, like --arm old=50% --arm new=50%.",
-        )
-    return {name: parse_share(text) for name, text in pairs}
-
-
-def share_or_none(text: str) -> float:
-    """Return a share, or None where the option is not given."""
-    return 0.0 if text.strip().rstrip("%") in {"0", "0.0"} else parse_share(text)
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name or not value:
-        raise FixSettingsError(f"{text!r} is not name=share.", fix="Write name=share, like name=10%.")
-    return name, value
-
-
-def experiment_document(view: Any) -> dict[str, Any]:
-    """Return an experiment as a JSON document."""
-    experiment = view.experiment
-    return {
-        "experiment": experiment.name,
-        "arms": dict(experiment.arms),
-        "holdout": experiment.holdout,
-        "groups": experiment.groups,
-        "metric": experiment.metric,
-        "begins": experiment.begins,
-        "ends": experiment.ends,
-        "baseline": view.everyone.baseline,
-        "mde": experiment.mde,
-        "people": {size.persona: dict(size.people) for size in view.sizes},
-        "least_lift": {size.persona: size.least for size in view.sizes},
-        "needed_per_arm": {size.persona: size.needed for size in view.sizes},
-        "missing_per_arm": {size.persona: size.missing for size in view.sizes},
-        "everyone": {
-            "people": dict(view.everyone.people),
-            "least_lift": view.everyone.least,
-            "needed_per_arm": view.everyone.needed,
-            "missing_per_arm": view.everyone.missing,
-        },
-        "sample_ratio_p": None if view.ratio is None else view.ratio.p,
-        "edited_on_platforms": dict(view.edited),
-        "verdict": list(view.verdict),
-    }
 
 
 def render_experiment(view: Any, *, known: str = "") -> list[Any]:
@@ -277,6 +213,4 @@ def _least(size: Any) -> str:
 def next_steps(view: Any) -> list[str]:
     """Return what to do after an experiment was created."""
     groups = ", ".join(view.experiment.groups.values())
-    return [
-        f"Next: `personasync setup`, `plan` and `apply` create the groups {groups}; then send each variant its email."
-    ]
+    return [f"`setup`, `plan` and `apply` create the groups {groups}; then send each variant its email."]

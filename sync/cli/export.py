@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sync.cli.names import completing, plans, segments
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, not_ours, session_of
 
 if TYPE_CHECKING:
     from sync.cli.console import Console
@@ -18,14 +18,17 @@ group = typer.Typer(name="export", help="Write people, a plan or an audience to 
 app.add_typer(group)
 
 OutOption = Annotated[
-    Path, typer.Option("--out", metavar="FILE", help="The file to write: .csv, .xlsx or .parquet; overwritten.")
+    Path,
+    typer.Option(
+        "--out", callback=not_ours, metavar="FILE", help="The file to write: .csv, .xlsx or .parquet; overwritten."
+    ),
 ]
 ForOption = Annotated[
     str | None,
     typer.Option(
         "--for",
         metavar="PLATFORM",
-        help="hubspot or mailchimp: the columns that its importer takes, and only people whose consent allows a push.",
+        help="A connector: the columns that its importer takes, and only people whose consent allows a push.",
     ),
 ]
 SegmentArgument = Annotated[
@@ -94,12 +97,37 @@ def export_audience_command(
     _tell(console_of(as_json=as_json), exported, "hashed addresses")
 
 
+@group.command("tables")
+def export_tables_command(
+    *,
+    out: Annotated[
+        Path,
+        typer.Option("--out", callback=not_ours, metavar="FOLDER", help="Made if missing; its files are replaced."),
+    ],
+    workspace: WorkspaceOption = HERE,
+    as_json: JsonOption = False,
+) -> None:
+    """Write assignments, lift and ledger as Parquet, with a dbt sources.yml and OpenLineage events, for other tools."""
+    from sync.export import tables as job  # noqa: PLC0415
+
+    with session_of(workspace) as session:
+        written = job.export_tables(session, out)
+    console_of(as_json=as_json).result(
+        {"folder": str(written.folder), "rows": written.rows, "events": written.events},
+        f"Wrote {', '.join(f'{n:,} rows of {name}' for name, n in written.rows.items())} to {out}.",
+        f"Also sources.yml for dbt, and lineage.jsonl: {written.events:,} OpenLineage events.",
+    )
+
+
 @group.command("person")
 def export_person_command(
     email: Annotated[str, typer.Argument(metavar="EMAIL", help="Any email address of the person.")],
     *,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="The file to write. Default: print it.", dir_okay=False)
+        Path | None,
+        typer.Option(
+            "--out", callback=not_ours, metavar="FILE", help="The file to write. Default: print it.", dir_okay=False
+        ),
     ] = None,
     letter: Annotated[bool, typer.Option("--letter", help="A letter in plain language instead of JSON.")] = False,
     workspace: WorkspaceOption = HERE,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.core import TyperGroup
 from typer.main import get_command_from_info, get_command_name, get_group_from_info
 
+from sync.cli.advice import advise
 from sync.cli.commands import ENTRIES, HELP_GROUPS
 from sync.cli.layout import cells, wrap
 from sync.cli.options import app
@@ -67,7 +68,9 @@ class LazyGroup(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a command, imported now; None where there is none of that name."""
         del ctx
-        if cmd_name in ENTRIES and cmd_name not in self.commands:
+        # Typer has put what was imported before into `commands`, as it is without us
+        prepared = getattr(self.commands.get(cmd_name), "context_class", None) is HelpContext
+        if cmd_name in ENTRIES and not prepared:
             importlib.import_module(f"sync.cli.{ENTRIES[cmd_name].module}")
             self.commands[cmd_name] = _registered(cmd_name)
         return self.commands.get(cmd_name)
@@ -107,10 +110,10 @@ class LazyGroup(TyperGroup):
 def _registered(name: str) -> Any:
     for command in app.registered_commands:
         if command.callback and name == (command.name or get_command_name(command.callback.__name__)):
-            return _with_help(get_command_from_info(command, **SHOWN))
+            return _prepared(get_command_from_info(command, **SHOWN), name)
     for group in app.registered_groups:
         if group.typer_instance and name in {group.name, group.typer_instance.info.name}:
-            return _with_help(get_group_from_info(group, suggest_commands=True, **SHOWN))
+            return _prepared(get_group_from_info(group, suggest_commands=True, **SHOWN), name)
     message = f"sync.cli.{ENTRIES[name].module} has no command {name!r}"
     raise LookupError(message)
 
@@ -118,8 +121,22 @@ def _registered(name: str) -> Any:
 SHOWN: Any = {"pretty_exceptions_short": False, "rich_markup_mode": None}
 
 
-def _with_help(command: Any) -> Any:
+def _prepared(command: Any, path: str) -> Any:
+    """A command with our help, which says the next one when it is done."""
     command.context_class = HelpContext
-    for below in getattr(command, "commands", {}).values():
-        _with_help(below)
+    below = getattr(command, "commands", {})
+    for name, subcommand in below.items():
+        _prepared(subcommand, f"{path} {name}")
+    if not below:
+        command.invoke = _advising(command.invoke, path)
     return command
+
+
+def _advising(invoke: Callable[[typer.Context], Any], path: str) -> Callable[[typer.Context], Any]:
+    def invoked(ctx: typer.Context) -> Any:
+        status = invoke(ctx)
+        if not ctx.find_root().params.get("quiet"):
+            advise(path, ctx.params, int(status or 0))
+        return status
+
+    return invoked

@@ -39,6 +39,7 @@ def lift_command(
 ) -> None:
     """Measure a campaign's or experiment's lift for each persona. With confidence intervals, vs holdout or control."""
     from sync.results import lift as job  # noqa: PLC0415 - heavy imports only where needed
+    from sync.results.documents import lift_document  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
     if experiment is not None and (campaign is not None or control is not None):
@@ -104,65 +105,6 @@ def spent(revenue: Any) -> str:
     return sentence + left
 
 
-def lift_document(lift: Any) -> dict[str, Any]:
-    """Return the lift as a JSON document: rates and differences as shares."""
-    from segmenter.lift.text import NO_SENDS, sentences, verdict  # noqa: PLC0415
-
-    return {
-        "about": lift.about,
-        "verdict": verdict(lift.comparisons, lift.primary) if lift.mailed else [NO_SENDS],
-        "primary": lift.primary,
-        "early": lift.early,
-        "mailed": lift.mailed,
-        "sample_ratio_p": None if lift.ratio is None else lift.ratio.p,
-        "sample_ratio_broken": bool(lift.ratio and lift.ratio.broken),
-        "comparisons": [
-            {
-                "metric": comparison.question.metric,
-                "treated": comparison.question.treated,
-                "control": comparison.question.control,
-                "heterogeneity_p": comparison.common.p,
-                "personas_differ": comparison.common.differ,
-                "everyone": effect_document(comparison.everyone),
-                "personas": [effect_document(effect) for effect in comparison.personas],
-                "sentences": sentences(comparison),
-            }
-            for comparison in lift.comparisons
-        ],
-        "revenue": [
-            {
-                "treated": revenue.treated,
-                "control": revenue.control,
-                "difference": revenue.difference,
-                "interval": [revenue.interval.low, revenue.interval.high]
-                if revenue.interval.high != float("inf")
-                else None,
-                "currency": revenue.currency,
-                "variance_explained": revenue.less,
-                "orders_left_out": revenue.left_out,
-            }
-            for revenue in lift.spend
-        ],
-        "notes": list(lift.notes),
-    }
-
-
-def effect_document(effect: Any) -> dict[str, Any]:
-    """Return one effect as a JSON document."""
-    return {
-        "persona": effect.persona,
-        "treated": {"people": effect.treated.people, "converted": effect.treated.converted},
-        "control": {"people": effect.control.people, "converted": effect.control.converted},
-        "difference": effect.difference,
-        "interval": [effect.interval.low, effect.interval.high],
-        "p": effect.p,
-        "shrunken": effect.shrunken,
-        "stands": effect.stands,
-        "more_people_needed": effect.more,
-        "verdict": effect.verdict,
-    }
-
-
 @app.command("offers")
 def offers_command(
     *,
@@ -173,6 +115,7 @@ def offers_command(
     """Show which offer works best for each persona. Compares randomized variants only, with confidence intervals."""
     from sync.experiments.job import USUAL  # noqa: PLC0415
     from sync.results import offers as job  # noqa: PLC0415 - heavy imports only where needed
+    from sync.results.documents import offers_document  # noqa: PLC0415
 
     if metric not in USUAL:
         raise FixSettingsError(f"{metric!r} can't be compared.", fix=f"Use one of: {', '.join(USUAL)}.")
@@ -198,39 +141,3 @@ def render_offers(results: Any, metric: str) -> list[Any]:
         *(apart_sentence(persona, groups) for persona, groups in results.apart.items()),
         *results.notes,
     ]
-
-
-def offers_document(results: Any, metric: str) -> dict[str, Any]:
-    """Return the offers as a JSON document: one entry for each persona and group of offers that were compared."""
-    return {
-        "metric": metric,
-        "personas": [best_document(best) for best in results.bests],
-        "never_compared": {persona: [list(group) for group in groups] for persona, groups in results.apart.items()},
-        "notes": list(results.notes),
-    }
-
-
-def best_document(best: Any) -> dict[str, Any]:
-    """Return one persona's offers that were compared with each other."""
-    return {
-        "persona": best.persona,
-        "best": best.best.offer,
-        "supported": best.supported,
-        "p": best.p,
-        "rival": best.rival,
-        "difference": best.difference,
-        "lead": [best.lead.low, best.lead.high],
-        "early": best.early,
-        "side_by_side": best.direct,
-        "comparisons": [{"name": trial.name, "people": trial.people()} for trial in best.trials],
-        "offers": [
-            {
-                "offer": cell.offer,
-                "people": cell.responses.people,
-                "converted": cell.responses.converted,
-                "rate": cell.rate,
-                "expected": cell.expected,
-            }
-            for cell in best.offers
-        ],
-    }

@@ -17,7 +17,7 @@ from typing import Annotated, cast
 
 import typer
 
-from connectors.errors import FixSettingsError, PersonasyncError, reason_of
+from connectors.errors import FixSettingsError, PersonasyncError, missing_extra, reason_of
 from connectors.secret import hide
 from connectors.visible import visible
 from sync.cli.console import put, put_json
@@ -39,12 +39,13 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - Typer's interface of a cal
 def personasync(
     *,
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback on errors.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Don't name the next command at the end.")] = False,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
     """Segments and personas between your CRM and your email platform."""
-    del debug, version  # debug is read where errors are printed, which is outside of any command
+    del debug, quiet, version  # read where errors are printed, and where a command ends
 
 
 def all_commands() -> LazyGroup:
@@ -114,7 +115,7 @@ def run(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the outer edge: nobody should have to read a traceback
         if STOPPED.is_set():
             return _stopped(arguments)
-        known = of_file(error) if isinstance(error, OSError) else of_store(error)
+        known = missing_extra(error) or (of_file(error) if isinstance(error, OSError) else of_store(error))
         return _failed(known or error, arguments, exit_status=known.exit_code if known else 1)
     return int(result or 0)
 

@@ -31,6 +31,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+
+def not_ours(target: Path | None) -> Path | None:
+    """Return what an option names to be written; the callback of every option that does.
+
+    Raises:
+        FixSettingsError: It is a file on which a workspace lives.
+    """
+    if target is not None:
+        from sync.workspace.own_files import refuse_own_file  # noqa: PLC0415 - only where something is written
+
+        refuse_own_file(target)
+    return target
+
+
 WorkspaceOption = Annotated[
     Path, typer.Option("--workspace", "-w", metavar="DIR", help="The workspace's folder.", file_okay=False)
 ]
@@ -108,3 +122,7 @@ def _remark(workspace: Workspace) -> None:
 def console_of(*, as_json: bool) -> Console:
     """Return the console of one command."""
     return Console(as_json=as_json)
+
+
+PeopleOption = Annotated[int, typer.Option("--people", help="Number of generated contacts.", min=1)]
+SeedOption = Annotated[int, typer.Option("--seed", help="Random seed; the same seed gives the same contacts.")]

@@ -41,6 +41,13 @@ def past_campaign_command(
         list[str] | None,
         typer.Option(metavar="COLUMN", help="What was known before. Repeat for several. Default: all other columns."),
     ] = None,
+    sent: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="When the email was sent; without one, when the campaign began."),
+    ] = None,
+    happened: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="When the outcome happened: earlier than --sent is an error.")
+    ] = None,
     share: Annotated[
         list[str] | None,
         typer.Option(metavar="ARM=SHARE", help="Planned share of an arm. Repeat for each. Default: equal shares."),
@@ -65,6 +72,8 @@ def past_campaign_command(
             tuple(amount or ()),
             before,
             tuple(covariate or ()),
+            sent,
+            happened,
             _shares(share or ()),
             mde,
         )
@@ -175,7 +184,7 @@ def _groups(result: PastCampaign) -> list[str]:
 
 
 def _document(measured: JudgedFile) -> dict[str, Any]:
-    from sync.cli.lift import best_document, effect_document  # noqa: PLC0415
+    from sync.results.documents import best_document, effect_document  # noqa: PLC0415
 
     result = measured.result
     return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from segmenter.profile.profile import Profile
     from sync.personas.drafts import Drafted
     from sync.personas.versions import Compared, PersonaView
-    from sync.session import Session
 
 group = typer.Typer(name="personas", help="Personas: facts from your data, profile from your team.")
 app.add_typer(group)
@@ -102,60 +101,41 @@ def personas_show_command(
     as_json: JsonOption = False,
 ) -> None:
     """Show a persona. Facts by family, typical member and confidence, then the profile your team wrote."""
-    from sync.personas import drafts as persona_drafts  # noqa: PLC0415
-    from sync.personas import versions as persona_versions  # noqa: PLC0415
+    from sync.personas import documents as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
     if name is None and version is not None:
         raise FixSettingsError("A version belongs to one persona.", fix="Name the persona as well.")
     with session_of(workspace, reading=True) as session:
         if name is None:
-            console.result(*_list(session))
+            document = job.personas_document(session)
+            console.result(document, *_list(document))
             return
-        persona_view = persona_versions.persona_view(session, name, version)
-        missing = persona_drafts.to_write(session.workspace, persona_view.slug)
-        invention = session.workspace.personas[persona_view.slug].invention()
-    if version is not None and persona_view.version:
-        invention, missing = dict(persona_view.version.invention), []
-    console.result(_card_document(persona_view, invention, missing), *_card(persona_view, invention, missing))
+        card = job.persona_card(session, name, version)
+    console.result(card.document, *_card(card.view, card.invention, card.missing))
 
 
-def _list(session: Session) -> tuple[Any, ...]:
-    from sync.personas import drafts as job  # noqa: PLC0415
-
-    kept = session.control.personas.in_force()
-    rows, personas = [], []
-    for slug, persona in session.workspace.personas.items():
-        version = kept.get(slug)
-        profile = job.kept_profile(version) if version else None
-        missing = job.to_write(session.workspace, slug)
-        personas.append(
-            {
-                "slug": slug,
-                "name": persona.name,
-                "segments": list(persona.segments),
-                "version": version.version if version else None,
-                "as_of": version.as_of.isoformat() if version else None,
-                "people": profile.trust.people if profile else None,
-                "confidence": profile.trust.grade if profile else None,
-                "to_write": missing,
-            }
+def _list(document: Mapping[str, Any]) -> Iterator[Any]:
+    rows = [
+        (
+            persona["slug"],
+            persona["name"],
+            persona["people"] if persona["version"] else "–",
+            persona["confidence"] if persona["version"] else "–",
+            persona["as_of"][:10] if persona["version"] else "none yet",
+            ", ".join(persona["to_write"]) or "nothing",
         )
-        facts = (profile.trust.people, profile.trust.grade) if profile else ("–", "–")
-        when = f"{version.as_of:%Y-%m-%d}" if version else "none yet"
-        rows.append((slug, persona.name, *facts, when, ", ".join(missing) or "nothing"))
-    without = [
-        segment.name for segment in session.workspace.segments if segment.name not in session.workspace.persona_of
+        for persona in document["personas"]
     ]
-    shown = table("Persona", "Name", "People", "Confidence", "Facts of", "To be written", rows=rows)
-    lines = [f"Segments without a persona: {', '.join(without)}. `personasync personas draft SEGMENT` drafts one."]
-    return {"personas": personas, "segments_without": without}, shown, *(lines if without else [])
+    yield table("Persona", "Name", "People", "Confidence", "Facts of", "To be written", rows=rows)
+    if without := document["segments_without"]:
+        yield f"Segments without a persona: {', '.join(without)}. `personasync personas draft SEGMENT` drafts one."
 
 
 NO_RULE = "no rule; people are assigned by what they state, by a survey or by a model"
 
 
-def _card(persona_view: PersonaView, invention: dict[str, str], missing: list[str]) -> Iterator[str]:
+def _card(persona_view: PersonaView, invention: Mapping[str, str], missing: Sequence[str]) -> Iterator[str]:
     from segmenter.profile import text as words  # noqa: PLC0415
 
     profile = persona_view.profile
@@ -198,34 +178,6 @@ def _facts(profile: Profile) -> Iterator[str]:
     if made := words.made_from(profile):
         yield "  Segment definition"
         yield from (f"    {line}" for line in made)
-
-
-def _card_document(persona_view: PersonaView, invention: dict[str, str], missing: list[str]) -> dict[str, Any]:
-    profile = persona_view.profile
-    document = profile.document()
-    document["distinctive_traits"] = [fact for fact in document["distinctive_traits"] if fact["said"]]
-    trust = profile.trust
-    return {
-        "slug": persona_view.slug,
-        "version": persona_view.version.version if persona_view.version else None,
-        "digest": persona_view.version.digest if persona_view.version else None,
-        "profile": {
-            **document,
-            "trust": {
-                **document["trust"],
-                "confidence": trust.confidence and round(trust.confidence, 4),
-                "grade": trust.grade,
-            },
-            "card": {family: [fact.trait for fact in distinctive] for family, distinctive in profile.card().items()},
-        },
-        "invention": invention,
-        "to_write": missing,
-        "versions": [
-            {"version": kept.version, "recorded_at": kept.recorded_at, "as_of": kept.as_of, "digest": kept.digest}
-            for kept in persona_view.versions
-        ],
-        "remark": persona_view.remark,
-    }
 
 
 @group.command("diff")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,9 +14,20 @@ import typer
 from connectors.errors import FixSettingsError
 from sync.breach import may_be_overridden
 from sync.cli import render as words
+from sync.cli.approval import typed_code
 from sync.cli.console import Console
 from sync.cli.names import completing, plans, runs
-from sync.cli.options import HERE, REJECTS, ConnectionOption, JsonOption, WorkspaceOption, app, console_of, session_of
+from sync.cli.options import (
+    HERE,
+    REJECTS,
+    ConnectionOption,
+    JsonOption,
+    WorkspaceOption,
+    app,
+    console_of,
+    read_stores_of,
+    session_of,
+)
 
 if TYPE_CHECKING:
     from connectors.records import SetupStep
@@ -79,7 +89,7 @@ def pull_command(
     full: Annotated[bool, typer.Option("--full", help="Read all records again, not only changes.")] = False,
     override: Annotated[
         list[str] | None,
-        typer.Option("--override", metavar="ASSUMPTION", help="Set a broken assumption aside for this run."),
+        typer.Option("--override", metavar="NAME", help="Set a broken assumption, or `clock`, aside for this run."),
     ] = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -122,7 +132,7 @@ def assign_command(
             from sync.assign import what_if as thought  # noqa: PLC0415
 
             moves = thought.what_if(session, what_if, as_of=at)
-            console.result({"as_of": at, "moves": [asdict(move) for move in moves]}, *words.render_moves(moves))
+            console.result(thought.moves_document(moves, at), *words.render_moves(moves))
             return
         from sync.assign import job  # noqa: PLC0415
 
@@ -131,15 +141,35 @@ def assign_command(
 
 
 @app.command("plan")
-def plan_command(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> int:
+def plan_command(
+    *,
+    workspace: WorkspaceOption = HERE,
+    show: Annotated[bool, typer.Option("--show", help="Show the newest plan again; make none.")] = False,
+    requests: Annotated[
+        bool, typer.Option("--requests", help="Also list how many requests of each kind the plan takes.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> int:
     """Preview the changes on the platforms and save them as a plan. Nothing is sent."""
     from sync.plan import job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
+    if show:
+        return _newest_plan(workspace, console, requests=requests)
     with session_of(workspace) as session:
         planned = job.plan(session)
-    console.result({"plan": planned.plan_id, "path": str(planned.path), **planned.summary}, *words.planned(planned))
+    console.result(planned.document, *words.planned(planned, requests=requests))
     return 3 if planned.breaches else 0
+
+
+def _newest_plan(workspace: Path, console: Console, *, requests: bool) -> int:
+    """Show what the newest plan would do, without reading it whole."""
+    from sync.plan.job import newest_plan_document  # noqa: PLC0415
+
+    with read_stores_of(workspace) as stores:
+        document = newest_plan_document(stores)
+    console.result(document, *words.plan_again(document["plan"], document, requests=requests))
+    return 3 if document["breaches"] else 0
 
 
 @app.command("apply")
@@ -162,12 +192,14 @@ def apply_command(
 ) -> int:
     """Send a saved plan to the platforms, or a part of it. The rest stays for the next `apply`."""
     from sync.apply import job  # noqa: PLC0415
+    from sync.results.new_experiment import parse_share  # noqa: PLC0415
 
     console, overridden = console_of(as_json=as_json), parse_overrides(override)
+    code = typed_code(workspace, plan_file, console)
     with session_of(workspace) as session, console.progress(session.budget) as progress:
         names = frozenset(connector.name for connector in session.connectors(connection)) if connection else frozenset()
         part = job.PlanSelection(names, limit, None if canary is None else parse_share(canary))
-        applied = job.apply(session, plan_file, override=overridden, part=part, progress=progress)
+        applied = job.apply(session, plan_file, override=overridden, part=part, progress=progress, code=code)
     console.result(words.applied_document(applied), *words.applied(applied))
     return _status(applied)
 
@@ -217,15 +249,34 @@ def _agreed_undo(workspace: Path, run: str, console: Console) -> Intended:
 
 @app.command("results")
 def results_command(
-    *, workspace: WorkspaceOption = HERE, connection: ConnectionOption = None, as_json: JsonOption = False
+    *,
+    workspace: WorkspaceOption = HERE,
+    connection: ConnectionOption = None,
+    show: Annotated[
+        bool, typer.Option("--show", help="Show the newest campaigns that were imported; import none.")
+    ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Import campaign results: deliveries, opens, clicks and orders."""
     from sync.results import job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
+    if show:
+        _imported(workspace, console)
+        return
     with session_of(workspace) as session, console.progress(session.budget) as progress:
         imported = job.results(session, only=connection, progress=progress)
     console.result(words.as_document(imported), *words.pulled(imported))
+
+
+def _imported(workspace: Path, console: Console) -> None:
+    """The newest campaigns, as the report has them."""
+    from sync.results.campaigns import newest_campaigns  # noqa: PLC0415
+    from sync.results.documents import campaigns_document  # noqa: PLC0415
+
+    with session_of(workspace, reading=True) as session:
+        campaigns = newest_campaigns(session)
+    console.result(campaigns_document(campaigns), words.campaigns(campaigns))
 
 
 @app.command("report")
@@ -241,8 +292,8 @@ def report_command(
     from sync.report import job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
-    with session_of(workspace) as session:
-        written = job.write_report(session)
+    with session_of(workspace) as session, console.progress() as progress:
+        written = job.write_report(session, progress)
     console.result(
         {
             "report": str(written.path),
@@ -320,21 +371,6 @@ def parse_overrides(named: list[str] | None) -> frozenset[str]:
             fix = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(known)}."
             raise FixSettingsError(f"There is no guardrail {name!r}.", fix=fix)
     return frozenset(named or ())
-
-
-def parse_share(text: str) -> float:
-    """Return the share in *text*, 0 to 1.
-
-    Raises:
-        FixSettingsError: It is none.
-    """
-    try:
-        share = float(text.rstrip("% ")) / (100 if text.rstrip().endswith("%") else 1)
-    except ValueError:
-        share = -1.0
-    if not 0 < share <= 1:
-        raise FixSettingsError(f"{text!r} is not a percentage.", fix="Write a share like 1% or 0.01.")
-    return share
 
 
 def parse_moment(text: str | None) -> datetime | None:

@@ -9,7 +9,7 @@ import typer
 
 from connectors.errors import FixSettingsError
 from sync.cli import names
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, console_of, session_of
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, console_of, not_ours, session_of
 
 Shape = Literal["a4", "slide", "both"]
 Format = Literal["html", "pdf", "png", "all"]
@@ -30,7 +30,10 @@ def personas_poster_command(
     shape: Annotated[Shape, typer.Option(help="A4 page, or 16:9 slide.")] = "both",
     kind: Annotated[Format, typer.Option("--format", help="PDF and PNG need an installed Chromium or Chrome.")] = "all",
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Folder to write to. Default: .personasync/posters.")
+        Path | None,
+        typer.Option(
+            "--out", callback=not_ours, metavar="DIR", help="Folder to write to. Default: .personasync/posters."
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

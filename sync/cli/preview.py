@@ -10,14 +10,14 @@ import typer
 
 from sync.cli.console import table
 from sync.cli.names import completing, personas
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, not_ours, session_of
 from sync.cli.render import creepy
 
 
 @app.command("preview")
 def preview_command(
     template: Annotated[
-        Path, typer.Argument(metavar="TEMPLATE", help="An HTML email template with merge tags or HubL.")
+        Path, typer.Argument(metavar="TEMPLATE", help="An HTML email template in the language of one of the platforms.")
     ],
     *,
     workspace: WorkspaceOption = HERE,
@@ -30,7 +30,9 @@ def preview_command(
     connection: Annotated[
         str | None, typer.Option("--connection", metavar="NAME", help="The platform of the template.")
     ] = None,
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The HTML file to write.")] = Path("preview.html"),
+    out: Annotated[
+        Path, typer.Option("--out", callback=not_ours, metavar="FILE", help="The HTML file to write.")
+    ] = Path("preview.html"),
     as_json: JsonOption = False,
 ) -> None:
     """Preview an email as recipients would see it. Checks the template too. Nothing is sent."""

@@ -7,32 +7,30 @@ from pathlib import Path
 import typer
 
 from connectors.visible import visible
+from sync.workspace.manifest import load_manifest, plugin_manifest
 from sync.workspace.scaffold import Answers, NewConnection
-
-NO_AUDIENCE = "your-audience-id"  # `doctor` then says that there is no such audience, and where to find its id
-CRM = NewConnection("crm", "hubspot", {"access_token": "env:HUBSPOT_TOKEN"})
-
-
-def email_platform(audience: str) -> NewConnection:
-    """Return the Mailchimp connection for one audience."""
-    return NewConnection("email", "mailchimp", {"api_key": "env:MAILCHIMP_API_KEY", "audience": audience})
 
 
 def defaults(directory: Path) -> Answers:
     """Return the default connections, used without a terminal."""
-    return Answers(name=directory.resolve().name, connections=(CRM, email_platform(NO_AUDIENCE)))
+    proposed = [(name, spec.init) for name, spec in plugin_manifest().connectors.items() if spec.init]
+    connections = [NewConnection(init.name, name, {**init.settings, **init.defaults}) for name, init in proposed]
+    return Answers(name=directory.resolve().name, connections=tuple(connections))
 
 
 def ask(directory: Path) -> Answers:
     """Ask for the connections at a terminal."""
     name = typer.prompt("Company or brand name", default=visible(directory.resolve().name), err=True)
     connections: list[NewConnection] = []
-    if typer.confirm("Are the contacts in HubSpot?", default=True, err=True):
-        connections.append(CRM)
-    if typer.confirm("Do you send email with Mailchimp?", default=True, err=True):
-        where = "Audience id (Mailchimp: Audience > Settings > Audience name and defaults)"
-        audience = typer.prompt(where, default=NO_AUDIENCE, err=True)
-        connections.append(email_platform(audience))
+    ours = plugin_manifest().connectors
+    for connector, spec in load_manifest().connectors.items():
+        init = spec.init
+        if init is not None and typer.confirm(init.question, default=connector in ours, err=True):
+            answers = {
+                key: typer.prompt(question, default=init.defaults.get(key, ""), err=True)
+                for key, question in init.asks.items()
+            }
+            connections.append(NewConnection(init.name, connector, {**init.settings, **answers}))
     if typer.confirm("Do contacts or orders come from files (CSV, Excel, Parquet)?", default=not connections, err=True):
         contacts = typer.prompt("Contacts file", default="contacts.csv", err=True)
         orders = typer.prompt("Orders file (leave empty for none)", default="", err=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from sync.apply.text import NOTHING_SENT, left_out_of_apply, pending_after_apply, undone_sentences
 from sync.cli.console import table
 from sync.cli.layout import Table
 from sync.clock import duration
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from sync.ops.run import Loop
     from sync.plan.job import Planned
     from sync.pull.job import Pulled
+    from sync.results.campaign_result import CampaignResult
 
 Rendered = list[str | Table]
 
@@ -130,22 +132,12 @@ def render_moves(moves: Sequence[Move]) -> Rendered:
     ]
 
 
-def planned(result: Planned) -> Rendered:
-    """Return a plan's changes and its guardrail verdict."""
+def planned(result: Planned, *, requests: bool = False) -> Rendered:
+    """Return a plan's changes and its guardrail verdict; with *requests* what is sent, by kind."""
     from sync.plan.guardrails import how_to_override  # noqa: PLC0415 - status and help need not load it
 
     summary = result.summary
-    if not result.plan.changes:
-        shown: Rendered = ["Nothing to change: the platforms are up to date."]
-    else:
-        rows = [(name, count) for name, count in summary["by_field"].items()]
-        shown = [table("Would change", "Contacts", rows=rows, title=f"Plan {result.plan_id}")]
-        samples = [
-            (s["contact"], s["connection"], s.get("field") or s.get("group"), s["before"] or "–", s["after"] or "–")
-            for s in summary["samples"]
-        ]
-        shown.append(table("Example", "On", "Field or group", "Shows", "New", rows=samples))
-    shown += [_contacts(name, count, summary) for name, count in summary["changed_contacts"].items() if count]
+    shown = _changes(result.plan_id, summary)
     if result.focus:
         shown.append(result.focus)
     shown.extend(result.notes)
@@ -157,8 +149,7 @@ def planned(result: Planned) -> Rendered:
         shown.append(table("Skipped", "Contacts", rows=list(summary["skipped"].items())))
         shown.extend(summary["left_out"])
     if summary["requests"]:
-        sent = [(name, end, n) for name, ends in summary["requests"].items() for end, n in ends.items()]
-        shown.append(table("Connection", "Request", "Times", rows=sent))
+        shown.extend(_requests(summary) if requests else [])
         shown += [price.sentence(name) for name, price in result.cost.prices.items()]
         shown.append(f"Estimated time at this account's limits: {duration(60 * summary['minutes'])} or slightly more.")
     shown.extend(creepy(result.concerns))
@@ -167,6 +158,33 @@ def planned(result: Planned) -> Rendered:
         shown.append(how_to_override([breach.guardrail for breach in result.breaches]))
     shown.append(f"Saved as {result.path}")
     return shown
+
+
+def _changes(plan_id: str, summary: Mapping[str, Any]) -> Rendered:
+    if not summary["changes"]:
+        shown: Rendered = ["Nothing to change: the platforms are up to date."]
+    else:
+        rows = list(summary["by_field"].items())
+        shown = [table("Would change", "Contacts", rows=rows, title=f"Plan {plan_id}")]
+        samples = [
+            (s["contact"], s["connection"], s.get("field") or s.get("group"), s["before"] or "–", s["after"] or "–")
+            for s in summary["samples"]
+        ]
+        shown.append(table("Example", "On", "Field or group", "Shows", "New", rows=samples))
+    return shown + [_contacts(name, count, summary) for name, count in summary["changed_contacts"].items() if count]
+
+
+def _requests(summary: Mapping[str, Any]) -> Rendered:
+    sent = [(name, end, n) for name, ends in summary["requests"].items() for end, n in ends.items()]
+    return [table("Connection", "Request", "Times", rows=sent)] if sent else []
+
+
+def plan_again(plan_id: str, summary: Mapping[str, Any], *, requests: bool = False) -> Rendered:
+    """Return what a saved plan would change, and what blocks it; with *requests* what is sent, by kind."""
+    blocked = [f"Blocked by guardrail: {breach['message']}" for breach in summary["breaches"]]
+    rest = [summary["focus"], *summary["notes"], *summary["left_out"], *blocked, summary["fix"]]
+    sent = _requests(summary) if requests else []
+    return [*_changes(plan_id, summary), *sent, *(line for line in rest if line)]
 
 
 def _contacts(name: str, changed: int, summary: Mapping[str, Any]) -> str:
@@ -213,35 +231,17 @@ def applied_document(result: Applied) -> dict[str, Any]:
         "waiting": result.waiting,
         "skipped": result.skipped,
         "overtaken": result.overtaken,
+        "taken_back": result.taken_back,
         "recovered": result.recovered,
     }
 
 
 def applied(result: Applied) -> Rendered:
     """Return the result of an apply."""
-    shown: Rendered = []
-    if result.recovered:
-        shown.append(f"{result.recovered:,} changes of an interrupted run were checked and are now confirmed.")
-    if result.overtaken:
-        shown.append(
-            f"{result.overtaken:,} changes were skipped: the webhook service updated these people "
-            "after the plan was made. The next run checks them."
-        )
-    if result.skipped:
-        shown.append(
-            f"{result.skipped:,} changes were skipped: these contacts are no longer marketable, or no "
-            "longer exist. See the reasons below."
-        )
+    shown: Rendered = [*left_out_of_apply(result)]
     if not result.states and not result.failed:
-        return [*shown, "Nothing to send."]
-    shown += _outcomes(result)
-    shown.extend(
-        f"{name} stopped: {message} The remaining changes are pending: run `personasync apply` again."
-        for name, message in result.failed.items()
-    )
-    if result.waiting:
-        shown.append(f"{result.waiting:,} changes are pending: run `personasync apply` to send them.")
-    return shown
+        return [*shown, NOTHING_SENT]
+    return [*shown, *_outcomes(result), *pending_after_apply(result)]
 
 
 def _outcomes(result: Sent) -> Rendered:
@@ -277,13 +277,7 @@ def undone_document(result: Undone) -> dict[str, Any]:
 
 def undone(result: Undone) -> Rendered:
     """Return what an undo did."""
-    shown: Rendered = _outcomes(result) if result.states else []
-    shown.append(
-        f"{result.restored:,} values, tags and list memberships restored; {result.left:,} skipped "
-        "because they were edited since."
-    )
-    shown.extend(f"{name} stopped: {message} Run the same undo again." for name, message in result.failed.items())
-    return shown
+    return [*(_outcomes(result) if result.states else []), *undone_sentences(result)]
 
 
 def loop_document(done: Loop) -> dict[str, Any]:
@@ -316,6 +310,28 @@ def loop(done: Loop) -> Rendered:
         *done.written.summary,
         f"Report: {done.written.path}",
     ]
+
+
+def campaigns(results: Sequence[CampaignResult]) -> str | Table:
+    """Return the newest campaigns: people who got them, and shares of these."""
+    from segmenter.stats.proportions import Responses  # noqa: PLC0415 - status and help need not load it
+    from sync.results.campaign_result import METRICS  # noqa: PLC0415
+
+    rows = []
+    for result in results:
+        asked = [sum((row.responses(metric) for row in result.rows), Responses(0, 0)) for metric in METRICS]
+        rates = [f"{100 * each.converted / each.people:.1f}%" if each.people else "–" for each in asked]
+        sent = f"{result.sent_at:%Y-%m-%d}" if result.sent_at else "–"
+        rows.append((result.name, sent, sum(row.delivered for row in result.rows), *rates))
+    heads = ("Campaign", "Sent", "Delivered", *(metric.title for metric in METRICS))
+    return table(*heads, rows=rows) if rows else "No campaign has been imported yet."
+
+
+def render_manifest(manifest: Mapping[str, Any]) -> str:
+    """Return who ran a command and with what, in one line."""
+    made = [f"{name} {digest}" for name, digest in {**manifest["settings"], **manifest["models"]}.items()]
+    who = f"Run by {manifest['by']} on {manifest['host']}, personasync {manifest['version']}"
+    return f"{who}, Python {manifest['python']}, seed {manifest['seed']}. SHA-256: {', '.join(made)}."
 
 
 def render_counts(document: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +19,7 @@ from sync.cli.options import (
     WorkspaceOption,
     app,
     console_of,
+    not_ours,
     person_rows_of,
     read_stores_of,
     session_of,
@@ -56,14 +58,12 @@ def status_command(
 
 def _check(workspace: Path, console: Console) -> int:
     """The state for a monitor: 0 and one line, or 5 and a line for each thing that is wrong."""
-    from sync.notify.conditions import conditions  # noqa: PLC0415
+    from sync.notify.conditions import conditions, conditions_document  # noqa: PLC0415
 
     with read_stores_of(workspace) as looked:
         wrong = conditions(looked, clock_of(workspace)())
-    state = "alert" if wrong else "ok"
-    listed = [{"key": each.key, "title": each.title, "detail": each.detail} for each in wrong]
     lines = [f"{each.title}: {each.detail}" for each in wrong] or ["OK"]
-    console.result({"state": state, "wrong": listed}, *lines)
+    console.result(conditions_document(wrong), *lines)
     return ALERT if wrong else 0
 
 
@@ -77,7 +77,12 @@ def history_command(
     limit: Annotated[int, typer.Option(help="Number of runs to show.", min=1)] = 20,
     rejects: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Export RUN's rejected changes to FILE (.csv or .json).", dir_okay=False),
+        typer.Option(
+            callback=not_ours,
+            metavar="FILE",
+            help="Export RUN's rejected changes to FILE (.csv or .json).",
+            dir_okay=False,
+        ),
     ] = None,
     service: Annotated[bool, typer.Option("--service", help="Include the runs of the webhook service (many).")] = False,
     as_json: JsonOption = False,
@@ -93,18 +98,6 @@ def history_command(
             _note_file(workspace, rejects)
             console.say(f"{job.rejects(session, run, rejects):,} rejected changes saved to {rejects}")
         shown = job.past(session, limit=limit, service=service) if run is None else [job.past_run(session, run)]
-    document = {
-        "runs": [
-            {
-                "run": past_run.run.run_id,
-                "command": past_run.run.command,
-                "state": past_run.state,
-                "started_at": past_run.run.started_at,
-                "counts": {name: count for name, count in past_run.run.counts.items() if name != "record"},
-            }
-            for past_run in shown
-        ]
-    }
     rows = [
         (
             past_run.run.run_id,
@@ -115,7 +108,12 @@ def history_command(
         )
         for past_run in shown
     ]
-    console.result(document, table("Run", "Started (UTC)", "Command", "State", "What", rows=rows))
+    kept = [past_run.run.counts["manifest"] for past_run in shown if run and "manifest" in past_run.run.counts]
+    console.result(
+        job.history_document(shown),
+        table("Run", "Started (UTC)", "Command", "State", "What", rows=rows),
+        *map(words.render_manifest, kept),
+    )
 
 
 def _note_file(workspace: Path, path: Path) -> None:
@@ -134,11 +132,20 @@ def explain_command(
             "--on", metavar="DATE", help="Rebuild the decision that was in force on this day (or at this time, UTC)."
         ),
     ] = None,
+    timeline: Annotated[
+        bool, typer.Option("--timeline", help="Show instead what happened to the person, newest first.")
+    ] = False,
+    page: Annotated[int, typer.Option(metavar="N", help="Page of the timeline.", min=1)] = 1,
     workspace: WorkspaceOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
     """Explain why a contact has its persona. Shows every segment tried, and the values that decided."""
     console = console_of(as_json=as_json)
+    if timeline:
+        if on is not None:
+            raise FixSettingsError("--on and --timeline can't be combined.", fix="Use only one of them.")
+        _timeline(workspace, console, email, page)
+        return
     if on is not None:
         from sync.assign import explain_past  # noqa: PLC0415
 
@@ -151,3 +158,14 @@ def explain_command(
     with person_rows_of(workspace) as (stores, rows):
         explanation = job.explain(stores, rows, email)
     console.result(explanation.document, *explanation.sentences)
+
+
+def _timeline(workspace: Path, console: Console, email: str, page: int) -> None:
+    from sync.assign import timeline as job  # noqa: PLC0415
+
+    with session_of(workspace, reading=True) as session:
+        shown = job.timeline(session, email, page=page)
+    rows = [(f"{entry.at:%Y-%m-%d %H:%M}", entry.kind, entry.text, entry.by) for entry in shown.shown]
+    more = f" Page {page} of {shown.pages:,}." if shown.pages > 1 else ""
+    listed = table("At (UTC)", "", "What", "By", rows=rows)
+    console.result(asdict(shown), listed, f"{shown.entries:,} entries about {shown.email}.{more}")

@@ -15,14 +15,16 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from connectors.errors import FixSettingsError, not_writable
 from connectors.records import CONTACTS, MEMBERSHIPS, ORDER_LINES, ORDERS, email_key, platform_key
 from segmenter.late_arrow import pa
-from sync.control.erasures import Erased
 from sync.control.rows import BY_COMMAND
-from sync.control.store import Control
+
+if TYPE_CHECKING:  # they load SQLAlchemy, and each command loads this
+    from sync.control.erasures import Erased
+    from sync.control.store import Control
 
 KEY = "erasure.key"
 OBJECTED = "objected:"
@@ -216,8 +218,10 @@ class ErasedPeople:
             return False
         record = self._record(_keys(row)[0])
         before = record.shown if record is not None else ""
-        began = row["updated_at"] if before in WITHOUT else row["created_at"]
-        return began is not None and began > erased_at
+        if before not in WITHOUT:
+            return row["created_at"] is not None and row["created_at"] > erased_at
+        # Platforms tell whole seconds, so a subscription in the second of the erasure looks earlier than it.
+        return row["updated_at"] is not None and row["updated_at"] >= erased_at.replace(microsecond=0)
 
     def _lift(self, erasures: set[str]) -> None:
         self._erasures.lift(erasures)

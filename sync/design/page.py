@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64encode
+from datetime import datetime
 from functools import cache
 from importlib import resources
 from typing import Any
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader
+from jinja2 import ChoiceLoader, Environment, PackageLoader, Template
 from markupsafe import Markup
 
 from connectors.visible import visible
@@ -52,11 +53,35 @@ def render(package: str, template: str, **values: Any) -> str:
     Returns:
         HTML; marks that turn the order of letters are spelled out, but for documents that a template calls ``raw``.
     """
+    return prepared(package, template).render(**values)
+
+
+@cache
+def prepared(package: str, template: str) -> Template:
+    """Return a template of a package, read and compiled once in a process: for who renders many pages.
+
+    Args:
+        package: The package whose ``templates`` hold it.
+        template: The file's name.
+
+    Returns:
+        The same object each time.
+    """
+    return _environment(package).get_template(template)
+
+
+@cache
+def _environment(package: str) -> Environment:
     # always: by a name which ends in .j2, Jinja would not know that the template is HTML
     loader = ChoiceLoader([PackageLoader(package), PackageLoader("sync.design")])
     environment = Environment(loader=loader, autoescape=True, finalize=_shown, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"number": "{:,}".format, "moment": _moment}
     environment.globals |= {"css": stylesheet(), "policy": policy, "raw": _Raw}
-    return environment.get_template(template).render(**values)
+    return environment
+
+
+def _moment(at: datetime | None) -> str:
+    return f"{at:%-d %b %Y, %H:%M}" if at else "never"
 
 
 class _Raw(str):

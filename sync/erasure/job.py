@@ -229,6 +229,7 @@ def _erase(session: Session, job: ErasureJob, run: RecordedRun, done: Forgotten)
             rows = control.erasures.erase_rows(keys=meant.keys, persons=meant.persons, names=meant.names())
         control.people.erase([f"{name}:{key}" for name, key in record_pairs(meant.records)], ())
         control.ledger.without_addresses(meant.records, ())
+        control.decisions.forget_records(meant.records, set(control.links.of_keys(meant.records).values()))
     erasures = control.erasures
     files = clean_files(workspace.directory, workspace.state_dir, erasures.files(), meant, store=erasures.store_file())
     _sum_up(done, meant, {**counts, **{name: count for name, count in rows.items() if count}}, files)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from connectors.errors import FixSettingsError
 from connectors.records import ASSIGNMENTS, CONTACTS, DELIVERIES, ENGAGEMENTS, ORDER_LINES, ORDERS, SURVEY_ANSWERS
+from sync.consent.erased_people import KEY
 from sync.erasure.job import KEPT
 from sync.session import Session, recorded
 from sync.warehouse.erase import Rewrite, compacted, old_sequences, old_versions, rewrite, sequences_without
@@ -74,8 +75,12 @@ def apply_retention(session: Session) -> dict[str, int]:
         if any(deleted.values()):
             session.links_read = None
             session.warehouse = compacted(session.warehouse, session.workspace.state_dir)
+        if "old_versions" in before:
+            deleted["service_decisions"] = _drop_evidence(session, before["old_versions"])
         if "ledger" in before:
             deleted["ledger"] = session.control.ledger.forget(before["ledger"])
+        if "erased" in before:
+            deleted["hashes of erased people"] = _forget_hashes(session, before["erased"])
         deleted["files"] = _delete_files(session, before["files"]) if "files" in before else 0
         if any(deleted.values()):
             session.control.erasures.compact()
@@ -97,6 +102,28 @@ def _delete_rows(session: Session, before: Mapping[str, datetime]) -> dict[str, 
     if any(gone.values()):
         rewrite(warehouse, {name: Rewrite(sequences) for name, sequences in gone.items()}, drop=KEPT)
     return {name: len(sequences) for name, sequences in gone.items()}
+
+
+def _forget_hashes(session: Session, before: datetime) -> int:
+    """Forget old hashes of erased people; with the last one, the key that they were made with."""
+    count = session.control.erasures.forget(before)
+    if not session.control.erasures.all() and not session.control.erasures.open_jobs():
+        (session.workspace.state_dir / KEY).unlink(missing_ok=True)
+    return count
+
+
+def _drop_evidence(session: Session, before: datetime) -> int:
+    """Delete what the webhook service decided by where the assignment that it made is not kept any more."""
+    versions = session.warehouse.everything(ASSIGNMENTS.name).select("person_id", "recorded_at").to_pyarrow()
+    kept = set(zip(versions["person_id"].to_pylist(), versions["recorded_at"].to_pylist(), strict=True))
+    into = session.control.links.merged()
+    return session.control.decisions.drop(
+        [
+            entry
+            for entry, person, at in session.control.decisions.moments()
+            if at < before and (into.get(person, person), at) not in kept and (person, at) not in kept
+        ]
+    )
 
 
 def _delete_files(session: Session, before: datetime) -> int:

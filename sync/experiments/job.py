@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from connectors.errors import FixSettingsError
 from connectors.records import ARMS, MEMBERSHIPS
@@ -130,6 +131,15 @@ def create_experiment(session: Session, wanted: Experiment) -> ExperimentView:
     with recorded(session, "experiment create") as run:
         run.counts.update(experiment=experiment.name, allocated=randomize(session, experiment.begins))
     return show_experiment(session, experiment.name)
+
+
+def experiments_document(experiments: Iterable[Experiment]) -> dict[str, Any]:
+    """Return experiments as a JSON document, for a list of them."""
+    return {
+        "experiments": [
+            {"name": each.name, "begins": each.begins, "ends": each.ends, "metric": each.metric} for each in experiments
+        ]
+    }
 
 
 def show_experiment(session: Session, name: str) -> ExperimentView:

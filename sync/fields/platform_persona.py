@@ -143,7 +143,7 @@ def resolved(personas: Mapping[str, Persona], offered: Mapping[str, str], connec
             other = next(owner for owner, taken in options.items() if taken == value)
             raise FixSettingsError(
                 f"The personas {other!r} and {slug!r} would both map to {platform_name(persona)!r} on {connection}.",
-                fix="Give one of them another hs_persona in personas.toml.",
+                fix="Give one of them another name of that platform in personas.toml.",
             )
         options[slug] = value
     return options

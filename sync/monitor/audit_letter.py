@@ -57,30 +57,17 @@ class LetterFacts:
     unseen: tuple[str, ...] = ()
 
 
-WHERE_READ: Mapping[str, str] = {
-    "hubspot": (
-        "in HubSpot, open Settings > Properties and each of these, and read its tab Used in; segments are lists, which "
-        "show where they are used as well"
-    ),
-    "mailchimp": "in Mailchimp, look through the automations, and the conditional blocks of campaigns, for these",
-}
-"""Where a person finds what reads a field.
-
-No connector reads workflows. HubSpot's API for them is a beta (2026-09), and its one scope, ``automation``, lets a
-token create and delete them as well; Mailchimp's shows no conditions.
-https://developers.hubspot.com/docs/api-reference/legacy/automation/workflows/guide
-"""
-
-
 def unseen(session: Session) -> tuple[str, ...]:
     """Return what this audit can't see: for each platform that is written to, the fields and groups to look for.
+
+    No connector reads workflows; its spec says where a person finds what reads a field.
 
     Args:
         session: The open workspace.
     """
     workspace, sentences = session.workspace, []
-    for name, part in workspace.connections.items():
-        if (where := WHERE_READ.get(part.connector)) is None:
+    for name in workspace.connections:
+        if not (where := workspace.spec(name, session.manifest).used_at):
             continue
         names = [*workspace.owned(name, session.manifest), *workspace.groups]
         sentences.append(f"{name}: {where}: {', '.join(names)}.")

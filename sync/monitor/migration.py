@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from connectors.errors import FixSettingsError
@@ -48,6 +50,39 @@ def _first_assigned(session: Session) -> str:
     return (
         "Run `personasync assign`." if first is None else f"The first assignments were at {first:%Y-%m-%d %H:%M} UTC."
     )
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentMoves:
+    """Who came to a segment and who left it, of the people who were known at both moments.
+
+    Attributes:
+        stayed: People.
+        came: Segment from which, and people; *left*: segment to which. None is unclassified; the largest first.
+    """
+
+    stayed: int
+    came: Sequence[tuple[str | None, int]]
+    left: Sequence[tuple[str | None, int]]
+
+
+def moves_of(moved: Overlap, segment: str) -> SegmentMoves:
+    """Return the row and the column of one segment of a migration matrix.
+
+    Args:
+        moved: Of `migration`.
+        segment: Its name; one that nobody was in has no moves.
+    """
+    cells = {
+        (row, column): int(moved.counts[i, j])
+        for i, row in enumerate(moved.rows)
+        for j, column in enumerate(moved.columns)
+        if moved.counts[i, j]
+    }
+    came = {row: people for (row, column), people in cells.items() if column == segment != row}
+    left = {column: people for (row, column), people in cells.items() if row == segment != column}
+    largest = [sorted(part.items(), key=lambda pair: (-pair[1], pair[0] or "")) for part in (came, left)]
+    return SegmentMoves(cells.get((segment, segment), 0), *largest)
 
 
 def meeting(session: Session, first: str, second: str) -> Overlap:

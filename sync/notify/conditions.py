@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,12 @@ class Condition:
     key: str
     title: str
     detail: str
+
+
+def conditions_document(wrong: Sequence[Condition]) -> dict[str, Any]:
+    """Return what is wrong as a JSON document: state "ok" or "alert"."""
+    listed = [{"key": each.key, "title": each.title, "detail": each.detail} for each in wrong]
+    return {"state": "alert" if wrong else "ok", "wrong": listed}
 
 
 def conditions(looked: Looked, now: datetime) -> list[Condition]:

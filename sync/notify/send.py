@@ -19,14 +19,13 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from connectors.errors import FixSettingsError
+from connectors.errors import FixSettingsError, missing_extra
 from connectors.secret import Secret, hide
 from connectors.transport.transport import pooled
 from sync.control.notices import Notice
 
 SECONDS = 10
 MARK = "whsec_"
-INSTALL = "Install it with `pip install 'personasync[notify]'`."
 
 
 class NotSentError(Exception):
@@ -96,7 +95,9 @@ def _post(target: Receiver, notice: Notice, now: datetime) -> None:
     }
     session = pooled(1)
     try:
-        answer = session.post(target.url, data=body, headers=headers, timeout=SECONDS, allow_redirects=False)
+        answer = session.post(
+            target.url, data=body, headers=headers, timeout=SECONDS, allow_redirects=False, stream=True
+        )
     except OSError as error:  # what requests raises, too
         raise NotSentError(hide(f"{urlsplit(target.url).hostname}: {type(error).__name__}")) from error
     finally:
@@ -126,7 +127,7 @@ def _apprise(target: Receiver, notice: Notice) -> None:
     try:
         apprise: Any = importlib.import_module("apprise")
     except ImportError as error:
-        raise FixSettingsError("[notify] apprise needs the package apprise.", fix=INSTALL) from error
+        raise missing_extra(error) or error from error
     notifier = apprise.Apprise()
     if not notifier.add(target.secret.reveal()):
         raise FixSettingsError("An address of [notify] apprise is not one that Apprise knows.", fix="Check the secret.")

@@ -35,7 +35,8 @@ FORMAT = 1
 CONTENTS = "backup.json"  # the first entry of the file: what follows, with a digest of each
 CONTROL = "control.db"
 SETTINGS = (MAIN, SEGMENTS, PERSONAS, EXPERIMENTS)
-LEFT_OUT = (CONTROL, FILE, "statements.json", "mailchimp_signing_secret", "hubspot_signing_secret")
+LEFT_OUT = (CONTROL, FILE, "statements.json")
+ENDS_LEFT_OUT = (".part", "_signing_secret")  # what `setup` keeps for [serve]
 FOLDERS_LEFT_OUT = (COPIES, BUDGETS, "before-", "damaged-")
 AT_ONCE = 1 << 20
 BROKEN = "It is damaged, or no backup of personasync. Nothing was changed."
@@ -144,7 +145,7 @@ def _kept(state: Path) -> dict[str, Path]:
     files = {}
     for path in sorted(state.rglob("*")):
         inner = path.relative_to(state)
-        passed = inner.parts[0].startswith(FOLDERS_LEFT_OUT) or path.name.endswith(".part")
+        passed = inner.parts[0].startswith(FOLDERS_LEFT_OUT) or path.name.endswith(ENDS_LEFT_OUT)
         if passed or inner.parts[0].startswith(LEFT_OUT) or not path.is_file() or path.is_symlink():
             continue
         files[f"{STATE}/{inner.as_posix()}"] = path

@@ -25,8 +25,10 @@ from typing import Any
 
 from connectors.errors import FixSettingsError, PlatformDownError
 from connectors.sandbox import marketer
+from connectors.sandbox.access import FREE_PORTS, local_connections, local_environment, local_mailing, local_writes
+from segmenter.lift.effects import Comparison, Effect
 from segmenter.lift.randomization import Experiment
-from segmenter.lift.text import effect_sentence, sentences
+from segmenter.lift.text import sentences
 from sync.clock import now
 from sync.control.person_ids import counted_person_ids
 from sync.experiments import job as experiments
@@ -88,10 +90,10 @@ CREEPY = '[personalize]\ncreepy = "fallback"                  # values that may 
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """What the demo ends with."""
+    """What the demo ends with. `rows`: each persona, its people, and their share of all."""
 
     document: Mapping[str, Any]
-    rows: Sequence[tuple[str, str]]
+    rows: Sequence[tuple[str, int, str]]
     sentences: Sequence[str]
     report: Path
     preview: Path
@@ -127,7 +129,7 @@ def demo(
     with local_platforms(people=people, seed=seed, orders=orders, begins=begins) as access:
         make_workspace(directory, access, samples="shop" if orders else "demo")
         _personalize(directory, described=orders is None)
-        environment = {"HUBSPOT_TOKEN": access["hubspot_token"], "MAILCHIMP_API_KEY": access["mailchimp_key"]}
+        environment = local_environment(access)
         clock = DemoClock(begins - now())
         with open_session(directory, now=clock, environment=environment) as session:
             session.new_person_id = counted_person_ids(seed)
@@ -157,7 +159,7 @@ class DemoClock:
 
     def let_pass(self, access: Mapping[str, str], days: float) -> None:
         """Let *days* pass, on the platforms too."""
-        marketer.advance_clock(access["mailchimp_url"], days=days)
+        marketer.advance_clock(local_mailing(access)[0], days=days)
         self.ahead += timedelta(days=days)
 
     def catch_up(self, access: Mapping[str, str]) -> None:
@@ -183,10 +185,10 @@ def _twice(
         before_results=lambda: _campaign(access, clock, tell),
         set_up=True,
     )
-    before = marketer.writes_seen(access["hubspot_url"]) + marketer.writes_seen(access["mailchimp_url"])
+    before = local_writes(access)
     tell("Second run, as of the same time:")
     second = run_loop(session, as_of=as_of, progress=progress, tell=_indented(tell))
-    after = marketer.writes_seen(access["hubspot_url"]) + marketer.writes_seen(access["mailchimp_url"])
+    after = local_writes(access)
     return first, second, after - before
 
 
@@ -210,9 +212,7 @@ def _personalize(directory: Path, *, described: bool) -> None:
 def send_demo_campaign(access: Mapping[str, str], personal: str = PERSONAL) -> None:
     """What a marketing person does in Mailchimp: half get the same words as everybody, half the persona's own."""
     marketer.send_campaign(
-        access["mailchimp_url"],
-        access["mailchimp_key"],
-        access["audience"],
+        *local_mailing(access),
         title=CAMPAIGN,
         subject="This week in the shop",
         variants={"generic": GENERIC, "personal": personal},
@@ -241,7 +241,7 @@ def _worth(
     experiments.create_experiment(session, wanted)
     run_loop(session, as_of=begins, progress=progress, tell=_indented(tell), set_up=True)
     tell(f"  {MAILS} emails are sent: the same template, with personalized fields")
-    where = (access["mailchimp_url"], access["mailchimp_key"], access["audience"])
+    where = local_mailing(access)
     for number in range(1, MAILS + 1):
         for arm in arms:
             tag = f"ps:{wanted.groups[arm]}"
@@ -253,7 +253,7 @@ def _worth(
     pull(session, progress=progress)
     results(session, progress=progress)
     experiments.end_experiment(session, wanted.name, session.now())
-    return lift_of_experiment(session, wanted.name), write_report(session).path
+    return lift_of_experiment(session, wanted.name), write_report(session, progress).path
 
 
 def _indented(tell: Callable[[str], None]) -> Callable[[str], None]:
@@ -273,10 +273,10 @@ def local_platforms(
         begins: Their present as they start, UTC; None: now.
 
     Yields:
-        hubspot_url, hubspot_token, mailchimp_url, mailchimp_key, audience.
+        As `connectors.sandbox.server.Sandbox.access`.
     """
     command = [sys.executable, "-m", "connectors.sandbox", "--people", str(people), "--seed", str(seed)]
-    command += ["--port-hubspot", "0", "--port-mailchimp", "0"]
+    command += FREE_PORTS
     command += ["--orders", str(orders)] if orders else []
     command += ["--begins", begins.isoformat()] if begins else []
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own module
@@ -306,16 +306,10 @@ def make_workspace(directory: Path, access: Mapping[str, str], *, samples: str =
         shutil.rmtree(directory)
     directory.mkdir(parents=True, exist_ok=True)
     (directory / MARKER).write_text("# Made by `personasync demo`, which recreates this folder each time.\n", "utf-8")
-    crm = NewConnection("crm", "hubspot", {"access_token": "env:HUBSPOT_TOKEN", "base_url": access["hubspot_url"]})
-    email = NewConnection(
-        "email",
-        "mailchimp",
-        {"api_key": "env:MAILCHIMP_API_KEY", "audience": access["audience"], "base_url": access["mailchimp_url"]},
-    )
     folder = resources.files("sync.ops") / "samples" / samples
     for name in ("segments.toml", "personas.toml"):
         (directory / name).write_text((folder / name).read_text("utf-8"), "utf-8")
-    write_workspace(directory, Answers("Demo shop", (crm, email)))
+    write_workspace(directory, Answers("Demo shop", [NewConnection(*parts) for parts in local_connections(access)]))
 
 
 def _shown(
@@ -356,28 +350,36 @@ def _shown(
         "preview": str(seen[1]),
         "preview_fallbacks": {mail.title: dict(mail.fallbacks) for mail in seen[0].shown},
     }
-    rows = [
-        *_first_run_rows(first),
-        ("Own vs. random persona", effect_sentence(clicks.everyone, clicks)),
-        ("First campaign", effect_sentence(campaign.everyone, campaign)),
-        (
-            "Second run",
-            f"{len(second.planned.plan.changes)} changes planned, {second_writes} writes received by the platforms",
-        ),
-        ("Seconds", f"{seconds:.1f}"),
-    ]
-    return DemoResult(document, rows, (), report, seen[1])
+    return DemoResult(document, *_findings(first, clicks, campaign, second_writes), report, seen[1])
 
 
-def _first_run_rows(first: Loop) -> list[tuple[str, str]]:
-    requests = sum(first.requests.values())
-    return [
-        ("Contacts on both platforms", f"{_contacts(first):,}"),
-        ("Persons", f"{first.assigned.persons:,}"),
-        ("Assigned / unclassified", f"{first.assigned.assigned:,} / {first.assigned.unclassified:,}"),
-        ("Personas", ", ".join(f"{name} {n:,}" for name, n in _personas(first).items())),
-        ("Changes written", f"{len(first.planned.plan.changes):,} in {requests:,} requests"),
-    ]
+def _findings(
+    first: Loop, clicks: Comparison, campaign: Comparison, second_writes: int
+) -> tuple[list[tuple[str, int, str]], list[str]]:
+    """How large the personas are, and what came out, in sentences."""
+    persons, requests = first.assigned.persons, sum(first.requests.values())
+    sizes = [*_personas(first).items(), ("unclassified", first.assigned.unclassified)]
+    rows = [(name, count, f"{count / max(persons, 1):.0%}") for name, count in sizes]
+    did = (
+        f"{persons:,} people have {_contacts(first):,} contacts on two platforms. {len(first.planned.plan.changes):,} "
+        f"tags and fields were written in {requests:,} requests; the same run again wrote {second_writes:,}."
+    )
+    worth = (
+        "Is it worth it? Half of the people got the copy of their own persona, half that of a random one. "
+        f"{in_plain_words(clicks.everyone)}"
+    )
+    return rows, [did, worth, f"The first campaign, against the same text for all: {in_plain_words(campaign.everyone)}"]
+
+
+def in_plain_words(effect: Effect) -> str:
+    """Return what a comparison of clicks found, of a hundred people."""
+    points, low, high = (100 * share for share in (effect.difference, effect.interval.low, effect.interval.high))
+    interval = f"(95% CI {low:.1f} to {high:.1f})"
+    if effect.verdict == "more":
+        return f"Yes: of 100 people, {points:.1f} more clicked {interval}."
+    if effect.verdict == "less":
+        return f"No: of 100 people, {-points:.1f} fewer clicked {interval}."
+    return f"Not clear: of 100 people, {points:+.1f} clicked {interval}; more people would tell."
 
 
 def _contacts(first: Loop) -> int:

@@ -18,6 +18,7 @@ from sync.monitor import drift as drifting
 from sync.monitor import quality
 from sync.ops import setup
 from sync.ops import webhooks as hooks
+from sync.ops.platform_gaps import gap_findings
 from sync.ops.probe import assumption_findings
 from sync.personas import drafts as persona_drafts
 from sync.pull.identities import unlinked
@@ -162,7 +163,10 @@ def _clock(session: Session, name: str) -> list[Finding]:
     return [Finding("clock", "ok", "Clock in sync.")]
 
 
-CHECKS: tuple[Check, ...] = (_properties, _fields, _undefined, _personas, _clock, hooks.findings, assumption_findings)
+CHECKS: tuple[Check, ...] = (
+    *(_properties, _fields, _undefined, _personas, _clock),
+    *(gap_findings, hooks.findings, assumption_findings),
+)
 """Of a connection that we write to, once its credentials and scopes are fine."""
 
 

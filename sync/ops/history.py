@@ -35,7 +35,11 @@ class Status:
 
 
 def workspace_status(session: Looked) -> Status:
-    """Look at the stores only; nothing is asked of the platforms."""
+    """Look at the stores only; nothing is asked of the platforms.
+
+    Returns:
+        Freshness by stream, the newest plan, and what is not confirmed, as a document and in sentences.
+    """
     streams = freshness(session.workspace.connections, session.control.cursors)
     plan = session.control.plans.latest()
     unsettled = sum(len(changes) for changes in session.control.ledger.unsettled().values())
@@ -91,13 +95,29 @@ class Past:
 
 
 def past(session: Looked, *, limit: int, service: bool) -> list[Past]:
-    """Return the newest runs, newest first; those of the webhook service only where *service* asks for them."""
+    """Return the newest runs, newest first.
+
+    Args:
+        session: The open workspace.
+        limit: At most so many.
+        service: Whether those of the webhook service count.
+
+    Returns:
+        Also runs that are still going.
+    """
     runs = session.control.runs.newest(limit, but=None if service else "serve")
     return [Past(run, _state(session, run)) for run in runs]
 
 
 def past_run(session: Looked, run_id: str) -> Past:
     """Return one run.
+
+    Args:
+        session: The open workspace.
+        run_id: As `history` shows it.
+
+    Returns:
+        With its state as people call it.
 
     Raises:
         FixSettingsError: There is none of that id.
@@ -106,6 +126,26 @@ def past_run(session: Looked, run_id: str) -> Past:
     if run is None:
         raise FixSettingsError(f"Run {run_id!r} not found.", fix="See `personasync history`.")
     return Past(run, _state(session, run))
+
+
+def history_document(shown: Sequence[Past]) -> dict[str, Any]:
+    """Return runs as a JSON document; their own records, such as a definition, are left out.
+
+    Returns:
+        In the order of *shown*.
+    """
+    return {
+        "runs": [
+            {
+                "run": past_run.run.run_id,
+                "command": past_run.run.command,
+                "state": past_run.state,
+                "started_at": past_run.run.started_at,
+                "counts": {name: count for name, count in past_run.run.counts.items() if name != "record"},
+            }
+            for past_run in shown
+        ]
+    }
 
 
 def _state(session: Looked, run: Run) -> str:
@@ -139,19 +179,35 @@ def rejects(session: Looked, run_id: str, path: Path) -> int:
     Raises:
         FixSettingsError: There is no such run, or the file's name ends otherwise.
     """
-    if session.control.runs.get(run_id) is None:
-        raise FixSettingsError(f"Run {run_id!r} not found.", fix="See `personasync history`.")
+    outcomes = rejected(session, run_id)
     if path.suffix not in FORMATS:
         raise FixSettingsError(
             f"{path.name} must end in .csv or .json.", fix="Use a name like rejects.csv or rejects.json."
         )
-    outcomes = [outcome for state in REJECTED for outcome in session.control.ledger.outcomes(run_id, state=state)]
     rows = [dict(zip(COLUMNS, _row(outcome), strict=True)) for outcome in outcomes]
     try:
         _write(rows, path)
     except OSError as error:
         raise FixSettingsError(f"{path} can't be written: {error.strerror}.", fix="Choose another file.") from error
     return len(rows)
+
+
+def rejected(session: Looked, run_id: str) -> list[Outcome]:
+    """Return what became of the changes of a run that were not applied, with the platform's own words.
+
+    Args:
+        session: The open workspace.
+        run_id: As `history` shows it.
+
+    Returns:
+        Rejected ones first, then those without an answer, then those that were skipped.
+
+    Raises:
+        FixSettingsError: There is no such run.
+    """
+    if session.control.runs.get(run_id) is None:
+        raise FixSettingsError(f"Run {run_id!r} not found.", fix="See `personasync history`.")
+    return [outcome for state in REJECTED for outcome in session.control.ledger.outcomes(run_id, state=state)]
 
 
 def _write(rows: Sequence[dict[str, str | None]], path: Path) -> None:

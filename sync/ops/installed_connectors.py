@@ -38,6 +38,7 @@ class ListedConnector:
             **known,
             "title": self.spec.title,
             "kind": self.spec.kind,
+            "beta": self.spec.beta,
             "hosts": list(self.spec.hosts),
             "download_hosts": list(self.spec.download_hosts),
             "scopes": {scope.name: scope.why for scope in self.spec.scopes},

@@ -63,7 +63,10 @@ def probe(session: Session, *, only: str | None = None, address: str = "", produ
     """
     connectors = [connector for connector in session.connectors(only) if isinstance(connector, HasProbes)]
     if not connectors:
-        raise FixSettingsError("Nothing is assumed of this connection.", fix="Probe a HubSpot or Mailchimp connection.")
+        raise FixSettingsError(
+            "Nothing is assumed of this connection.",
+            fix=f"Probe a connection to {_assumed_of(session)}.",
+        )
     if address and not production:
         _refuse_production(connectors)
     redaction, file = Redaction(), session.workspace.state_dir / FILE
@@ -90,6 +93,12 @@ def _write(file: Path, lines: Sequence[Mapping[str, Any]]) -> None:
         file.write_text("".join(f"{json.dumps(line)}\n" for line in lines), "utf-8")
     except OSError as error:
         raise not_writable(file) from error
+
+
+def _assumed_of(session: Session) -> str:
+    """The platforms of which something is assumed."""
+    names = dict.fromkeys(assumption.platform for assumption in load_evidence().assumptions)
+    return " or ".join(session.manifest.connectors[name].title for name in names if name in session.manifest.connectors)
 
 
 def _refuse_production(connectors: Sequence[HasProbes]) -> None:

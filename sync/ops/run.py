@@ -13,6 +13,7 @@ from connectors.records import SetupStep
 from sync.apply.job import Applied, apply
 from sync.assign.job import Assigned, assign
 from sync.erasure.retention import apply_retention, refuse_short_retention
+from sync.export.tables import export_tables
 from sync.ops.setup import create_missing, missing_steps
 from sync.plan.job import Planned, plan
 from sync.pull.job import Pulled, pull
@@ -54,7 +55,7 @@ def run_loop(
     before_results: Callable[[], None] = lambda: None,
     set_up: bool = False,
 ) -> Loop:
-    """Pull, assign, set up, plan, apply, import results, report, and delete what `[retention]` says.
+    """Pull, assign, set up, plan, apply, import results, report, delete what `[retention]` says, and write `[export]`.
 
     Args:
         session: The open workspace.
@@ -86,12 +87,19 @@ def run_loop(
     applied = step("apply", lambda: apply(session, planned.path, override=override, progress=progress))
     before_results()
     imported = step("results", lambda: results(session, progress=progress))
-    written = step("report", lambda: write_report(session))
+    written = step("report", lambda: write_report(session, progress))
     deleted = step("retention", lambda: apply_retention(session))
+    _export_tables(session, step)
     new_writes, sent = _writes(session) - writes, meter.requests
     return Loop(
         pulled, assigned, len(steps), planned, applied, imported, written, meter.seconds, sent, new_writes, deleted
     )
+
+
+def _export_tables(session: Session, step: Callable[[str, Callable[[], object]], object]) -> None:
+    folder = session.workspace.export.folder
+    if folder is not None:
+        step("tables", lambda: export_tables(session, session.workspace.directory / folder))
 
 
 @dataclass(slots=True)

@@ -20,13 +20,13 @@ import requests
 
 from connectors.errors import FixSettingsError, PlatformDownError
 from connectors.sandbox import marketer
+from connectors.sandbox.access import ADDRESSES, MAILER, MAILER_KEY, REMEMBERED, SECRETS, local_connections
 from segmenter.lift.randomization import Experiment
-from sync.clock import TRIAL, clock_of
+from sync.clock import TRIAL, clock_of, trial_note
 from sync.workspace.definition_files import MAIN
 from sync.workspace.scaffold import Answers, NewConnection, write_workspace
 from sync.workspace.settings import Workspace, load_workspace
 
-SECRETS = {"hubspot_token": "secrets/hubspot", "mailchimp_key": "secrets/mailchimp"}
 STATE = "sandbox.db"  # the platforms' own data: they are still there when they start again
 LOCAL = ("127.0.0.1", "localhost", "::1")
 START = "Start them: `personasync sandbox up --workspace {folder}`."
@@ -78,20 +78,18 @@ def write_trial(directory: Path, access: Mapping[str, str]) -> list[Path]:
         (directory / path).write_text(access[name] + "\n", "utf-8")
     if file.exists():
         text = file.read_text("utf-8")
-        for name in ("hubspot_url", "mailchimp_url"):
+        for name in ADDRESSES:
             text = text.replace(json.dumps(before.get(name, "")), json.dumps(access[name]))
         file.write_text(text, "utf-8")
-    _note(directory, {**before, **{name: access[name] for name in ("hubspot_url", "mailchimp_url", "audience")}})
+    _note(directory, {**before, **{name: access[name] for name in REMEMBERED}})
     secrets = {name: f"file:{path}" for name, path in SECRETS.items()}
-    crm = {"access_token": secrets["hubspot_token"], "base_url": access["hubspot_url"]}
-    email = {"api_key": secrets["mailchimp_key"], "audience": access["audience"], "base_url": access["mailchimp_url"]}
     samples = resources.files("sync.ops") / "samples" / "demo"
     written = []
     for name in ("segments.toml", "personas.toml"):
         if not (directory / name).exists():
             (directory / name).write_text((samples / name).read_text("utf-8"), "utf-8")
             written.append(directory / name)
-    connections = (NewConnection("crm", "hubspot", crm), NewConnection("email", "mailchimp", email))
+    connections = [NewConnection(*parts) for parts in local_connections(access, secrets)]
     return [*write_workspace(directory, Answers("Trial shop", connections)), *written]
 
 
@@ -112,11 +110,11 @@ def send_trial(
         What was sent.
 
     Raises:
-        FixSettingsError: The workspace has no local Mailchimp, or there is no such tag or experiment.
+        FixSettingsError: The workspace has no local email platform, or there is no such tag or experiment.
         PlatformDownError: The local platforms do not answer.
     """
     workspace = load_workspace(directory)
-    where, url = _local_mailchimp(workspace)
+    where, url = _local_mailer(workspace)
     moment = clock_of(directory)()
     with _answering(directory, url):
         tags = marketer.tags_of(*where)
@@ -125,7 +123,7 @@ def send_trial(
         marketer.advance_clock(url, days=days)
     known = _known(directory)
     ahead = float(known.get("clock_ahead_seconds", 0.0)) + timedelta(days=days).total_seconds()
-    _note(directory, {**known, "clock_ahead_seconds": ahead})
+    _note(directory, {**known, "clock_ahead_seconds": ahead, "sent_at": moment.isoformat()})
     return sent
 
 
@@ -170,7 +168,7 @@ def _tag(tags: Mapping[str, int], name: str) -> str:
             return known
     listed = ", ".join(sorted(tags)) or "none yet"
     fix = f"There are: {listed}. `personasync setup` and `personasync run` create and fill them."
-    raise FixSettingsError(f"The local Mailchimp has no tag {name!r}.", fix=fix)
+    raise FixSettingsError(f"The local email platform has no tag {name!r}.", fix=fix)
 
 
 def _sent(where: tuple[str, str, str], at: datetime, to: str, tag: str | None, html: str) -> Sending:
@@ -184,26 +182,26 @@ def _sent(where: tuple[str, str, str], at: datetime, to: str, tag: str | None, h
             if error.response.status_code != requests.codes.bad_request:
                 raise
             raise FixSettingsError(
-                f"The local Mailchimp did not send to the tag {tag!r}: nobody in it can get email.",
+                f"The local email platform did not send to the tag {tag!r}: nobody in it can get email.",
                 fix="Run `personasync run`, which fills it; then send again.",
             ) from error
     return Sending(campaign, title, to, marketer.recipients(where[0], where[1], campaign))
 
 
-def _local_mailchimp(workspace: Workspace) -> tuple[tuple[str, str, str], str]:
-    """Address, key and audience of the workspace's local Mailchimp."""
+def _local_mailer(workspace: Workspace) -> tuple[tuple[str, str, str], str]:
+    """Address, key and audience of the workspace's local email platform."""
     from sync.workspace.secrets import resolve_secret  # noqa: PLC0415 - it may ask the keyring
 
     for name, part in workspace.connections.items():
         settings = part.settings()
         url = settings.get("base_url", "").rstrip("/")
-        if part.connector == "mailchimp" and urlsplit(url).hostname in LOCAL:
-            at = f"{MAIN}, [connections.{name}] api_key"
-            reference = settings.get("api_key", "")
+        if part.connector == MAILER and urlsplit(url).hostname in LOCAL:
+            at = f"{MAIN}, [connections.{name}] {MAILER_KEY}"
+            reference = settings.get(MAILER_KEY, "")
             key = resolve_secret(reference, where=at, environment={}, directory=workspace.directory)
             return (url, key.reveal(), settings.get("audience", "")), url
     raise FixSettingsError(
-        f"{MAIN} has no connection to a Mailchimp on this machine; a campaign is sent there only.",
+        f"{MAIN} has no connection to an email platform on this machine; a campaign is sent there only.",
         fix=START.format(folder="DIR"),
     )
 
@@ -219,16 +217,12 @@ def _answering(directory: Path, url: str) -> Iterator[None]:
     except requests.HTTPError as error:
         raise FixSettingsError(
             f"The server at {url} refused it: {error.response.status_code}.",
-            fix="Is it the local Mailchimp of this workspace? " + START.format(folder=directory),
+            fix="Is it the local email platform of this workspace? " + START.format(folder=directory),
         ) from error
 
 
 def _known(directory: Path) -> dict[str, Any]:
-    try:
-        document = json.loads((directory / TRIAL).read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return document if isinstance(document, dict) else {}
+    return trial_note(directory) or {}
 
 
 def _note(directory: Path, known: Mapping[str, Any]) -> None:

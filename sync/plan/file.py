@@ -35,6 +35,21 @@ class SavedPlan:
     changes: Sequence[Change]
 
 
+@dataclass(frozen=True, slots=True)
+class PlanHeader:
+    """What a plan says of itself: all but its changes, which nobody has checked here.
+
+    Attributes:
+        changes: How many there are.
+    """
+
+    path: Path
+    plan_id: str
+    created_at: datetime
+    summary: Mapping[str, Any]
+    changes: int
+
+
 def write_plan(
     path: Path,
     *,
@@ -92,6 +107,39 @@ def read_plan(path: Path) -> SavedPlan:
         return SavedPlan(path, header["id"], created_at, header["basis"], header["summary"], changes)
     except (KeyError, TypeError, ValueError) as error:
         raise FixSettingsError(f"{path} is not a personasync plan.", fix=NEW_PLAN) from error
+
+
+def read_header(path: Path) -> PlanHeader:
+    """Return what the plan at *path* says of itself, to be shown: `read_plan` checks the changes, for who sends them.
+
+    Returns:
+        All but its changes.
+
+    Raises:
+        FixSettingsError: There is no such file, or it is no plan.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            header = json.loads(file.readline())
+        if header["personasync_plan"] != FORMAT:
+            raise FixSettingsError(f"{path} is a plan of another version.", fix=NEW_PLAN)
+        created_at = datetime.fromisoformat(header["created_at"])
+        return PlanHeader(path, header["id"], created_at, header["summary"], int(header["changes"]))
+    except FileNotFoundError as error:
+        raise FixSettingsError(f"Plan not found: {path}.", fix="Run `personasync plan` first.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise FixSettingsError(f"{path} can't be read as a plan: {reason_of(error)}.", fix=NEW_PLAN) from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise FixSettingsError(f"{path} is not a personasync plan.", fix=NEW_PLAN) from error
+
+
+def plan_code(plan_id: str) -> str:
+    """Return the short code of a plan, which a person types to approve it.
+
+    Returns:
+        The end of its id, which is chance: nothing else that is shown of a plan, or of its run, gives it away.
+    """
+    return plan_id.rpartition("-")[2]
 
 
 NEW_PLAN = "Create a new one with `personasync plan`."

@@ -104,6 +104,23 @@ def make_posters(
     return Posters(files, missing if drawn and not chromium else "")
 
 
+def poster_pages(session: Session, shape: Shape) -> dict[str, str]:
+    """Return the poster of each persona.
+
+    Args:
+        session: The open workspace.
+        shape: "a4" or "slide".
+
+    Returns:
+        HTML files by slug.
+
+    Raises:
+        FixSettingsError: Nobody is assigned.
+    """
+    known = _collect(session)
+    return {slug: poster_page(session, known, slug, shape) for slug in session.workspace.personas}
+
+
 def _collect(session: Session) -> _Known:
     newest = session.control.runs.latest("assign", state="done")
     if newest is None:

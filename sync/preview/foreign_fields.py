@@ -11,15 +11,12 @@ from dataclasses import dataclass, field
 
 from connectors.errors import PersonasyncError
 from connectors.records import CONTACTS, Change, FieldDefinition
-from segmenter.personalize.templates import Language, Template
+from segmenter.personalize.templates import Template
 from sync.session import Session
 
 ADDRESS = {"EMAIL": "e-mail address", "email": "e-mail address"}
-"""Every contact has it, but Mailchimp's API does not list it as a merge field."""
-UNKNOWN: Mapping[Language, str] = {
-    "mailchimp": "the audience has no merge field {name}; Mailchimp prints the tag unchanged",
-    "hubspot": "HubSpot has no property {name} and prints nothing",
-}
+"""Every contact has it, but not every platform lists it among its fields."""
+UNKNOWN = "there is no field {name} on the platform"
 
 
 @dataclass(slots=True)
@@ -52,13 +49,14 @@ def foreign_fields(session: Session, name: str, template: Template, person: str 
     """
     owned = session.workspace.owned(name, session.manifest)
     asked = {token: place for token, place in template.names.items() if token not in owned}
-    foreign = Foreign(notes=_own_tags(template))
+    spec = session.workspace.spec(name, session.manifest)
+    foreign = Foreign(notes=_own_tags(spec.title, template))
     if not asked:
         return foreign
     there = _defined(session, name, foreign)
     for tag, (line, column) in asked.items():
         if there is not None and tag not in there and tag not in ADDRESS:
-            problem = UNKNOWN[template.language].format(name=tag)
+            problem = (spec.unknown_tag or UNKNOWN).format(name=tag)
             foreign.problems.append(f"line {line}, column {column}: {problem}")
             continue
         definition = (there or {}).get(tag)
@@ -74,10 +72,9 @@ def foreign_fields(session: Session, name: str, template: Template, person: str 
     return foreign
 
 
-def _own_tags(template: Template) -> list[str]:
+def _own_tags(title: str, template: Template) -> list[str]:
     if not template.own:
         return []
-    title = {"mailchimp": "Mailchimp", "hubspot": "HubSpot"}[template.language]
     return [f"{title} fills in {', '.join(template.own)}; the preview shows them in brackets."]
 
 

@@ -11,17 +11,19 @@ import ibis
 from ibis import Table
 
 from connectors.errors import FixSettingsError, reason_of
+from connectors.installed import find_connector
 from connectors.records import email_key, normalise_email
+from connectors.templates import HasTemplates, TemplateDialect
 from segmenter.personalize.creepiness import Concern, of_mail
 from segmenter.personalize.fields import title_of_others
 from segmenter.personalize.personas import UNCLASSIFIED
-from segmenter.personalize.templates import Language, Template, read_template
+from segmenter.personalize.templates import Template, read_template
 from sync.assign.job import fields_wanted, individual_traits
 from sync.experiments.arms import copies
 from sync.fields import privacy_checks as creepiness
 from sync.fields.platform_persona import PersonaValues, co_owned_fields, platform_personas
 from sync.fields.pushed_segments import shown_people
-from sync.plan.job import assigned_at
+from sync.plan.inputs import assigned_at
 from sync.preview.foreign_fields import Foreign, foreign_fields
 from sync.preview.page import FieldShare, Preview, PreviewedMail
 from sync.session import Session
@@ -29,7 +31,6 @@ from sync.value.ranking import focus
 
 MOST_BYTES = 2_000_000
 OTHERS = 2  # other values of a field that are named, the most frequent first
-MARKS: Mapping[Language, tuple[str, ...]] = {"mailchimp": ("*|",), "hubspot": ("{{", "{%")}
 
 
 def preview(
@@ -51,8 +52,8 @@ def preview(
         FixSettingsError: The file is not text, too large, or for no connection; nobody has that address or persona.
     """
     text = _read(path)
-    name, language = _target(session, text, only)
-    template = read_template(text, language, session.now().date())
+    name, dialect = _target(session, text, only)
+    template = read_template(text, dialect, session.now().date())
     fallbacks = {f.targets[name]: f.plain_fallback for f in session.workspace.fields.values() if name in f.targets}
     person = None if contact is None else _person(session, contact)
     others = foreign_fields(session, name, template, person)
@@ -68,7 +69,7 @@ def preview(
         raise FixSettingsError(f"There is no persona {persona!r}.", fix=f"personas.toml has: {listed}.")
     slugs = [*session.workspace.personas, UNCLASSIFIED]
     wanted = [slug for slug in slugs if slug in groups and persona in {None, slug}]
-    labels = _labels(session, name, platform) if language == "hubspot" else {}
+    labels = _labels(session, name, platform) if session.workspace.spec(name, session.manifest).prints_labels else {}
     titles = {slug: entry.name for slug, entry in session.workspace.personas.items()}
     titles[UNCLASSIFIED] = title_of_others(assigned)
     shown = [
@@ -127,14 +128,15 @@ def _read(path: Path) -> str:
     return text
 
 
-def _target(session: Session, text: str, only: str | None) -> tuple[str, Language]:
-    matches: list[tuple[str, Language]] = []
+def _target(session: Session, text: str, only: str | None) -> tuple[str, TemplateDialect]:
+    matches: list[tuple[str, TemplateDialect]] = []
     for name, part in session.workspace.connections.items():
-        for language, marks in MARKS.items():
-            if part.connector == language and only in {None, name} and (only or any(mark in text for mark in marks)):
-                matches.append((name, language))
+        source = find_connector(part.connector)
+        if only in {None, name} and isinstance(source, HasTemplates):
+            dialect = source.dialect
+            matches += [(name, dialect)] if only or any(mark in text for mark in dialect.marks) else []
     if len(matches) != 1:
-        what = "no connection" if not matches else "several connections"
+        what = "no connection" if not matches else f"several connections: {', '.join(name for name, _ in matches)}"
         raise FixSettingsError(f"The template matches {what}.", fix="Set --connection NAME.")
     return matches[0]
 
@@ -208,7 +210,7 @@ def _most_frequent(people: Table, values: Table, fields: Sequence[str]) -> Table
 
 
 def _labels(session: Session, name: str, platform: PersonaValues) -> dict[str, dict[str, str]]:
-    """By enumeration of HubSpot: the label that it prints in place of each value."""
+    """By enumeration: the label that the platform prints in place of each value."""
     workspace = session.workspace
     personas = {slug: persona.name for slug, persona in workspace.personas.items()} | {UNCLASSIFIED: "Unclassified"}
     by_role = {"persona": personas, "segment": {segment.name: segment.title for segment in workspace.segments}}

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from connectors.connector import Connector, HasRejects
 from connectors.errors import ContractError, PersonasyncError
-from connectors.records import CONTACTS, MEMBERSHIPS, Cursor
+from connectors.records import CONTACTS, MEMBERSHIPS, Cursor, Page
 from sync.breach import refuse_broken_assumptions
 from sync.consent import opt_outs
 from sync.consent.erased_people import ErasedPeople
@@ -30,7 +30,7 @@ from sync.online.handoff import import_service_results
 from sync.pull.identities import follow_identities, heal, is_replaced
 from sync.pull.mapped import refuse_unknown_properties
 from sync.pull.strangers import surveys_of_strangers
-from sync.pull.wrong_clock import heal_times
+from sync.pull.wrong_clock import heal_times, refuse_wrong_clock
 from sync.session import Progress, RecordedRun, Session, no_progress, recorded
 
 PROPERTIES = "contacts: properties"  # in the store of cursors: what all contacts were read with
@@ -87,7 +87,7 @@ def pull(
         session: The open workspace.
         only: One connection, None for all.
         full: Forget the cursors, read everything again, and look at everybody again as to who is who.
-        override: Broken assumptions that are set aside for this run.
+        override: Broken assumptions that are set aside for this run; "clock": so is what the platforms' clocks say.
         progress: Told what is being read.
 
     Returns:
@@ -95,7 +95,7 @@ def pull(
 
     Raises:
         FixSettingsError: A trait reads a property that its platform does not have.
-        GuardrailError: An assumption that reading rests on is broken.
+        GuardrailError: An assumption that reading rests on is broken, or a platform's clock says that ours is wrong.
     """
     pulled = Pulled()
     connectors = session.connectors(only)
@@ -104,7 +104,8 @@ def pull(
     with recorded(session, "pull") as run:
         complete(session, run)  # an erasure that was killed; first: until then its people are here in part
         began = session.now()
-        _pull(session, connectors, pulled, run, full=full, progress=progress)
+        checked = "clock" not in override
+        _pull(session, connectors, pulled, run, full=full, checked=checked, progress=progress)
         _erase(session, began, pulled, run)
         run.counts.update(asdict(pulled))
         run.state = "rejects" if pulled.rejects or pulled.strangers else "done"
@@ -118,6 +119,7 @@ def _pull(
     run: RecordedRun,
     *,
     full: bool,
+    checked: bool,
     progress: Progress,
 ) -> None:
     with session.warehouse.bounded(MEMORY):
@@ -126,7 +128,9 @@ def _pull(
             refuse_unknown_properties(session, connector)
             for stream in connector.streams:
                 with _following(session, pulled, run) if stream == CONTACTS.name else nullcontext():
-                    read_stream(session, connector, stream, pulled, run=run, full=full, progress=progress)
+                    read_stream(
+                        session, connector, stream, pulled, run=run, full=full, clock=checked, progress=progress
+                    )
             _keep_rejects(session, connector, pulled)
             pulled.rejects.extend(not_understood(session.warehouse, session.workspace.purposes, connector.name))
         _follow(session, pulled, run)  # what a killed pull left, where no contacts were read now
@@ -160,6 +164,7 @@ def read_stream(
     run: RecordedRun,
     full: bool,
     progress: Progress,
+    clock: bool = False,
 ) -> None:
     """Read one stream to its end. The cursor moves after each page that is safe and can be resumed from."""
     anew = _asked_anew(session, connector, full=full) if stream == CONTACTS.name else None
@@ -169,7 +174,7 @@ def read_stream(
     last: Cursor | None = None
     groups: list[str] = []
     erased = ErasedPeople(session.control, session.workspace.state_dir)
-    for page in connector.read(stream, cursor, partial(session.warehouse.known_ids, connector.name)):
+    for page in _pages(session, connector, stream, cursor, clock=clock):
         rows = erased.without(page.table, page.rows)
         if page.table == MEMBERSHIPS.name and stream != MEMBERSHIPS.name and page.groups:
             _keep_snapshot(session, connector, [rows], page.groups, pulled)  # groups that come with their contacts
@@ -196,6 +201,14 @@ def read_stream(
         session.control.cursors.move(connector.name, PROPERTIES, {"names": json.dumps(sorted(anew))}, run.run_id)
     session.control.cursors.ended(connector.name, stream, began, run.run_id, rows=rows)
     pulled.rows[name] = done
+
+
+def _pages(session: Session, connector: Connector, stream: str, cursor: Cursor, *, clock: bool) -> Iterator[Page]:
+    """Yield the pages of a stream; refuse the first one where the platform's *clock* says that ours is wrong."""
+    for page in connector.read(stream, cursor, partial(session.warehouse.known_ids, connector.name)):
+        if clock:
+            refuse_wrong_clock(session, connector)
+        yield page
 
 
 def _with_opt_outs(session: Session, rows: pa.Table, began: datetime) -> pa.Table:

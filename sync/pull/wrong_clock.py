@@ -1,13 +1,41 @@
-"""After a run under a clock that was ahead: its times are set to now, and what it read is read again."""
+"""Clocks that differ: a pull is refused; after a run under one that was ahead, its times are set to now.
+
+What that run read is read again.
+"""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
+from connectors.connector import Connector
 from connectors.errors import FixSettingsError
+from sync.breach import GuardrailError
 from sync.control.future import SLACK
 from sync.session import Session
 from sync.warehouse.future import heal_future
+
+APART = timedelta(minutes=5)
+
+
+def refuse_wrong_clock(session: Session, connector: Connector) -> None:
+    """See that this machine's clock and the platform's are not far apart, by the Date header of its last answer.
+
+    What is read is kept under our time, and asked for from the platform's: between two that differ, changes are missed
+    or counted as newer than those that follow.
+
+    Raises:
+        GuardrailError: They differ by more than `APART`.
+    """
+    theirs, ours = connector.traffic.present(), session.now()
+    if theirs is None or abs(ours - theirs) <= APART:
+        return
+    title = session.workspace.spec(connector.name, session.manifest).title
+    minutes, way = abs(ours - theirs) / timedelta(minutes=1), "ahead of" if ours > theirs else "behind"
+    raise GuardrailError(
+        f"This machine's clock is {minutes:,.0f} minutes {way} that of {title} ({connector.name}).",
+        fix="Synchronize this machine's clock (NTP). If it is right: `personasync pull --override clock`, or "
+        "`personasync run --override clock`.",
+    )
 
 
 def heal_times(session: Session) -> str:

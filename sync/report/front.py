@@ -188,14 +188,19 @@ def _effect(effect: Effect, comparison: Comparison) -> str:
     return f"{metric} {points(effect.difference)} pp (95% CI {low:.1f} to {high:.1f})"
 
 
-def effect_plot(comparison: Comparison, hues: Mapping[str, int]) -> Plot | None:
+def effect_plot(comparison: Comparison, hues: Mapping[str, int], most: int | None = None) -> Plot | None:
     """Return each persona's difference in percentage points, everyone first; None where nobody is compared.
 
     Args:
         comparison: Two variants in one metric.
         hues: By the persona's name.
+        most: Only so many personas, those with the most contacts, in the order of all; None: all of them.
     """
-    effects = [e for e in (comparison.everyone, *comparison.personas) if e.verdict != "nobody"]
+    personas = [e for e in comparison.personas if e.verdict != "nobody"]
+    if most is not None:
+        largest = sorted(personas, key=lambda e: -(e.treated.people + e.control.people))[:most]
+        personas = [e for e in personas if e in largest]
+    effects = [e for e in (comparison.everyone,) if e.verdict != "nobody"] + personas
     rows = [
         Measured(
             "Everyone" if effect.persona == EVERYONE else effect.persona,

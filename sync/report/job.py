@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -25,12 +25,14 @@ from sync.report.sentences import PersonaShare, Report, show_campaign
 from sync.results.campaign_result import CampaignResult
 from sync.results.campaigns import newest_campaigns
 from sync.results.freshness import freshness
-from sync.session import Session, recorded
+from sync.session import Progress, Session, no_progress, recorded
+from sync.stages import stages
 from sync.value.backtest import forecast_sentences, warning_of
 from sync.value.ranking import SegmentValues
 
 CHARTED = 12
-"""Personas in the chart of the front page, the largest."""
+"""Personas in the chart of the front page, the largest; *COMPARED* of them where their effects are drawn."""
+COMPARED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,15 @@ class Written:
     mail: MailSummary
 
 
-def write_report(session: Session) -> Written:
+STAGES = 6
+
+
+def write_report(session: Session, progress: Progress = no_progress) -> Written:
     """Write ``.personasync/reports/report-<time>.html`` and return what it says.
+
+    Args:
+        session: The open workspace.
+        progress: Told which part of the report is being made.
 
     Returns:
         The path of the HTML page, its summary in sentences, and campaign figures as values.
@@ -54,10 +63,12 @@ def write_report(session: Session) -> Written:
     with recorded(session, "report") as run:
         before = session.control.runs.latest("report", state="done")
         with session.warehouse.reading():
-            made = _made(session, key_figures_of(before.counts.get("key_figures")) if before else None)
+            stage = stages("report", progress, STAGES)
+            made = _made(session, key_figures_of(before.counts.get("key_figures")) if before else None, stage)
         path = session.workspace.state_dir / "reports" / f"report-{session.now():%Y%m%d-%H%M%S}.html"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(render_page(made.report, made.page), "utf-8")
+        stage()
         run.counts.update(report=path.name, campaigns=len(made.measured), key_figures=made.kept.document())
     advice = {title: [line.text for line in lines] for title, lines in made.page.advice}
     mail = mail_summary(made.report.workspace, made.page.tiles, made.page.decisions, made.report.summary[0])
@@ -72,19 +83,23 @@ class _Made:
     kept: KeyFigures
 
 
-def _made(session: Session, before: KeyFigures | None) -> _Made:
+def _made(session: Session, before: KeyFigures | None, stage: Callable[[], None]) -> _Made:
     """Collect everything for the page."""
     ranked = parts.valued(session)  # first: it writes values, and what was read before would be read again
+    stage()
     measured, shares = newest_campaigns(session), persona_shares(session)
+    stage()
     newest = session.control.runs.latest("assign", state="done")
     as_of = datetime.fromisoformat(newest.counts["as_of"]) if newest else None
     worth = {share.name: float(share.persons) for share in shares if share.slug != UNCLASSIFIED}
     known = parts.worth_of(session, ranked)
     taught = parts.learned(session, measured, dict.fromkeys(worth, 0.0) | known if known else worth)
+    stage()
     hues = _hues(session)
     newest_pair = parts.usable_comparison(taught.lifts)
     figures = key_figures(session, ranked, newest_pair, measured)
     tiled = {figure.key: figure.value for figure in figures if figure.value is not None}
+    stage()
     kept = replace(_key_figures(session, shares, ranked, taught), tiles=tiled, complaints=_complaints(measured))
     names, rows = parts.offer_rows(taught.offers.bests)
     health = freshness(session.workspace.connections, session.control.cursors)
@@ -112,14 +127,9 @@ def _made(session: Session, before: KeyFigures | None) -> _Made:
         campaigns=_campaign_parts(session, measured),
         shares=_slices(shares, hues),
     )
-    report = Report(
-        workspace=session.workspace.name,
-        made_at=session.now(),
-        as_of=as_of,
-        summary=[*summarise(shares, measured, parts.finding_sentences(taught.lifts)), *taught.refused],
-        health=health,
-        sync=_sync_sentences(session),
-    )
+    stage()
+    summary = [*summarise(shares, measured, parts.finding_sentences(taught.lifts)), *taught.refused]
+    report = Report(session.workspace.name, session.now(), as_of, summary, health, _sync_sentences(session))
     return _Made(report, page, measured, kept)
 
 
@@ -143,8 +153,9 @@ def _front_chart(
     newest: tuple[str, Comparison] | None, shares: Sequence[PersonaShare], hues: Mapping[str, int]
 ) -> tuple[str, Plot | None]:
     """The chart of the front page: the newest comparison, else how large the personas are."""
-    if newest is not None and (drawn := effect_plot(newest[1], hues)):
-        return f"Effect by persona, “{newest[0]}”", drawn
+    if newest is not None and (drawn := effect_plot(newest[1], hues, COMPARED)):
+        which = f", the {COMPARED} largest" if len(newest[1].personas) > COMPARED else ""
+        return f"Effect by persona{which}, “{newest[0]}”", drawn
     rows = [
         Measured(
             share.name,
@@ -158,7 +169,10 @@ def _front_chart(
         for share in shares[:CHARTED]
         if share.persons
     ]
-    return "How large the personas are", plot("Share of all people", rows, lambda share: f"{share:g}%", bars=True)
+    which = f": the {CHARTED} largest" if len(shares) > CHARTED else ""
+    return f"How large the personas are{which}", plot(
+        "Share of all people", rows, lambda share: f"{share:g}%", bars=True
+    )
 
 
 def _key_figures(

@@ -28,7 +28,8 @@ def newest_campaigns(session: Session) -> list[CampaignResult]:
     for row in counted_campaigns(session, ORDER_WINDOW_DAYS):
         rows[row["connection"], row["campaign_id"]].append(_result_row(row, names))
     known = session.warehouse.current(CAMPAIGNS.name)
-    sent = known.filter(known.sent_at.notnull(), known.parent_id.isnull()).order_by(known.sent_at.desc())
+    sent = known.filter(known.sent_at.notnull(), known.parent_id.isnull())
+    sent = sent.order_by(known.sent_at.desc(), "connection", "campaign_id")
     shown = sent.limit(CAMPAIGNS_SHOWN).to_pyarrow().to_pylist()
     partial = session.withheld_rows() is not None
     return [_campaign(row, rows[row["connection"], row["campaign_id"]], partial=partial) for row in shown]

@@ -7,9 +7,27 @@ from collections.abc import Mapping
 from segmenter.lift.effects import EVERYONE
 from segmenter.lift.randomization import HOLDOUT
 from segmenter.lift.text import verdict
+from sync.experiments.job import ExperimentView, show_experiment
 from sync.results.experiment_mailings import persona_name
 from sync.results.lift import lift_of_experiment
 from sync.session import Session
+
+
+def measured_experiment(session: Session, name: str) -> ExperimentView:
+    """Return an experiment with its people; once it has any, with what its metric still misses and the verdict.
+
+    Args:
+        session: The open workspace.
+        name: Of the experiment.
+
+    Returns:
+        As `show_experiment` gives it, with the results.
+
+    Raises:
+        FixSettingsError: There is no such experiment.
+    """
+    view = show_experiment(session, name)
+    return view.with_results(*measured_sizes(session, name)) if view.sizes else view
 
 
 def measured_sizes(session: Session, name: str) -> tuple[Mapping[str, Mapping[str, int]], list[str]]:

@@ -11,15 +11,22 @@ import ibis
 from ibis import Table
 
 from connectors.errors import FixSettingsError
-from connectors.records import ARMS, ASSIGNMENTS, CAMPAIGNS, DELIVERIES, ORDERS
+from connectors.records import ARMS, DELIVERIES, ORDERS
 from segmenter.lift.effects import GUARDRAILS, Comparison, LiftQuestion, compare_arms, corrected_for_multiplicity
-from segmenter.lift.exposures import reached, sent_in_variants
 from segmenter.lift.outcomes import OutcomeWindow, Stratum, outcomes, strata
 from segmenter.lift.randomization import HOLDOUT, Experiment, SampleRatio, sample_ratio
 from segmenter.stats.means import Adjusted, cuped, welch
 from segmenter.stats.proportions import Interval
 from sync.experiments.definitions import refuse_edited
 from sync.experiments.job import edited, find_experiment, planned_baseline
+from sync.results.compared_people import (
+    campaign_named,
+    mails_of_campaign,
+    main_currency,
+    newest_with_variants,
+    people_of_experiment,
+    people_reached,
+)
 from sync.results.engagements import engagements, latest_moment, untracked_table
 from sync.results.experiment_mailings import (
     ExperimentMailings,
@@ -72,6 +79,12 @@ class ComparedPair:
         """People of the larger arm."""
         return max(sum(s.people for s in self.strata if s.arm == arm) for arm in (self.treated, self.control))
 
+    def question(self, metric: str, plan: PlannedTest, *, early: bool) -> LiftQuestion:
+        """Return what is asked of a metric of this pair."""
+        baseline = plan.baseline if metric == plan.primary else None
+        worth = HARM.get(metric, plan.mde)
+        return LiftQuestion(metric, self.treated, self.control, worth, early, self.planned, baseline)
+
 
 @dataclass(frozen=True, slots=True)
 class Lift:
@@ -116,7 +129,7 @@ def lift_of_campaign(session: Session, name: str | None, *, control: str | None 
     Raises:
         FixSettingsError: There is none, several have the name, or it has no variants to compare.
     """
-    campaign = campaign_named(session, name) if name is not None else _newest_with_variants(session)
+    campaign = campaign_named(session, name) if name is not None else newest_with_variants(session)
     key = "lift of campaign", campaign["connection"], campaign["campaign_id"], control
     return session.warehouse.read_once.get(key, lambda: _lift_of_campaign(session, campaign, control))
 
@@ -179,7 +192,9 @@ def _lift_of_experiment(session: Session, experiment: Experiment) -> Lift:
     excluded = mailed.excluded() if len(experiment.arms) > 1 else []
     notes = [*_moved(session, experiment), *_mailed_holdout(session, experiment), *excluded]
     notes += other_rate(lift.comparisons, plan) if mailed.of_persona else []
-    return replace(lift, ratio=_ratio(experiment, everybody), notes=tuple(notes), mailed=bool(mailed.of_persona))
+    return replace(
+        lift, ratio=sample_ratio_of(experiment, everybody), notes=tuple(notes), mailed=bool(mailed.of_persona)
+    )
 
 
 def _pairs(
@@ -192,7 +207,7 @@ def _pairs(
     for arm in others:
         both = mailed.got_by((arm, first))
         if both not in counted:
-            did = engagements_in(session, _people_of(session, experiment), mailed.mails(session, both))
+            did = engagements_in(session, people_of_experiment(session, experiment), mailed.mails(session, both))
             measured = {persona_name(session, persona) for persona, _ in both}
             counted[both] = [
                 stratum if stratum.persona in measured else stratum.without_mails()
@@ -205,44 +220,28 @@ def _pairs(
 
 def strata_of_campaign(session: Session, campaign: Mapping[str, Any]) -> list[Stratum]:
     """Count what the recipients of a campaign's variants did; empty where it has none."""
-    people = _reached(session, campaign)
-    window = OutcomeWindow(latest_moment(session), session.workspace.results.order_days, _currency(session))
+    people = people_reached(session, campaign)
+    window = OutcomeWindow(latest_moment(session), session.workspace.results.order_days, main_currency(session))
     return _strata(
-        session, people.filter(people.arm.notnull()), _mails(session, campaign), window, engagements(session)
+        session, people.filter(people.arm.notnull()), mails_of_campaign(session, campaign), window, engagements(session)
     )
 
 
 def _strata_of_mails(session: Session, experiment: Experiment, did: Table) -> list[Stratum]:
     """Count what the people of an experiment's arms did since it began; *did* is what they did in mails."""
-    window = OutcomeWindow(end_of(session, experiment), None, _currency(session))
+    window = OutcomeWindow(end_of(session, experiment), None, main_currency(session))
     during = mails_during(session, experiment).select("connection", "campaign_id")
-    return _strata(session, _people_of(session, experiment), during, window, did)
-
-
-def _people_of(session: Session, experiment: Experiment) -> Table:
-    arms = session.warehouse.current(ARMS.name)
-    return arms.filter(arms.experiment == experiment.name).select("person_id", "persona", "arm", "at")
+    return _strata(session, people_of_experiment(session, experiment), during, window, did)
 
 
 def _judge(session: Session, about: str, pairs: Sequence[ComparedPair], plan: PlannedTest, *, early: bool) -> Lift:
-    questions = [
-        (
-            pair,
-            LiftQuestion(
-                metric,
-                pair.treated,
-                pair.control,
-                HARM.get(metric, plan.mde),
-                early,
-                pair.planned,
-                plan.baseline if metric == plan.primary else None,
-            ),
-        )
-        for pair in pairs
-        for metric in _metrics(plan.primary)
-    ]
     comparisons = corrected_for_multiplicity(
-        [compare_arms(pair.strata, question) for pair, question in questions], primary=plan.primary
+        [
+            compare_arms(pair.strata, pair.question(metric, plan, early=early))
+            for pair in pairs
+            for metric in _metrics(plan.primary)
+        ],
+        primary=plan.primary,
     )
     spend = [_spend(session, pair) for pair in pairs]
     return Lift(about, plan.primary, comparisons, spend, None, early, ())
@@ -273,7 +272,7 @@ def _spend(session: Session, pair: ComparedPair) -> RevenueLift:
     groups = [_pooled(side) for side in sides]
     adjusted: Adjusted = cuped(groups)
     first, two = adjusted.groups
-    currency = _currency(session) or ""
+    currency = main_currency(session) or ""
     orders = session.warehouse.current(ORDERS.name)
     others = orders.filter(orders.currency != ibis.literal(currency)).count().to_pyarrow().as_py()
     return RevenueLift(treated, control, first.mean - two.mean, welch(first, two), adjusted.less, currency, int(others))
@@ -284,82 +283,8 @@ def _pooled(groups: Sequence[Any]) -> Any:
     return sum(rest, first)
 
 
-def _currency(session: Session) -> str | None:
-    """The currency of most orders: amounts in others can't be added to it."""
-    return session.warehouse.read_once.get("currency", lambda: _most_used_currency(session))
-
-
-def _most_used_currency(session: Session) -> str | None:
-    orders = session.warehouse.current(ORDERS.name)
-    counted = orders.group_by("currency").aggregate(n=orders.count())
-    rows = counted.order_by(counted.n.desc(), counted.currency).limit(1).to_pyarrow().to_pylist()
-    return rows[0]["currency"] if rows else None
-
-
-def _newest_with_variants(session: Session) -> dict[str, Any]:
-    warehouse = session.warehouse
-    table = warehouse.current(CAMPAIGNS.name)
-    varied = sent_in_variants(warehouse.current(DELIVERIES.name), table)
-    sent = table.filter(table.sent_at.notnull()).semi_join(varied, ["connection", "campaign_id"])
-    for row in sent.order_by(sent.sent_at.desc()).to_pyarrow().to_pylist():
-        people = _reached(session, row)
-        if people.arm.nunique().to_pyarrow().as_py() > 1:
-            return dict(row)
-    raise FixSettingsError(
-        "No campaign with variants has been imported yet.",
-        fix="Send one and run `personasync results`, or compare variants: `personasync lift --experiment NAME`.",
-    )
-
-
-def campaign_named(session: Session, name: str) -> dict[str, Any]:
-    """Return the sent campaign with this name or id.
-
-    Raises:
-        FixSettingsError: There is none, or several have the name.
-    """
-    table = session.warehouse.current(CAMPAIGNS.name)
-    sent = table.filter(table.sent_at.notnull(), table.parent_id.isnull()).order_by(table.sent_at.desc())
-    rows: list[dict[str, Any]] = sent.to_pyarrow().to_pylist()
-    if not rows:
-        raise FixSettingsError("No campaign has been imported yet.", fix="Send one, then run `personasync results`.")
-    campaigns = [row for row in rows if name in {row["campaign_id"], row["name"]}]
-    if len(campaigns) > 1:
-        choices = ", ".join(
-            f"{row['campaign_id']} ({row['connection']}, {row['sent_at']:%Y-%m-%d})" for row in campaigns
-        )
-        raise FixSettingsError(
-            f"{len(campaigns)} campaigns have the name {name!r}.", fix=f"Use an id instead: {choices}."
-        )
-    if not campaigns:
-        listed = ", ".join(repr(row["name"]) for row in rows[:5])
-        raise FixSettingsError(f"There is no campaign {name!r}.", fix=f"Most recent: {listed}.")
-    return campaigns[0]
-
-
-def _mails(session: Session, campaign: Mapping[str, Any]) -> Table:
-    table = session.warehouse.current(CAMPAIGNS.name)
-    own = (table.campaign_id == campaign["campaign_id"]) | (table.parent_id == campaign["campaign_id"])
-    return table.filter(table.connection == campaign["connection"], own).select("connection", "campaign_id")
-
-
-def _reached(session: Session, campaign: Mapping[str, Any]) -> Table:
-    """People reached by a campaign, with their persona at the time and the variant: ``person_id, persona, arm, at``.
-
-    Only the campaign's own deliveries are looked at: those of all are a hundred times as many.
-    """
-    warehouse = session.warehouse
-    own = warehouse.current(DELIVERIES.name).semi_join(_mails(session, campaign), ["connection", "campaign_id"])
-    key = "reached", campaign["connection"], campaign["campaign_id"]
-    people = warehouse.read_once.get(
-        key,
-        lambda: reached(own, session.links(), warehouse.current(CAMPAIGNS.name), warehouse.history(ASSIGNMENTS.name)),
-    )
-    return people.group_by("person_id").aggregate(
-        persona=people.persona.max(), arm=people.variant.max(), at=people["at"].min()
-    )
-
-
-def _ratio(experiment: Experiment, stratums: Sequence[Stratum]) -> SampleRatio | None:
+def sample_ratio_of(experiment: Experiment, stratums: Sequence[Stratum]) -> SampleRatio | None:
+    """Return the sample ratio check of an experiment's arms; None where the expected shares are unknown."""
     if experiment.holdouts:
         return None
     shares = experiment.shares(None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.errors import FixSettingsError
-from connectors.files.cells import CellError, as_number, as_text
+from connectors.files.cells import CellError, as_number, as_text, time_at
 from connectors.files.table import FileTable, read_table
 from segmenter.lift.past_campaign import MOST_GROUPS, UNKNOWN, PastCampaign, Recipients, judge_past_campaign
 from segmenter.privacy.sensitive import why_sensitive_name
@@ -19,6 +20,9 @@ from segmenter.privacy.sensitive import why_sensitive_name
 OUTCOMES = ("clicked", "visited", "converted", "ordered", "opened", "unsubscribed", "complained")
 AMOUNTS = ("amount", "revenue", "spend")
 WHO = ("person_id", "email", "customer_id", "id")
+SENT = ("sent_at", "delivered_at", "exposed_at")
+HAPPENED = ("outcome_at", "happened_at", *(f"{outcome}_at" for outcome in OUTCOMES))
+NAMED = 3  # rows that a message names
 YES, NO = frozenset({"1", "true", "yes", "y"}), frozenset({"0", "false", "no", "n", ""})
 
 
@@ -35,6 +39,8 @@ class CampaignFile:
         amounts: Columns of money after the campaign; empty: those with a usual name.
         before: Column of money before the campaign.
         covariates: Columns of what was known before; empty: all others.
+        sent: Column of the moment from which an outcome can be an effect; None: one with a usual name, if any.
+        happened: Column of the moment of the outcome; None: as *sent*.
         shares: Planned share of each arm; empty: equal ones.
         mde: The least rise of a rate that is worth knowing.
     """
@@ -47,6 +53,8 @@ class CampaignFile:
     amounts: Sequence[str] = ()
     before: str | None = None
     covariates: Sequence[str] = ()
+    sent: str | None = None
+    happened: str | None = None
     shares: Mapping[str, float] = field(default_factory=dict)
     mde: float = 0.01
 
@@ -75,8 +83,8 @@ def measure_past_campaign(file: CampaignFile) -> JudgedFile:
         The results, corrected for multiplicity.
 
     Raises:
-        FixSettingsError: A column is missing, a cell can't be read, a person stands in two rows, or there is one arm;
-            the message names column and row.
+        FixSettingsError: A column is missing, a cell can't be read, a person stands in two rows, there is one arm, or
+            an outcome came before its cause; the message names column and row.
     """
     table = read_table(file.path)
     outcomes, amounts = _columns(file, table.headers)
@@ -84,11 +92,16 @@ def measure_past_campaign(file: CampaignFile) -> JudgedFile:
     arms = _words(cells[file.arm])
     names = sorted(set(arms.tolist()))
     control = _control(file, names)
-    left = _covariates(file, table.headers, {file.arm, *outcomes, *amounts})
+    dates = _dates(file, table.headers)
+    left = _covariates(file, table.headers, {file.arm, *outcomes, *amounts, *dates, *SENT, *HAPPENED})
     groups, values, notes = _split(file.path, {name: cells[name] for name in left}, numbers)
+    flags = {name: _flags(file.path, name, cells[name], numbers) for name in outcomes}
+    if dates:
+        _refuse_early(file.path, dates, cells, numbers)
+    _refuse_known_afterwards(file.path, outcomes[0], flags[outcomes[0]], {name: cells[name] for name in left})
     recipients = Recipients(
         arms,
-        {name: _flags(file.path, name, cells[name], numbers) for name in outcomes},
+        flags,
         {name: _money(file.path, name, cells[name], numbers, empty=0.0) for name in amounts},
         groups,
         values,
@@ -103,7 +116,8 @@ def measure_past_campaign(file: CampaignFile) -> JudgedFile:
 def _columns(file: CampaignFile, headers: Sequence[str]) -> tuple[list[str], list[str]]:
     outcomes = list(file.outcomes) or [name for name in OUTCOMES if name in headers]
     amounts = list(file.amounts) or [name for name in AMOUNTS if name in headers and name not in outcomes]
-    wanted = [file.arm, *outcomes, *amounts, *([file.before] if file.before else []), *file.covariates]
+    dated = [name for name in (file.before, file.sent, file.happened) if name]
+    wanted = [file.arm, *outcomes, *amounts, *dated, *file.covariates]
     lacking = [name for name in wanted if name not in headers]
     if lacking:
         raise FixSettingsError(
@@ -116,6 +130,57 @@ def _columns(file: CampaignFile, headers: Sequence[str]) -> tuple[list[str], lis
             fix="Name a column of yes and no with --outcome.",
         )
     return list(dict.fromkeys(outcomes)), list(dict.fromkeys(amounts))
+
+
+def _dates(file: CampaignFile, headers: Sequence[str]) -> tuple[str, ...]:
+    """The columns of the cause's and of the outcome's moment; none where one of them is not there."""
+    sent = file.sent or next((name for name in SENT if name in headers), None)
+    happened = file.happened or next((name for name in HAPPENED if name in headers), None)
+    if (file.sent or file.happened) and not (sent and happened):
+        raise FixSettingsError(
+            f"{file.path.name} has {'no moment of the outcome' if sent else 'no moment of the email'}.",
+            fix="Name both, --sent and --happened: whether an outcome came after its cause is told by the two.",
+        )
+    return (sent, happened) if sent and happened else ()
+
+
+def _refuse_early(path: Path, dates: Sequence[str], cells: Mapping[str, Sequence[Any]], numbers: Sequence[int]) -> None:
+    """What happened before the email is not its effect."""
+    sent, happened = (
+        [time_at(path, number, name, cell) for cell, number in zip(cells[name], numbers, strict=True)] for name in dates
+    )
+    early = [
+        row
+        for row, cause, effect in zip(numbers, sent, happened, strict=True)
+        if cause is not None and effect is not None and _is_before(effect, cause)
+    ]
+    if early:
+        shown = ", ".join(str(row) for row in early[:NAMED]) + (" ..." if len(early) > NAMED else "")
+        raise FixSettingsError(
+            f"{path.name}: {len(early):,} outcomes ({dates[1]!r}, rows {shown}) came before their cause "
+            f"({dates[0]!r}): they are no effect of it.",
+            fix="Count only what came afterwards, in all arms alike: for people without an email since the campaign "
+            "began. Leave out nobody: that would make the arms different.",
+        )
+
+
+def _is_before(effect: datetime, cause: datetime) -> bool:
+    """Whether the outcome came first; a day without a time is only compared with the day of the email."""
+    return effect.date() < cause.date() if effect.time() == time() else effect < cause
+
+
+def _refuse_known_afterwards(
+    path: Path, outcome: str, flags: NDArray[np.bool_], covariates: Mapping[str, Sequence[Any]]
+) -> None:
+    """A covariate that is known of those with the outcome, and of nobody else, was written after it."""
+    for name, column in covariates.items():
+        known = np.array([as_text(cell) is not None for cell in column])
+        if known.any() and not known.all() and bool((known == flags).all()):
+            raise FixSettingsError(
+                f"{path.name}, column {name!r}: it is filled where {outcome!r} is yes, and only there, so it was known "
+                "only after the outcome.",
+                fix="Remove the column, or name what was known before with --covariate; money belongs to --amount.",
+            )
 
 
 def _cells(file: CampaignFile, table: FileTable) -> tuple[list[int], dict[str, list[Any]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from connectors.records import ORDERS, VALUES
 from segmenter.value.clv import ModelFileError, Terms, TooLittle, ValueModel, fit_value_model, model_of
 from segmenter.value.rfm_summary import Buyers, History, purchase_history
 from sync.session import Session
+from sync.workspace.run_manifest import FIXED_SEED
 
 LASTS = timedelta(days=7)
 """Age at which the value model is refitted."""
@@ -67,14 +68,10 @@ def value_people(session: Session, as_of: datetime, links: Table | None = None) 
     Raises:
         FixSettingsError: A model's file is damaged.
     """
-    if links is None:
-        links = session.links()
-    history = purchase_history(session.warehouse.current(ORDERS.name), links, as_of)
-    model = _model(session, history, as_of)
-    if isinstance(model, TooLittle):
-        gone = _write(session, VALUES.columns.empty_table(), as_of)
-        return Valued(None, history, gone, [model.sentence, *_left_out(history)])
-    buyers = history.buyers
+    valued = value_now(session, as_of, session.links() if links is None else links)
+    model, buyers = valued.model, valued.history.buyers
+    if model is None:
+        return replace(valued, written=_write(session, VALUES.columns.empty_table(), as_of))
     rows = pa.table(
         {
             "person_id": pa.array(buyers.person_ids, pa.string()),
@@ -85,8 +82,22 @@ def value_people(session: Session, as_of: datetime, links: Table | None = None) 
             "version": [model.version] * len(buyers),
         }
     ).cast(VALUES.columns)
-    notes = [*_said(model), *_left_out(history)]
-    return Valued(model, history, _write(session, rows, as_of), notes)
+    return replace(valued, written=_write(session, rows, as_of))
+
+
+def value_now(session: Session, as_of: datetime, links: Table) -> Valued:
+    """Return what `value_people` says, by the value model that is kept; a new model is kept, no value is written.
+
+    Args:
+        session: The open workspace.
+        as_of: UTC; nothing after it counts.
+        links: Who is who.
+
+    Raises:
+        FixSettingsError: A model's file is damaged.
+    """
+    history = purchase_history(session.warehouse.current(ORDERS.name), links, as_of)
+    return _valued(_model(session, history, as_of), history)
 
 
 def value_as_of(session: Session, as_of: datetime, links: Table) -> Valued:
@@ -98,7 +109,10 @@ def value_as_of(session: Session, as_of: datetime, links: Table) -> Valued:
         links: Who is who.
     """
     history = purchase_history(session.warehouse.current(ORDERS.name), links, as_of)
-    model = best_model(history, as_of)
+    return _valued(best_model(history, as_of), history)
+
+
+def _valued(model: ValueModel | TooLittle, history: History) -> Valued:
     if isinstance(model, TooLittle):
         return Valued(None, history, 0, [model.sentence, *_left_out(history)])
     return Valued(model, history, 0, [*_said(model), *_left_out(history)])
@@ -162,7 +176,7 @@ def best_model(history: History, as_of: datetime) -> ValueModel | TooLittle:
     Returns:
         `TooLittle` where there are too few buyers.
     """
-    return fit_value_model(history, as_of, np.random.default_rng(0))
+    return fit_value_model(history, as_of, np.random.default_rng(FIXED_SEED))
 
 
 def _model(session: Session, history: History, as_of: datetime) -> ValueModel | TooLittle:

@@ -15,6 +15,8 @@ from sync.traits.aggregates import KeptAggregates
 from sync.warehouse.erase import erase_rows
 from sync.warehouse.withheld import OF_PERSONS
 
+TRACKING = "tracking"
+
 
 def delete_withheld(session: Session) -> None:
     """Delete what may not be kept of people whose consent, or its lack, withholds it.
@@ -32,6 +34,9 @@ def delete_withheld(session: Session) -> None:
     mark = kept.mark() if kept else None
     up_to, counted = mark.sequence if mark else 0, 0
     persons = pa.table({"person_id": withheld.unprofiled["person_id"].unique()})
+    session.control.decisions.forget(persons["person_id"].to_pylist())
+    untracked = withheld.untracked["person_id"].unique().to_pylist()
+    session.control.decisions.forget_withheld(dict.fromkeys(untracked, (TRACKING,)))
     for name in OF_PERSONS:
         old = erase_rows(warehouse, name, persons, up_to=up_to)
         counted += old if name == VALUES.name else 0

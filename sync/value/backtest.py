@@ -14,9 +14,10 @@ from connectors.records import ORDERS
 from segmenter.value.baselines import TOP, Capture, compare_rankings
 from segmenter.value.clv import TooLittle
 from segmenter.value.holdout import Holdout, holdout
-from segmenter.value.rfm_summary import Array, Buyers, History, purchase_history
+from segmenter.value.rfm_summary import History, purchase_history
 from sync.session import Session
 from sync.traits.clv import best_model
+from sync.workspace.run_manifest import FIXED_SEED
 
 BACK = timedelta(days=91)  # the forecast is tried on the last quarter
 
@@ -61,21 +62,15 @@ def backtest(session: Session, links: Table, after: History, as_of: datetime) ->
         return Backtest()
     buyers = before.buyers.only(before.buyers.in_currency)
     orders = model.orders(buyers, BACK.days)
-    came = _of(buyers, after.buyers, after.buyers.repeats) - buyers.repeats
+    later = after.buyers  # whoever was merged away since is none of them
+    came = later.figures_of(buyers.person_ids, later.repeats) - buyers.repeats
     rankings: Mapping[str, Capture] = {}
     if model.priced:
-        since = _of(buyers, after.buyers, after.buyers.spent) - buyers.spent
+        since = later.figures_of(buyers.person_ids, later.spent) - buyers.spent
         amount = orders * model.spend.expected(buyers.repeats, buyers.repeat_mean)
         naive = {"past spend": buyers.spent, "past orders": buyers.repeats, "recency": buyers.last - buyers.observed}
-        rankings = compare_rankings(amount, naive, since, np.random.default_rng(0))
+        rankings = compare_rankings(amount, naive, since, np.random.default_rng(FIXED_SEED))
     return Backtest(rankings, holdout(orders, np.maximum(came, 0.0)), model.frequency.kind)
-
-
-def _of(buyers: Buyers, later: Buyers, figures: Array) -> Array:
-    """The later figure of each of *buyers*; whoever was merged away since has none."""
-    place = {person: number for number, person in enumerate(later.person_ids)}
-    places = np.array([place.get(person, len(later)) for person in buyers.person_ids], np.intp)
-    return np.asarray(np.append(figures, 0.0)[places])
 
 
 def warning_of(tried: Backtest) -> list[str]:

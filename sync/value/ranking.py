@@ -23,16 +23,17 @@ from segmenter.value.clv import ValueModel
 from segmenter.value.focus import with_subsegments
 from segmenter.value.keep_or_merge import SegmentAdvice, advise_on_segments
 from segmenter.value.ranking import Costs, RankedSegment, SegmentPeople, SegmentResponse, most_valuable, rank_and_sum
-from segmenter.value.rfm_summary import Array, Buyers
+from segmenter.value.rfm_summary import Array
 from sync.active_people import assigned_people
 from sync.fields.pushed_segments import in_focus
-from sync.results.lift import Lift, lift_of_campaign, lift_of_experiment
-from sync.session import Session
-from sync.traits.clv import terms, value_as_of, value_people
+from sync.results.order_responses import ORDERED, orders_in_experiment, orders_in_newest_campaign
+from sync.session import Progress, Session, no_progress
+from sync.stages import stages
+from sync.traits.clv import terms, value_as_of, value_now
 from sync.value.backtest import Backtest, backtest, backtest_document
+from sync.workspace.run_manifest import FIXED_SEED
 
 BOUNCED = timedelta(days=365)  # a hard bounce says so long that no mail arrives
-ORDERED = "ordered"
 BELOW = "It is shrunk towards the average of all personas; below 0 it counts as 0."
 
 
@@ -59,12 +60,16 @@ class SegmentValues:
     total: Interval | None = None
 
 
-def rank_segments(session: Session, as_of: datetime | None = None) -> SegmentValues:
+STAGES = 4
+
+
+def rank_segments(session: Session, as_of: datetime | None = None, progress: Progress = no_progress) -> SegmentValues:
     """Rank the segments that people are assigned to.
 
     Args:
         session: The open workspace.
         as_of: UTC; orders after it don't count, and segments are those of then; None: now.
+        progress: Told which part is being calculated.
 
     Returns:
         Segments by value per contact, with 95% intervals of value and rank, advice, and the backtest of the forecast.
@@ -73,13 +78,14 @@ def rank_segments(session: Session, as_of: datetime | None = None) -> SegmentVal
         FixSettingsError: Nobody was assigned yet.
     """
     with session.warehouse.reading():
-        return _ranked(session, as_of)
+        return _ranked(session, as_of, stages("segments", progress, STAGES))
 
 
-def _ranked(session: Session, past: datetime | None) -> SegmentValues:
+def _ranked(session: Session, past: datetime | None, stage: Callable[[], None]) -> SegmentValues:
     now = past or session.now()
     links = session.links()
-    valued = value_people(session, now, links) if past is None else value_as_of(session, past, links)
+    valued = value_now(session, now, links) if past is None else value_as_of(session, past, links)
+    stage()
     rows = _people(session, links, past)
     if not rows.num_rows and past is not None:
         raise FixSettingsError(
@@ -89,22 +95,26 @@ def _ranked(session: Session, past: datetime | None) -> SegmentValues:
     if not rows.num_rows:
         raise FixSettingsError("Nobody has a segment yet.", fix="Run `personasync pull` and `personasync assign`.")
     model, history = valued.model, valued.history
-    spent = _told_of(rows["person_id"], history.buyers, history.buyers.spent)
+    spent = history.buyers.figures_of(rows["person_id"], history.buyers.spent)
     worth = np.zeros(rows.num_rows)
     if model is not None:
-        worth = np.nan_to_num(_told_of(rows["person_id"], history.buyers, model.value(history.buyers, terms(session))))
+        values = model.value(history.buyers, terms(session))
+        worth = np.nan_to_num(history.buyers.figures_of(rows["person_id"], values))
     responses, notes = _responses(session)
+    stage()
     segments = [_segment(name, rows, worth, spent, responses) for name in _names(session)]
     part = session.workspace.value
     costs = Costs(part.margin * model.spend.mean, part.contact_cost) if model and model.priced else Costs()
     beside = [response for name, response in responses.items() if name not in _names(session)]
-    ranking, total = rank_and_sum(segments, costs, np.random.default_rng(0), beside=beside)
+    ranking, total = rank_and_sum(segments, costs, np.random.default_rng(FIXED_SEED), beside=beside)
     if model is None:
         ranking = sorted(ranking, key=lambda place: (place.naive, place.name))
+    stage()
     advice = advise_on_segments(ranking, _messages(session), valued=model is not None)
     sentences = [*valued.notes, *notes, *_margin_note(session, model)]
     empty = tuple(segment.name for segment in segments if not len(segment.values))
     tried = backtest(session, links, history, now)
+    stage()
     currency = "orders" if model is not None and not model.priced else history.currency
     known = total if model is not None else None
     return SegmentValues(ranking, advice, model is not None, currency, tried, sentences, empty, known)
@@ -148,13 +158,6 @@ def _people(session: Session, links: Table, past: datetime | None) -> pa.Table:
     return people.select("person_id", "segment", reachable=arrives).order_by("person_id").to_pyarrow()
 
 
-def _told_of(people: pa.ChunkedArray, buyers: Buyers, figures: Array) -> Array:
-    """Return the figure of each of *people* that *figures* has, one a buyer; 0 for who never bought."""
-    places = pc.index_in(people, value_set=pa.array(buyers.person_ids, pa.string()))
-    known = places.fill_null(len(buyers)).to_numpy()
-    return np.asarray(np.append(figures, 0.0)[known])
-
-
 def _segment(
     name: str, rows: pa.Table, worth: Array, spent: Array, responses: Mapping[str, SegmentResponse]
 ) -> SegmentPeople:
@@ -184,28 +187,27 @@ def _responses(session: Session) -> tuple[dict[str, SegmentResponse], list[str]]
     held = [experiment.name for experiment in experiments if experiment.control == HOLDOUT]
     held += [HOLDOUT] if session.workspace.everybody else []
     for name in held:
-        if responses := _measured(session, partial(lift_of_experiment, session, name)):
+        if responses := _measured(session, partial(orders_in_experiment, session, name)):
             what = "all campaigns" if name == HOLDOUT else name
             return responses, [f"Response: incremental orders per contact, {what} vs the holdout. {BELOW}"]
     for name in (experiment.name for experiment in experiments if experiment.control != HOLDOUT):
-        if responses := _measured(session, partial(lift_of_experiment, session, name)):
+        if responses := _measured(session, partial(orders_in_experiment, session, name)):
             said = f"orders per contact in {name}, the best variant vs its control, not vs no email."
             return responses, [f"Response: {said} {BELOW}"]
-    if responses := _measured(session, partial(lift_of_campaign, session, None)):
+    if responses := _measured(session, partial(orders_in_newest_campaign, session)):
         said = "in the newest campaign, the best variant vs the first, not vs no email."
         return responses, [f"Response: orders per contact {said} {BELOW}"]
     return {}, ["Response is not measured yet and counts as 0. Run `personasync experiment create` to measure it."]
 
 
-def _measured(session: Session, measure: Callable[[], Lift]) -> dict[str, SegmentResponse]:
+def _measured(session: Session, measure: Callable[[], Sequence[Comparison]]) -> dict[str, SegmentResponse]:
     """Response from *measure*; none where there are no arms or orders, or a sample ratio mismatch."""
     personas = session.workspace.personas
     names = {segment: personas[slug].name for segment, slug in session.workspace.persona_of.items()}
     try:
-        lift = measure()
+        return best_arm(names, measure())
     except FixSettingsError:
         return {}
-    return {} if lift.broken else best_arm(names, lift.comparisons)
 
 
 def supported(comparisons: Sequence[Comparison]) -> Comparison | None:

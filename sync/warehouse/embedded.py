@@ -50,6 +50,7 @@ class EmbeddedTables:
         if isinstance(rows, pa.Table):
             return self._engine.create_table(name, rows, temp=True, overwrite=True)
         # not by Ibis' create_table, which makes a table of another name, inserts, drops and renames
+        self._engine._run_pre_execute_hooks(rows)  # noqa: SLF001 - Arrow rows that it joins with, as of withheld people
         self._engine.con.execute(f'CREATE OR REPLACE TEMP TABLE "{name}" AS {self._engine.compile(rows)}')
         return self._engine.table(name)
 

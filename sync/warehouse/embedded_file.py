@@ -1,4 +1,4 @@
-"""The embedded engine's file: a copy to read from while another process holds it."""
+"""The embedded engine's file: a copy to read from while another process holds it; nothing is printed by the engine."""
 
 from __future__ import annotations
 
@@ -7,12 +7,18 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from sync.warehouse.damage import FILE
 
 COPIES = "reading-"  # what the folders of copies begin with
 HEADERS = 3 * 4096  # bytes: the file's own header, and the two between which each checkpoint switches
 TRIES = 20
+
+
+def without_progress_bar(connection: Any) -> None:
+    """Keep DuckDB's own progress bar off: after two seconds of a query it is printed into a command's JSON."""
+    connection.execute("SET enable_progress_bar_print = false")
 
 
 @contextmanager

@@ -8,9 +8,10 @@ from typing import Any, cast
 import ibis
 from ibis.backends.sql import SQLBackend
 
-from connectors.errors import FixSettingsError
+from connectors.errors import FixSettingsError, missing_extra
 from connectors.secret import SecretUrl, remember, url_without_secrets
 from sync.warehouse.damage import FILE, not_opened
+from sync.warehouse.embedded_file import without_progress_bar
 from sync.warehouse.store import THREADS, Warehouse
 
 
@@ -36,6 +37,8 @@ def _open_url(url: str) -> SQLBackend:
     remember(SecretUrl(url))
     try:
         opened = ibis.connect(url)  # noqa: TID251 - this is the door
+    except ImportError as error:
+        raise missing_extra(error) or error from error
     except Exception as error:  # noqa: BLE001 - each engine's driver has errors of its own
         # a driver may quote any part of the address, decoded or cut: its error is not kept as the cause
         raise FixSettingsError(
@@ -46,6 +49,8 @@ def _open_url(url: str) -> SQLBackend:
         from sync.warehouse.postgresql import prepare_postgresql  # noqa: PLC0415 - only this engine needs it
 
         prepare_postgresql(cast("Any", opened))
+    if opened.name == "duckdb":
+        without_progress_bar(cast("Any", opened).con)
     return cast("SQLBackend", opened)
 
 
@@ -56,4 +61,5 @@ def _open_file(path: Path) -> SQLBackend:
         opened: SQLBackend = ibis.duckdb.connect(path, threads=THREADS)  # noqa: TID251 - this is the door
     except duckdb.Error as error:
         raise not_opened(path, error) from error
+    without_progress_bar(cast("Any", opened).con)
     return opened

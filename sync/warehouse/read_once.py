@@ -12,7 +12,7 @@ from ibis.backends.sql import SQLBackend
 
 Made = TypeVar("Made")
 
-MEMORY = "1GB"
+MEMORY = "512MB"
 """Of the embedded engine while a command reads; what does not fit lies on disk."""
 
 

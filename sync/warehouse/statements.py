@@ -21,7 +21,7 @@ from connectors.records import TABLES
 from connectors.table_schema import MOMENT, TableSchema
 from sync.warehouse.damage import FILE as WAREHOUSE
 from sync.warehouse.damage import is_held, not_opened, warehouse_held
-from sync.warehouse.embedded_file import copied
+from sync.warehouse.embedded_file import copied, without_progress_bar
 
 if TYPE_CHECKING:
     from ibis import Table
@@ -174,6 +174,16 @@ def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+def runner_of(warehouse: Warehouse) -> StatementRunner:
+    """Return what runs statements on a warehouse that is open, on the embedded engine, for as long as it is.
+
+    Returns:
+        One that sees the temporary tables of the warehouse.
+    """
+    engine: Any = warehouse.engine
+    return StatementRunner(engine.con)
+
+
 @contextmanager
 def open_to_read(directory: Path) -> Iterator[StatementRunner | None]:
     """Open the embedded engine's file in a state directory; None where it, or one of its tables, is not there yet.
@@ -209,6 +219,7 @@ def open_to_read(directory: Path) -> Iterator[StatementRunner | None]:
 def _running(connection: Any) -> Iterator[StatementRunner | None]:
     try:
         connection.execute("SET TimeZone = 'UTC'")  # as Ibis does
+        without_progress_bar(connection)
         runner = StatementRunner(connection)
         yield runner if runner.has(*TABLES) else None
     finally:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import ibis
@@ -31,6 +31,7 @@ VERSION_COLUMNS = [("recorded_at", TIME), ("sequence", pa.int64())]
 COUNTER = "last_sequence"  # one row: the number given last; never lower again, also when rows are erased
 THREADS = 2  # as fast as four on our queries, a sixth of the memory
 INCOMING = "incoming_rows"
+EPOCH, WENT_BACK = datetime.fromtimestamp(0, UTC), timedelta(hours=1)
 
 
 class Warehouse:
@@ -45,6 +46,7 @@ class Warehouse:
                 self._create(table.name, schema=ibis.Schema.from_pyarrow(_stored(table)))
         self._tables = {name: self._opened(table) for name, table in TABLES.items()}  # each look-up asks the engine
         self._statements: dict[tuple[str, str], str] = {}
+        self._newest: dict[str, datetime] = {}
         self.read_once = ReadOnce(engine)
         self.withheld: Callable[[], WithheldRows | None] = lambda: None  # the session says whose rows nobody may read
         self._count_from(present)
@@ -98,7 +100,7 @@ class Warehouse:
         Args:
             name: Of the table.
             rows: In the table's schema.
-            recorded_at: UTC.
+            recorded_at: UTC; where the clock went back a little, the moment of the newest version in its place.
 
         Returns:
             How many rows were new or different.
@@ -113,8 +115,20 @@ class Warehouse:
         for key in schema.key:
             if numbered[key].null_count:
                 raise ContractError(f"A row for {name} has no {key}, which identifies it.")
-        at = pa.repeat(pa.scalar(recorded_at, TIME), rows.num_rows)
+        at = pa.repeat(pa.scalar(self._not_before(name, recorded_at), TIME), rows.num_rows)
         return self._insert(schema, numbered.append_column("recorded_at", at), self._changed)
+
+    def _not_before(self, name: str, recorded_at: datetime) -> datetime:
+        """Return when a version is recorded: never before those that are there, or they would hide it.
+
+        What lies further ahead was written under a wrong clock, and the next pull sets it right (`heal_future`).
+        """
+        if name not in self._newest:
+            newest = f"SELECT CAST(ROUND(EXTRACT(EPOCH FROM MAX(recorded_at)) * 1000000) AS BIGINT) FROM {name}"  # noqa: S608
+            self._newest[name] = EPOCH + timedelta(microseconds=self._number(newest))
+        ahead = self._newest[name] - recorded_at
+        self._newest[name] = recorded_at = self._newest[name] if timedelta(0) < ahead <= WENT_BACK else recorded_at
+        return recorded_at
 
     def _changed(self, schema: TableSchema, incoming: Table) -> Table:
         """The incoming rows that differ from the version in force, or have none; the last one of each key."""
@@ -211,6 +225,11 @@ class Warehouse:
         """Ask the engine once for what is asked again while the block runs, in bounded memory. Blocks may be nested."""
         with self.bounded(MEMORY), self.read_once.kept():
             yield
+
+    def interrupt(self) -> None:
+        """Let the statement that another thread runs on the embedded engine end with an error."""
+        if self.embedded:
+            cast("Any", self.engine).con.interrupt()
 
     def take_over(self, name: str, rows: pa.Table) -> int:
         """Add versions that were made elsewhere, each at the moment of its ``recorded_at``.

@@ -12,8 +12,8 @@ from segmenter.personalize.fields import TemplateField
 from segmenter.personalize.persona_lint import lint
 from segmenter.personalize.personas import Persona
 from sync.workspace.manifest import Manifest, roles_in
-from sync.workspace.personas_file import FieldPart, PersonasFile
-from sync.workspace.schema import ConnectionPart, MainFile
+from sync.workspace.personas_file import FieldPart, PersonaPart, PersonasFile
+from sync.workspace.schema import ConnectionPart, MainFile, ServePart
 from sync.workspace.secrets import check_reference
 from sync.workspace.toml_reader import Place, at_line, read_text, unknown_key
 
@@ -30,6 +30,8 @@ def check_connections(path: Path, main: MainFile, manifest: Manifest) -> None:
         if spec is None:
             raise _wrong(path, (*place, "connector"), manifest.unusable(part.connector))
         _check_keys(path, place, part, spec)
+    if main.serve is not None:
+        _check_serve(path, main.serve, manifest)
     for name, trait in main.traits.items():
         if trait.connection is not None and trait.connection not in main.connections:
             listed = ", ".join(main.connections) or "none"
@@ -62,6 +64,15 @@ def _check_keys(path: Path, place: Place, part: ConnectionPart, spec: ConnectorS
         check_reference(part.settings().get(spec.secret, ""), where=f"{at}: {spec.secret!r}")
 
 
+def _check_serve(path: Path, serve: ServePart, manifest: Manifest) -> None:
+    known = manifest.serve_keys
+    for key, value in serve.extra().items():
+        if key not in known:
+            raise _wrong(path, ("serve", key), unknown_key(key, [*ServePart.model_fields, *known]))
+        if not isinstance(value, str):
+            raise _wrong(path, ("serve", key), f"{key!r} must be text in quotes.")
+
+
 def _check_extra(path: Path, place: Place, extra: str, spec: ConnectorSpec) -> None:
     for role in roles_in(extra):
         if role not in spec.optional_roles:
@@ -83,6 +94,8 @@ def check_targets(path: Path, personas: PersonasFile, main: MainFile, manifest: 
     Raises:
         FixSettingsError: A key that is no connection, a name that a platform can't have, or one that is taken.
     """
+    for slug, persona in personas.personas.items():
+        _check_persona(path, slug, persona, manifest)
     taken: dict[tuple[str, str], str] = {}
     for connection, part in main.connections.items():
         for declared in manifest.connectors[part.connector].fields:
@@ -99,6 +112,16 @@ def check_targets(path: Path, personas: PersonasFile, main: MainFile, manifest: 
             if problem:
                 raise _wrong(path, place, problem)
             taken[connection, str(target)] = f"the field {name!r}"
+
+
+def _check_persona(path: Path, slug: str, persona: PersonaPart, manifest: Manifest) -> None:
+    """Let a platform's own persona stand beside the keys that every persona has."""
+    own = manifest.persona_properties
+    for key, value in persona.extra().items():
+        if key not in own:
+            raise _wrong(path, ("personas", slug, key), unknown_key(key, [*PersonaPart.model_fields, *own]))
+        if not isinstance(value, str):
+            raise _wrong(path, ("personas", slug, key), f"{key!r} must be text in quotes.")
 
 
 def persona_remarks(

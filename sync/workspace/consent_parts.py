@@ -17,17 +17,15 @@ class ConsentSourcePart(FilePart):
     """An entry of `sources`: where the answer for a purpose stands."""
 
     connection: ConnectionName = Field(description="The connection that has the answer.")
-    property: str | None = Field(default=None, min_length=1, description="Property of a HubSpot contact.")
-    merge_field: str | None = Field(default=None, min_length=1, description="Merge field of a Mailchimp member.")
+    property: str | None = Field(default=None, min_length=1, description="Property of a contact.")
+    merge_field: str | None = Field(default=None, min_length=1, description="Merge field of a member.")
     group: str | None = Field(
         default=None,
         pattern=r"^[^/]+/.+$",
-        description='Group of a Mailchimp audience, as "Title/Name". A member who has not chosen it says no.',
+        description='Group of an audience, as "Title/Name". A member who has not chosen it says no.',
     )
     column: str | None = Field(default=None, min_length=1, description="Column of a file of contacts.")
-    subscription: str | None = Field(
-        default=None, min_length=1, description="Name or ID of a HubSpot subscription type."
-    )
+    subscription: str | None = Field(default=None, min_length=1, description="Name or ID of a subscription type.")
     status: tuple[Consent, ...] | None = Field(
         default=None, min_length=1, description="Statuses of a contact that are a yes; any other counts as unanswered."
     )

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,12 @@ def schemas(manifest: Manifest) -> dict[str, dict[str, Any]]:
     """Return the schema of each workspace file by the file's stem."""
     main = _titled(MainFile.model_json_schema(), "personasync.toml")
     main["$defs"]["ConnectionPart"] = _connection(main["$defs"]["ConnectionPart"], manifest)
+    main["$defs"]["ServePart"] |= {"additionalProperties": False}
+    main["$defs"]["ServePart"]["properties"] |= _texts(manifest.serve_keys)
     personas = _titled(PersonasFile.model_json_schema(), "personas.toml")
     personas["$defs"]["FieldPart"]["additionalProperties"] = {"type": "string"}
+    personas["$defs"]["PersonaPart"] |= {"additionalProperties": False}
+    personas["$defs"]["PersonaPart"]["properties"] |= _texts(manifest.persona_properties)
     return {
         "personasync": main,
         "segments": _titled(SegmentsFile.model_json_schema(), "segments.toml"),
@@ -59,6 +64,16 @@ def _shape(name: str, spec: ConnectorSpec) -> dict[str, Any]:
     }
 
 
+def _texts(keys: Mapping[str, str]) -> dict[str, Any]:
+    """Keys that connectors bring, each with what it is."""
+    shapes = keys.items()
+    return {key: {"default": "", "description": text, "title": _title(key), "type": "string"} for key, text in shapes}
+
+
+def _title(key: str) -> str:
+    return key.replace("_", " ").title()
+
+
 def schema_text(schema: dict[str, Any]) -> str:
     """Return a schema as its file holds it."""
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
@@ -73,6 +88,7 @@ def published() -> dict[str, str]:
     if others:
         main = json.loads(texts[MAIN])
         main["$defs"]["ConnectionPart"]["oneOf"] += [_shape(name, spec) for name, spec in others.items()]
+        main["$defs"]["ServePart"]["properties"] |= _texts(load_manifest().serve_keys)
         texts[MAIN] = schema_text(main)
     return texts
 

@@ -1,4 +1,4 @@
-"""The manifest: plugin.toml, and the specs that connectors of other packages bring along."""
+"""The manifest: plugin.toml, and the specs that lie beside connectors, ours and those of other packages."""
 
 from __future__ import annotations
 
@@ -47,6 +47,17 @@ class Manifest(SpecPart):
         """Fields that show the assignment itself: persona and segment."""
         return self._named(ASSIGNING)
 
+    @property
+    def persona_properties(self) -> dict[str, str]:
+        """The platforms' own persona fields, which [personas.NAME] may name, and what to write there."""
+        specs = [spec for spec in self.connectors.values() if spec.persona_property]
+        return {spec.persona_property: f"Name of the matching {spec.title} persona, if different." for spec in specs}
+
+    @property
+    def serve_keys(self) -> dict[str, str]:
+        """The keys of [serve] that are secrets of connectors, and what each is."""
+        return {key: text for name, spec in self.connectors.items() for key, text in spec.serve_keys(name).items()}
+
     def _named(self, roles: Collection[str]) -> frozenset[str]:
         fields = (field for connector in self.connectors.values() for field in connector.fields)
         return frozenset(field.name for field in fields if field.role in roles)
@@ -92,14 +103,19 @@ def _brought(connector: InstalledConnector) -> ConnectorSpec:
 
 @cache
 def plugin_manifest() -> Manifest:
-    """Return plugin.toml alone, read once: from the installed package, or from the top of a checkout.
+    """Return plugin.toml with the specs beside personasync's own connectors, read once.
+
+    It lies in the installed package, or at the top of a checkout.
 
     Returns:
         The connectors that personasync itself brings.
     """
     packaged = resources.files("sync.workspace") / "plugin.toml"
     text = packaged.read_text("utf-8") if packaged.is_file() else _checkout().read_text("utf-8")
-    return Manifest.model_validate(tomllib.loads(text))
+    own = Manifest.model_validate(tomllib.loads(text))
+    ours = [connector for connector in installed().values() if connector.is_ours]
+    beside = {connector.name: _brought(connector) for connector in ours if connector.name not in own.connectors}
+    return own.model_copy(update={"connectors": {**own.connectors, **beside}})
 
 
 def _checkout() -> Path:

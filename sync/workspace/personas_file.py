@@ -10,13 +10,12 @@ from connectors.limits import TEXT_BYTES
 from sync.workspace.schema_parts import ConnectionName, FilePart, OpenPart, Slug
 
 
-class PersonaPart(FilePart):
+class PersonaPart(OpenPart):
     """[personas.SLUG]: the profile of a persona, written by your team. Facts are stored elsewhere."""
 
     name: str
     segments: tuple[Slug, ...] = ()
     story: str = ""
-    hs_persona: str = Field(default="", description="Name of the matching HubSpot persona, if different.")
     quote: str = Field(default="", description="A quote of the persona.")
     picture: str = Field(default="", description="Picture for the report: a .png, .jpg or .svg file in the workspace.")
     fields: dict[Slug, str | dict[ConnectionName, str]] = Field(

@@ -10,13 +10,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from connectors.errors import FixSettingsError, reason_of
 from segmenter.classifier.linear import ModelKind
 from segmenter.classifier.model_file import MatrixRow, Names, Number
 from sync.workspace.schema_parts import FilePart, Slug
-from sync.workspace.toml_reader import read_toml, toml_string
+from sync.workspace.toml_reader import read_toml, replace_bytes, toml_string
 
 FOLDER = "proposals"
 HEADER = ("person_id", "segment")
@@ -148,6 +148,52 @@ def load(directory: Path, name: str) -> ProposalFile:
         known = ", ".join(sorted(sibling.stem for sibling in path.parent.glob("*.toml"))) or "none"
         raise FixSettingsError(f"Proposal {name!r} not found.", fix=f"{FOLDER} has: {known}.")
     return read_toml(path, ProposalFile)
+
+
+def all_proposals(directory: Path) -> list[ProposalFile]:
+    """Return every proposal; one that can't be read any more is left out.
+
+    Returns:
+        By name.
+    """
+    proposals = []
+    for path in sorted((directory / FOLDER).glob("*.toml")):
+        with suppress(FixSettingsError):
+            proposals.append(load(directory, path.stem))
+    return proposals
+
+
+def edit(directory: Path, name: str, words: Mapping[int, Mapping[str, str | bool]]) -> ProposalFile:
+    """Change names, titles and what is kept, as a person does in proposals/NAME.toml.
+
+    Args:
+        directory: The workspace's folder.
+        name: Of the proposal.
+        words: By a segment's number: what of name, title, message and keep is to be other than it is.
+
+    Returns:
+        The proposal as it is then; where nothing changes, its file stays as it is.
+
+    Raises:
+        FixSettingsError: There is no such proposal, or a name can't be a segment's.
+    """
+    file = load(directory, name)
+    edited = tuple(_with_words(part, words.get(part.number, {})) for part in file.segments)
+    if edited == file.segments:
+        return file
+    file = file.model_copy(update={"segments": edited})
+    replace_bytes(path_of(directory, name), _as_toml(file).encode())
+    return file
+
+
+def _with_words(part: ProposedPart, words: Mapping[str, str | bool]) -> ProposedPart:
+    try:
+        return ProposedPart.model_validate({**part.model_dump(), **words})
+    except ValidationError as error:
+        raise FixSettingsError(
+            f"{words.get('name')!r} is not a valid name of a segment.",
+            fix="Use lower-case letters, digits and _, starting with a letter.",
+        ) from error
 
 
 def accepted_proposals(directory: Path) -> list[ProposalFile]:

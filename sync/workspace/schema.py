@@ -9,10 +9,20 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model
 
 from segmenter.traits.builtin import LIFECYCLE_STAGES
 from segmenter.traits.trait_families import Family
+from sync.workspace.assistant_part import AssistantPart
 from sync.workspace.consent_parts import ConsentPart
 from sync.workspace.decisions import DecisionsPart
 from sync.workspace.notify_part import NotifyPart
-from sync.workspace.schema_parts import Address, ConnectionName, FilePart, OpenPart, RetentionPart, Share, Slug
+from sync.workspace.schema_parts import (
+    Address,
+    ConnectionName,
+    ExportPart,
+    FilePart,
+    OpenPart,
+    RetentionPart,
+    Share,
+    Slug,
+)
 
 
 def _is_zone(name: str) -> str:
@@ -45,7 +55,7 @@ class WorkspacePart(FilePart):
 class ConnectionPart(OpenPart):
     """[connections.NAME]. Keys beside `connector` are the connector's, as plugin.toml names them."""
 
-    connector: str = Field(description="hubspot, mailchimp or files.")
+    connector: str = Field(description="Name of the connector; `personasync connectors` lists them.")
 
     def settings(self) -> dict[str, str]:
         """Return the connector's keys; secrets are references still."""
@@ -219,6 +229,9 @@ class SensitivePart(FilePart):
     allow: tuple[Slug, ...] = Field(
         default=(), description="Sensitive traits that models and rules may use for this purpose."
     )
+    innocent: tuple[str, ...] = Field(
+        default=(), description="Items, columns and traits that hold a sensitive word and mean something else."
+    )
 
     @model_validator(mode="after")
     def _purpose_first(self) -> Self:
@@ -272,22 +285,17 @@ class PrivacyPart(FilePart):
     )
 
 
-class ServePart(FilePart):
+class ServePart(OpenPart):
     """[serve]: the webhook service. Secrets are references, as in [connections.NAME]."""
+
+    # further keys are secrets by connector: `connectors.spec.ConnectorSpec.serve_keys`
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8080, ge=0, le=65535, description="Port; 0 picks a free one.")
     public_url: str = Field(
         default="",
         pattern=r"^(https?://[^\s?#@]+)?$",
-        description="Public URL of the service, which HubSpot signs.",
-    )
-    hubspot_secret: str = Field(default="", description="Client secret of the HubSpot app.")
-    mailchimp_secret: str = Field(
-        default="", description="Signing secret that Mailchimp showed when the webhook was created."
-    )
-    mailchimp_path: str = Field(
-        default="", description="Secret last part of the Mailchimp webhook URL, for unsigned webhooks."
+        description="Public URL of the service, which platforms may sign.",
     )
     workers: int = Field(
         default=1, ge=0, le=16, description="Number of workers in the service; 0 if `serve --worker` runs separately."
@@ -295,6 +303,10 @@ class ServePart(FilePart):
     body_bytes: int = Field(default=1_048_576, ge=1024, description="Maximum body size of a webhook request.")
     requests_per_second: int = Field(default=500, ge=1, description="Maximum webhook requests per second.")
     tries: int = Field(default=5, ge=1, description="Attempts per contact before it is set aside as a dead letter.")
+
+    def secret_at(self, key: str) -> str:
+        """Return the reference that stands at a connector's key; "" where there is none."""
+        return str(self.extra().get(key, ""))
 
 
 class HoldoutPart(FilePart):
@@ -340,10 +352,12 @@ class MainFile(FilePart):
     personalize: PersonalizePart = PersonalizePart()
     privacy: PrivacyPart = PrivacyPart()
     retention: RetentionPart = RetentionPart()
+    export: ExportPart = ExportPart()
     serve: ServePart | None = None
     holdout: HoldoutPart = HoldoutPart()
     results: ResultsPart = ResultsPart()
     notify: NotifyPart = NotifyPart()
+    assistant: AssistantPart = AssistantPart()
 
 
 class SegmentPart(FilePart):

@@ -59,6 +59,22 @@ class RetentionPart(FilePart):
     deliveries: Days = Field(default=0, description="Mails that reached somebody.")
     orders: Days = Field(default=0, description="Orders and their lines.")
     survey_answers: Days = Field(default=0, description="Survey answers.")
-    old_versions: Days = Field(default=0, description="Versions of contacts and assignments that are not in force.")
+    old_versions: Days = Field(
+        default=0,
+        description="Versions of contacts and assignments that are not in force, and what the service decided by.",
+    )
     ledger: Days = Field(default=0, description="Changes that were sent; the newest of each value stays.")
     files: Days = Field(default=0, description="Plans and reports in .personasync.")
+    erased: Days = Field(
+        default=0,
+        description="Keyed hashes of erased people; without them, a platform that has a person gives it back.",
+    )
+
+
+class ExportPart(FilePart):
+    """[export]: tables for other tools."""
+
+    folder: str | None = Field(
+        default=None,
+        description="Where `run` writes the tables of `export tables`: a folder. Default: nowhere.",
+    )

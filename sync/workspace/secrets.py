@@ -12,6 +12,7 @@ from connectors.errors import CredentialError, FixSettingsError
 from connectors.secret import HIDDEN, Secret, remember
 
 KINDS = ("env", "keyring", "file")
+NOT_SET = "Set it, then run `personasync doctor`. `personasync help` lists how to connect each platform."
 SERVICE = "personasync"
 HOW = "Use env:NAME, keyring:NAME or file:PATH"
 COPY = "Copy the secret again, without quotes or invisible characters, and run `personasync doctor`."
@@ -68,7 +69,7 @@ def resolve_secret(
         content, reason = _from_file(directory / name, where), f"the file {name} is missing or empty"
     value = (content or "").strip().removeprefix(BOM).strip()
     if not value:
-        raise CredentialError(f"{where}: {reason}.", fix="Set it, then run `personasync doctor`.")
+        raise CredentialError(f"{where}: {reason}.", fix=NOT_SET)
     secret = Secret(value)
     remember(secret)
     parts = value.split() if several else [value]

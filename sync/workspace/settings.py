@@ -15,7 +15,7 @@ from segmenter.lift.randomization import HOLDOUT, Experiment
 from segmenter.personalize.checks import check_copy, check_fields
 from segmenter.personalize.fields import TemplateField
 from segmenter.personalize.personas import Persona, persona_of_segments
-from segmenter.privacy.sensitive import Purpose, refuse_sensitive
+from segmenter.privacy.sensitive import Purpose, purpose_of, refuse_sensitive
 from segmenter.rules.caps import ranked_by
 from segmenter.rules.exclusion import Exclusion
 from segmenter.rules.rules import Rule, counted_in
@@ -23,6 +23,7 @@ from segmenter.rules.segments import Segment, Waterfall, waterfall
 from segmenter.traits.builtin import Catalogue, catalogue
 from segmenter.traits.counts import CountedTrait
 from segmenter.traits.next_best_offer import NEXT
+from sync.workspace.assistant_part import AssistantPart
 from sync.workspace.checks import check_connections, check_targets, persona_remarks
 from sync.workspace.consent_parts import ConsentPart
 from sync.workspace.consent_rules import ConsentRules, consent_rules
@@ -43,7 +44,7 @@ from sync.workspace.schema import (
     TraitPart,
     ValuePart,
 )
-from sync.workspace.schema_parts import RetentionPart
+from sync.workspace.schema_parts import ExportPart, RetentionPart
 from sync.workspace.secrets import resolve_secret
 from sync.workspace.to_definitions import (
     counted_in_main,
@@ -90,6 +91,7 @@ class Workspace:
         tools: Whom each typing tool is asked about, by name; those that are not named: everybody.
         serve: [serve], None where there is no webhook service.
         notify: [notify].
+        assistant: [assistant]: what an assistant is told about people.
         exclusion: [exclude]: to whom nothing is written.
         purposes: What [consent] says of purposes.
         decisions: [decisions].
@@ -109,6 +111,7 @@ class Workspace:
     personalize: PersonalizePart
     privacy: PrivacyPart
     retention: RetentionPart
+    export: ExportPart
     classify: ClassifyPart
     catalogue: Catalogue
     segments: tuple[Segment, ...]
@@ -125,6 +128,7 @@ class Workspace:
     tools: Mapping[str, Rule] = field(default_factory=dict)
     serve: ServePart | None = None
     notify: NotifyPart = field(default_factory=NotifyPart)
+    assistant: AssistantPart = field(default_factory=AssistantPart)
     exclusion: Exclusion = field(default_factory=Exclusion)
     purposes: ConsentRules = field(default_factory=ConsentRules)
     decisions: DecisionsPart = field(default_factory=DecisionsPart)
@@ -201,10 +205,6 @@ class Workspace:
     def owned(self, name: str, manifest: Manifest) -> tuple[str, ...]:
         """Return the platform's names of every field that we own through connection *name*.
 
-        Args:
-            name: Of the connection.
-            manifest: plugin.toml.
-
         Returns:
             Fields of plugin.toml, template fields, and the platform's own persona field where we write it.
         """
@@ -280,7 +280,8 @@ def _definitions(files: DefinitionFiles, manifest: Manifest) -> _Definitions:
     known = files.in_main(
         lambda: catalogue(own_traits(main), precedence_of(main), counted, properties_of(main, manifest))
     )
-    purpose = Purpose(main.sensitive.purpose, main.sensitive.allow)
+    said = main.sensitive
+    purpose = files.in_main(lambda: purpose_of(said.purpose, said.allow, said.innocent, known))
     _check_allowed(files.main_path, purpose, known)
     steps = files.in_segments(lambda: _allowed(waterfall(segments, known), known, purpose))
     sources = (known, main.connections, manifest)
@@ -319,6 +320,7 @@ def _workspace(files: DefinitionFiles, defined: _Definitions) -> Workspace:
         personalize=main.personalize,
         privacy=main.privacy,
         retention=main.retention,
+        export=main.export,
         classify=main.classify,
         catalogue=defined.catalogue,
         segments=defined.segments,
@@ -335,6 +337,7 @@ def _workspace(files: DefinitionFiles, defined: _Definitions) -> Workspace:
         tools=defined.tools,
         serve=main.serve,
         notify=main.notify,
+        assistant=main.assistant,
         exclusion=defined.exclusion,
         decisions=main.decisions,
         purposes=defined.purposes,

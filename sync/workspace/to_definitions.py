@@ -84,7 +84,8 @@ def personas_of(file: PersonasFile) -> dict[str, Persona]:
 def _persona(slug: str, part: PersonaPart) -> Persona:
     everywhere = {name: copy for name, copy in part.fields.items() if isinstance(copy, str)}
     on = {name: copy for name, copy in part.fields.items() if isinstance(copy, dict)}
-    values = (part.name, part.segments, part.story, everywhere, on, part.hs_persona, part.quote, part.picture)
+    alias = next(iter(part.extra().values()), "")  # `sync.workspace.checks` lets platforms' own personas pass alone
+    values = (part.name, part.segments, part.story, everywhere, on, str(alias), part.quote, part.picture)
     return Persona(slug, *values)
 
 

@@ -19,6 +19,7 @@ from sync.workspace.settings import Workspace
 from sync.workspace.toml_reader import replace_bytes
 
 FOLDER = "tools"
+SOME_ANSWER = 0.5  # questions: less than one, more than none
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +117,17 @@ def scorers(workspace: Workspace, thresholds: Thresholds) -> tuple[Scorer, ...]:
         if not tool.lacking:
             file = tool.file
             _check_sensitive(file, workspace)
-            known = 1.0 if file.complete else thresholds.known
-            limits = Thresholds(thresholds.confidence, thresholds.margin, known)
+            limits = _limits(file, thresholds)
             who = workspace.tools.get(file.name)
             results.append(Scorer(file.linear(), file.version, limits, means=file.means, who=who, speech=_speech(file)))
     return tuple(results)
+
+
+def _limits(file: ToolFile, thresholds: Thresholds) -> Thresholds:
+    """An adaptive tool brings its own: the confidence at which no second segment is possible, after any answer."""
+    if file.adaptive is not None:
+        return Thresholds(1.0 - min(file.adaptive.least), 0.0, SOME_ANSWER / len(file.questions))
+    return Thresholds(thresholds.confidence, thresholds.margin, 1.0 if file.complete else thresholds.known)
 
 
 def _speech(file: ToolFile) -> dict[str, Spoken]:

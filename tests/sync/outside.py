@@ -6,6 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PACKAGES = Path(__file__).parents[1] / "outside"
@@ -29,6 +31,28 @@ def installed(folder: Path, package: str, *, version: str = "1.2.0", name: str =
     return folder
 
 
+@contextmanager
+def serving(site: Path, *, at: Path, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """Run `personasync serve` in a process that has *site* on its path, and end it with the block."""
+    path = os.pathsep.join([str(site), *filter(None, sys.path)])
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMANDS, '[["serve"]]'],
+        env={**os.environ, "PYTHONPATH": path, **environment},
+        cwd=at,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+        for stream in (process.stdout, process.stderr):
+            if stream:
+                stream.close()
+
+
 def commands(site: Path, lines: str, *, at: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run commands one after the other, in a process that has *site* on its path.
 
@@ -44,6 +68,6 @@ def commands(site: Path, lines: str, *, at: Path, **environment: str) -> subproc
         cwd=at,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=400,
         check=False,
     )

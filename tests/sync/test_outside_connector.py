@@ -166,4 +166,5 @@ def test_a_new_connector_starts_with_laws_that_fail_one_by_one(tmp_path: Path) -
     assert spec.capabilities.writes
     assert len(plugin.MODULES) == len({law.group for law in LAWS})
     assert "error" not in laws.stdout.splitlines()[-1]
-    assert (failed > 70, passed >= 5, failed + passed) == (True, True, len(LAWS) - 1), laws.stdout[-500:]
+    apply = sum(law.needs != "events" for law in LAWS) - 1  # it takes no events, and has no campaigns at first
+    assert (failed > 70, passed >= 5, failed + passed) == (True, True, apply), laws.stdout[-500:]

@@ -10,20 +10,22 @@ from typing import Any
 
 import pytest
 
+from connectors.connector import Still
 from connectors.errors import FixSettingsError
 from connectors.records import Change, Outcome
 from connectors.sandbox.door import InjectedFault
 from connectors.sandbox.fill import AUDIENCE
+from sync.apply import push
 from sync.apply.job import PlanSelection, apply
-from sync.apply.push import recover
+from sync.apply.push import Sent, recover, send_changes
 from sync.assign.job import assign
-from sync.cli.pipeline import parse_share
 from sync.clock import duration
 from sync.ops.history import past, past_run, rejects, workspace_status
 from sync.plan.file import read_plan
 from sync.plan.job import plan
 from sync.pull.job import pull
-from sync.session import Session, Stores
+from sync.results.new_experiment import parse_share
+from sync.session import Session, Stores, no_progress, recorded
 from tests.sync.conftest import Platforms
 
 
@@ -97,6 +99,7 @@ def test_a_refusal_is_skipped_until_the_contact_is_another(platforms: Platforms,
     assert any((c.platform_id, c.name) == (change.platform_id, change.name) for c in plan(ready).plan.changes)
 
 
+@pytest.mark.long
 def test_setup_and_time_lift_a_refusal(ready: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     planned = plan(ready)
     change = planned.plan.changes[0]
@@ -149,6 +152,7 @@ def test_what_is_no_share_is_refused(text: str) -> None:
         parse_share(text)
 
 
+@pytest.mark.long
 def test_an_unfinished_plan_is_stale_once_the_world_moved(ready: Session) -> None:
     planned = plan(ready)
     apply(ready, planned.path, part=PlanSelection(limit=1))
@@ -158,6 +162,7 @@ def test_an_unfinished_plan_is_stale_once_the_world_moved(ready: Session) -> Non
         apply(ready, planned.path)
 
 
+@pytest.mark.long
 def test_rejects_are_files_with_the_platforms_words(platforms: Platforms, ready: Session, tmp_path: Path) -> None:
     member = platforms.members()[0]
     plan(ready)
@@ -214,6 +219,7 @@ def test_a_run_whose_process_died_is_not_working_any_more(session: Session) -> N
     assert (record.state, record.counts["error"]) == ("failed", "The run was killed before it finished.")
 
 
+@pytest.mark.long
 def test_history_tells_a_plan_that_waits_from_one_that_was_sent(ready: Session) -> None:
     planned = plan(ready)
     ready.control.runs.finish(ready.control.runs.begin("serve"), "done", {})
@@ -234,3 +240,25 @@ def test_history_tells_a_plan_that_waits_from_one_that_was_sent(ready: Session) 
 @pytest.mark.parametrize(("seconds", "told"), [(0.2, "less than a second"), (75, "75 seconds"), (150, "2.5 minutes")])
 def test_a_time_is_told_in_the_unit_that_fits_it(seconds: float, told: str) -> None:
     assert duration(seconds) == told
+
+
+def test_what_leaves_is_in_the_ledger_first_and_little_of_what_follows(
+    ready: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill in a long plan leaves as much to be looked for as in a short one."""
+    monkeypatch.setattr(push, "NOTED_TOGETHER", 3)
+    connector: Any = ready.connector("email")
+    changes = [Change("email", str(number), f"p-{number}", None, "field", "PERSONA", None, "a") for number in range(9)]
+    noted: list[list[Change]] = []
+
+    def stopped(_: object, still: Still) -> None:
+        for asked in (changes[:1], changes[1:3], changes[4:5]):
+            assert still(asked) == asked
+            noted.extend(ready.control.ledger.unsettled().values())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(connector, "push", stopped)
+    with pytest.raises(KeyboardInterrupt), recorded(ready, "apply 1") as run:
+        send_changes(ready, connector, changes, Sent(), run, no_progress)
+
+    assert noted == [changes[:3], changes[:3], [*changes[:3], changes[4], changes[3], changes[5]]]

@@ -102,6 +102,7 @@ def test_the_same_undo_twice_does_nothing_the_second_time(platforms: Platforms, 
     assert (again.count, len(platforms.writes())) == (0, writes)
 
 
+@pytest.mark.long
 def test_an_undo_that_breaks_off_goes_on_where_it_stopped(platforms: Platforms, session: Session, applied: str) -> None:
     platforms.sandbox.journal.faults[:] = [
         InjectedFault(kind="html", match="/members/", method="PATCH", status=502, times=999)
@@ -117,6 +118,7 @@ def test_an_undo_that_breaks_off_goes_on_where_it_stopped(platforms: Platforms, 
     assert not any(shown(platforms)["email"].values())
 
 
+@pytest.mark.long
 def test_a_plan_is_needed_after_an_undo_and_would_do_it_all_again(
     platforms: Platforms, session: Session, applied: str
 ) -> None:

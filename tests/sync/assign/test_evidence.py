@@ -62,7 +62,7 @@ def live(platforms: Platforms, days: int, dice: random.Random) -> Lived:
         if day in NEW_DEFINITIONS:
             edit(platforms, *NEW_DEFINITIONS[day], "segments.toml")
         with opened(lived, partial(_the, begins)) as session:
-            pull(session)
+            pull(session, override=frozenset({"clock"}))  # the platforms stay on their day
             by_hand(session, day, people)
             assign(session, as_of=begins)
             rows = session.warehouse.current("assignments").to_pyarrow().to_pylist()

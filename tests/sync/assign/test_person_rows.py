@@ -60,16 +60,17 @@ def opened(stores: Stores, shop: Platforms) -> AbstractContextManager[PersonRows
 @pytest.mark.long
 def test_kept_statements_give_the_documents_that_ibis_gives(shop: Platforms) -> None:
     with open_session(shop.folder, now=now, environment=shop.environment) as session:
-        by_ibis, moments = SessionRows(session), [session.now() + days for days in WHOLE_DAYS]
-        people = handful(session)
+        by_ibis, people = SessionRows(session), handful(session)
+        moments = [session.now() + WHOLE_DAYS[place % len(WHOLE_DAYS)] for place in range(len(people))]
         expected = [plain(explain(session, by_ibis, email)) for email in people]
-        decided = [plain(classify(session, by_ibis, email, as_of=at)) for email in people for at in moments]
+        asked_at = list(zip(people, moments, strict=True))
+        decided = [plain(classify(session, by_ibis, email, as_of=at)) for email, at in asked_at]
     with open_stores(shop.folder, now=now) as stores:
         for _ in ("compiled", "kept"):
             with opened(stores, shop) as rows:
                 assert isinstance(rows, StatementRows)
                 assert [plain(explain(stores, rows, email)) for email in people] == expected
-                assert [plain(classify(stores, rows, e, as_of=at)) for e in people for at in moments] == decided
+                assert [plain(classify(stores, rows, email, as_of=at)) for email, at in asked_at] == decided
 
     assert len(people) > 3
     assert len({json.loads(document)["segment"] for document, _ in expected}) > 2

@@ -74,6 +74,7 @@ def run_watched(commands: list[list[str]]) -> list[str]:
     return lines
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("mode", "findings_made"), [(0o700, 0), (0o755, 1), (0o750, 1)])
 def test_doctor_names_what_others_may_read_and_the_fix(tmp_path: Path, mode: int, findings_made: int) -> None:
     folder = tmp_path / "a workspace"

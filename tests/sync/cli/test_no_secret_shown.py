@@ -213,6 +213,7 @@ def assert_told(printed: str, kept: Sequence[str]) -> None:
         assert sentence.replace(" ", "") in text
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -273,7 +274,7 @@ def test_nothing_is_shown_by_a_crash(
     for name in commands():
         text = watch.command(name, "--debug", "--json")
         assert (
-            name in WITHOUT_WORKSPACE | {"backup", "restore"}
+            name in WITHOUT_WORKSPACE | {"backup", "restore", "gallery", "mcp"}  # mcp opens it at the first question
             or "RuntimeError" in text
             or "Usage" in text
             or "Error" in text
@@ -341,5 +342,6 @@ def asked_for_trouble(address: str) -> list[str]:
             session.get(f"{address}{place}", timeout=20),
             *(session.get(f"{address}/{path}", timeout=20) for path in ("ready", "health", "metrics", "nowhere")),
         ]
-    assert {response.status_code for response in said} >= {200, 204, 401}
+    assert [response.status_code for response in said[:2]] == [401, 200]
+    assert said[3].status_code == 401
     return [response.text + str(response.headers) for response in said]

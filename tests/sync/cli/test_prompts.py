@@ -7,11 +7,14 @@ import pty
 import sys
 from pathlib import Path
 
+import pytest
+
 from sync.workspace.settings import load_workspace
 
 ANSWERS = b"Acme Outdoor\ny\ny\na6b5da1054\ny\npeople.csv\norders.csv\n"
 
 
+@pytest.mark.slow
 def test_init_asks_at_a_terminal_and_writes_what_it_was_told(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     program = str(Path(sys.executable).with_name("personasync"))

@@ -81,6 +81,7 @@ def test_what_was_done_can_be_read_while_another_command_holds_the_warehouse(
         assert streams["crm", "contacts"] == rows > 100
 
 
+@pytest.mark.long
 def test_setup_asks_with_nothing_locked(tmp_path: Path) -> None:
     with Sandbox(filled()) as sandbox:
         platforms = connected(sandbox, tmp_path / "workspace")
@@ -131,7 +132,7 @@ class Waited(InjectedFault):
     """No answer to anything about contacts; it says when the first request has come."""
 
     def __init__(self, came: threading.Event) -> None:
-        super().__init__(kind="hang", match="contacts", times=1000, seconds=600)
+        super().__init__(kind="hang", match="contacts", times=1000, seconds=8)
         self.came = came
 
     def hits(self, platform: str, method: str, path: str) -> bool:

@@ -146,7 +146,10 @@ def test_completion_offers_nothing_where_files_are_wrong(tmp_path: Path) -> None
 def test_what_looks_at_runs_loads_no_engine_no_client_and_no_migrations(demo_files: Path, command: str) -> None:
     _, heavy = loaded(command, "-w", str(demo_files))
 
-    assert heavy & {"duckdb", "pandas", "alembic", "requests", "urllib3", "scipy", "sklearn", "jinja2"} == set()
+    assert (
+        heavy & {"duckdb", "sqlalchemy", "pandas", "alembic", "requests", "urllib3", "scipy", "sklearn", "jinja2"}
+        == set()
+    )
 
 
 @pytest.mark.long
@@ -161,7 +164,10 @@ def test_what_asks_about_one_person_compiles_once_and_then_loads_no_compiler(dem
     _, heavy = loaded(*asked)
 
     assert "ibis" in first
-    assert heavy & {"ibis", "pandas", "alembic", "requests", "urllib3", "scipy", "sklearn", "jinja2"} == set()
+    assert (
+        heavy & {"ibis", "sqlalchemy", "pandas", "alembic", "requests", "urllib3", "scipy", "sklearn", "jinja2"}
+        == set()
+    )
 
 
 @pytest.fixture

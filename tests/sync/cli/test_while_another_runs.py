@@ -58,7 +58,7 @@ def test_what_only_reads_works_meanwhile_and_what_writes_says_to_wait(
     )
     session.warehouse.close()
     decided = plain_assignment({**row, "segment": None, "persona": None, "reasons": "from the service"})
-    session.control.people.hand_over([Published(row["person_id"], {}, decided, "d", now())], now())
+    session.control.people.hand_over([Published(row["person_id"], {}, decided, "d", now())], now(), {})
 
     with another_command(platforms):
         error = ""

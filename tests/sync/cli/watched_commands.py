@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,11 +38,18 @@ ARGUMENTS = {  # "(busy)": a folder that is not empty, "(port)": a taken one; "(
     "experiment show": ["test"],
     "experiment end": ["test"],
     "survey import": [ANSWERS],
+    "survey crosstab": [ANSWERS],
+    "survey quality": [ANSWERS],
+    "survey turf": [ANSWERS],
+    "survey weight": [ANSWERS, "--quotas", ANSWERS],
+    "survey maxdiff": [ANSWERS],
+    "survey conjoint": [ANSWERS],
     "export person": [ADDRESS, "--out", "(out)"],
     "export people": ["--out", "(out)"],
     "export segment": ["buyers", "--out", "(out)"],
     "export plan": ["--out", "(out)"],
     "export audience": ["buyers", "--out", "(out)"],
+    "export tables": ["--out", "(tables)"],
     "connectors new": ["pond", "--out", "(busy)"],
     "setup": ["--yes"],
     "backup": ["--out", "(saved)"],
@@ -50,9 +59,20 @@ ARGUMENTS = {  # "(busy)": a folder that is not empty, "(port)": a taken one; "(
     "sandbox up": ["--people", "1", "--hubspot-port", "(port)"],
     "sandbox send": ["--tag", "nobody has it"],
     "serve": ["--port", "(port)"],
+    "console": ["--port", "(port)"],
+    "funnel": ["regulars"],
 }
 HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-WITHOUT_WORKSPACE = {"init", "demo", "sandbox up", "campaign", "connectors list", "connectors new"}
+WITHOUT_WORKSPACE = {
+    "init",
+    "demo",
+    "help",
+    "sandbox up",
+    "campaign",
+    "connectors list",
+    "connectors new",
+    *(f"survey {name}" for name in ("crosstab", "quality", "sample-size", "turf", "maxdiff", "conjoint", "weight")),
+}
 
 
 def commands() -> Iterator[str]:
@@ -98,14 +118,20 @@ class Watch:
         """Run one command; return what it printed."""
         files = {file: str(self.folder / file) for file in (ANSWERS, MAIL)}
         taken = {**files, "(busy)": str(self.folder / SECRETS), "(port)": str(self._port)}
-        taken |= {"(out)": str(self.folder / "exported.csv"), "(page)": str(self.folder / "preview.html")}
+        taken |= {
+            "(out)": str(self.folder / "exported.csv"),
+            "(tables)": str(self.folder / "tables"),
+            "(page)": str(self.folder / "preview.html"),
+        }
         taken["(saved)"] = str(self.folder.parent / "saved.tar.gz")
         arguments = [taken.get(argument, argument) for argument in ARGUMENTS.get(name, [])]
         where = [] if name in WITHOUT_WORKSPACE else ["--workspace", str(self.folder)]
         before = [flag for flag in flags if flag == "--debug"]
-        after = [flag for flag in flags if flag != "--debug" and name != "serve"]
+        after = [flag for flag in flags if flag != "--debug" and name not in {"serve", "mcp"}]
         self._capsys.readouterr()
-        self.statuses[run([*before, *name.split(), *arguments, *after, *where])] += 1
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))  # nobody types, and no assistant asks
+            self.statuses[run([*before, *name.split(), *arguments, *after, *where])] += 1
         printed = "".join(self._capsys.readouterr())
         self.unforeseen += [f"{name}: {printed[-400:]}"] if "Unexpected error" in printed else []
         self.saw(printed, f"{' '.join(before)} {name} {' '.join(after)}")

@@ -179,6 +179,7 @@ def test_a_word_that_is_in_no_table_is_named_with_its_place_and_is_no_consent(sh
     assert "never counts as consent" in out
 
 
+@pytest.mark.long
 def test_an_audience_for_advertising_asks_its_own_purpose(shop: Shop) -> None:
     document = shop.document("export", "audience", "swiss", "--out", str(shop.folder / "ads.csv"))
 
@@ -186,6 +187,7 @@ def test_an_audience_for_advertising_asks_its_own_purpose(shop: Shop) -> None:
     assert "[consent.advertising]" in document["notes"][0]
 
 
+@pytest.mark.long
 def test_an_objection_counts_at_once_and_can_be_taken_back(shop: Shop) -> None:
     noted = shop.document("object", "Ada@people.test", "--by", "dpo")
     at_once = shop.people()["ada"]
@@ -205,6 +207,25 @@ def test_an_objection_counts_at_once_and_can_be_taken_back(shop: Shop) -> None:
     assert shop.people()["ada"]["segment"] == "swiss"  # the opens are gone for good
 
 
+@pytest.mark.long
+def test_assign_follows_what_changed_while_somebody_may_not_be_profiled(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop = Shop(tmp_path / "shop", capsys, PURPOSES)
+    contacts, events = shop.folder / "contacts.csv", shop.folder / "events.csv"
+    many = [f"p{number}@people.test,subscribed,CH,yes,,yes,yes," for number in range(40)]  # few of them change
+    contacts.write_text(CONTACTS + "\n".join(many) + "\n")
+    assert shop("pull")[0] == 4  # an answer that nobody understands
+    assert shop("assign")[0] == 0
+    events.write_text(EVENTS + "p7@people.test,open,c1,2026-11-07\n")
+
+    assert shop("pull")[0] == 4
+    status, _, error = shop("assign")
+
+    assert status == 0, error
+    assert shop.people()["p7"]["segment"] == "openers"
+
+
 def test_a_purpose_that_no_source_feeds_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shop = Shop(tmp_path / "ws", capsys, '[consent.tracking]\nbasis = "consent"\n')
     status, _, err = shop("pull")
@@ -222,6 +243,7 @@ def test_a_purpose_that_no_source_feeds_is_an_error(tmp_path: Path, capsys: pyte
         assert sentence in shop("pull")[2]
 
 
+@pytest.mark.long
 def test_without_a_source_nothing_changes_until_somebody_objects(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -237,6 +259,7 @@ def test_without_a_source_nothing_changes_until_somebody_objects(
     assert before == after
 
 
+@pytest.mark.long
 def test_where_nobody_may_be_profiled_the_steps_still_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shop = Shop(tmp_path / "ws", capsys, PURPOSES)
     (shop.folder / "contacts.csv").write_text(
@@ -253,6 +276,7 @@ def test_where_nobody_may_be_profiled_the_steps_still_run(tmp_path: Path, capsys
     assert shop.people()["ada"]["headline"] == "Hello"
 
 
+@pytest.mark.long
 def test_a_no_counts_whatever_its_column_is_called(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """On legitimate interest, a no that is not found would let the person be profiled."""
     odd = 'Profiling (e.mail/post) "OK" o\'clock *'

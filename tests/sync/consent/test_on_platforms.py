@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 
+from connectors.mailchimp.batches import Jobs
 from connectors.sandbox.fill import AUDIENCE
 from sync.apply.job import apply
+from sync.cli import render
 from sync.consent.objections import object_by_hand
 from sync.plan.job import plan
 from sync.session import Session
@@ -94,3 +98,47 @@ def test_nothing_is_written_about_who_objects_in_the_middle_of_an_apply(ready: S
     assert {outcome.reason for outcome in skipped} == {"Objected after this was planned."}
     assert len(skipped) == len([change for change in person if change.after is not None])
     assert not ready.control.ledger.unsettled()
+
+
+@pytest.mark.long
+def test_what_a_batch_wrote_about_who_objects_while_it_runs_is_taken_back_by_the_same_apply(
+    ready: Session, platforms: Platforms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mailchimp has accepted the job when the person objects; HubSpot is written before, Mailchimp's tags after it."""
+    limits = ready.connector("email")._limits  # type: ignore[attr-defined]  # a hundred people make no batch of three hundred
+    monkeypatch.setattr(ready.connector("email"), "_limits", {**limits, "batches_from": 50})
+    changes = [change for change in plan(ready).plan.changes if change.connection == "email"]
+    person = next(change for change in changes if change.name == "PERSONA" and change.after)
+    handed_over, run_jobs = list[int](), Jobs.run
+
+    def object_meanwhile(jobs: Jobs, operations: Sequence[Mapping[str, Any]]) -> dict[str, tuple[int, Any]]:
+        answers = run_jobs(jobs, operations)
+        assert person.platform_id in answers
+        shown_by_then.append(shown(platforms, person.platform_id))
+        object_by_hand(ready.workspace, ready.control, str(person.email), by="test")
+        handed_over.append(len(operations))
+        return answers
+
+    shown_by_then = list[tuple[str, set[str]]]()
+    monkeypatch.setattr(Jobs, "run", object_meanwhile)
+    applied = apply(ready, override=frozenset({"max_changed", "max_unclassified"}))
+
+    persona, tags = shown(platforms, person.platform_id)
+    assert handed_over
+    assert handed_over[0] >= 50
+    assert shown_by_then[0][0] == person.after
+    assert persona == "unclassified"
+    assert not {tag for tag in tags if tag in {change.name for change in changes if change.kind == "group"}}
+    crm = platforms.crm.contact(platforms.crm.by_email.get(str(person.email), ""))
+    assert crm is None or crm["properties"].get("personasync_persona") in {None, "", "unclassified"}
+    assert applied.taken_back > 0
+    assert "took back what people were shown who objected" in " ".join(map(str, render.applied(applied)))
+    assert not ready.control.ledger.unsettled()
+    assert [
+        change for change in plan(ready).plan.changes if change.person_id == person.person_id and change.before
+    ] == []
+
+
+def shown(platforms: Platforms, member: str) -> tuple[str, set[str]]:
+    row = platforms.email.members(AUDIENCE)[member]
+    return str(row["merge_fields"]["PERSONA"]), {str(tag) for tag in row["tags"]}

@@ -43,7 +43,7 @@ def both(url: str) -> Iterator[tuple[Control, ReadableControl]]:
     control.pins.put("ada@people.test", "champions", until=NOW + timedelta(days=1), reason="asked", by="bo")
     control.pins.put("bo@people.test", "champions", until=NOW + timedelta(microseconds=1), reason="asked", by="bo")
     control.pins.end(["bo@people.test"], by="bo")
-    control.people.hand_over([Published("p-1", {}, {"segment": "champions"}, "d", NOW)], NOW)
+    control.people.hand_over([Published("p-1", {}, {"segment": "champions"}, "d", NOW)], NOW, {})
     read = open_read_control(url, now=lambda: NOW)
     yield control, read
     read.close()

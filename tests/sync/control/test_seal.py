@@ -15,9 +15,10 @@ import pytest
 
 from connectors.errors import FixSettingsError
 from sync.clock import now
-from sync.control import seal
+from sync.control import seal, upgrade
 from sync.control.reading import ReadableControl, open_read_control
 from sync.control.store import Control, open_control
+from sync.control.upgrade import copy_store
 from tests.sync.consent.test_by_purpose import PURPOSES, Shop
 
 
@@ -96,17 +97,41 @@ def test_who_closes_while_another_has_it_open_writes_no_checksum(tmp_path: Path)
 
 def test_an_older_store_is_kept_before_its_tables_change(tmp_path: Path) -> None:
     write_some(tmp_path)
-    with closing(sqlite3.connect(tmp_path / "control.db")) as store:
-        for table in ("probed", "objection", "erased", "erasure_job", "written_file", "link_past", "alert", "notice"):
-            store.execute(f"DROP TABLE {table}")
-        store.execute("UPDATE alembic_version SET version_num = '0007'")
-        store.commit()
-    (tmp_path / "control.db.seal").unlink()
+    make_older(tmp_path)
     opened(tmp_path).close()
 
     with closing(sqlite3.connect(tmp_path / "before-upgrade" / "control-0007.db")) as older:
         assert older.execute("SELECT version_num FROM alembic_version").fetchall() == [("0007",)]
         assert older.execute("SELECT count(*) FROM run").fetchone() == (50,)
+
+
+def test_nobody_else_upgrades_a_store_while_its_copy_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The copy of a store that another process was changing was a disk error, or no copy of the older store."""
+    write_some(tmp_path)
+    make_older(tmp_path)
+    refused: list[str] = []
+
+    def copying(file: Path, copy: Path) -> None:
+        with closing(sqlite3.connect(file, timeout=0)) as other, pytest.raises(sqlite3.OperationalError) as error:
+            other.execute("BEGIN IMMEDIATE")
+        refused.append(str(error.value))
+        copy_store(file, copy)
+
+    monkeypatch.setattr(upgrade, "copy_store", copying)
+    opened(tmp_path).close()
+    opened(tmp_path).close()
+
+    assert refused == ["database is locked"]
+
+
+def make_older(folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "control.db")) as store:
+        later = ("probed", "objection", "erased", "erasure_job", "written_file", "link_past", "alert", "notice")
+        for table in (*later, "service_decision"):
+            store.execute(f"DROP TABLE {table}")
+        store.execute("UPDATE alembic_version SET version_num = '0007'")
+        store.commit()
+    (folder / "control.db.seal").unlink()
 
 
 @pytest.mark.long

@@ -76,6 +76,7 @@ def test_a_store_is_opened_again_with_all_that_was_in_it(url: str) -> None:
     assert cursor == {"after": "100"}
 
 
+@pytest.mark.long
 def test_processes_that_open_a_new_store_at_once_all_succeed(url: str) -> None:
     code = (
         "import sys; from sync.clock import now; from sync.control.store import open_control\n"

@@ -87,6 +87,7 @@ def test_a_person_is_erased_from_every_byte_by_any_of_their_addresses(
     assert "no contact has" in say("forget", "nobody@people.test", "--yes")[2].lower()
 
 
+@pytest.mark.long
 def test_nobody_comes_back_with_a_pull_until_they_subscribe_anew(ready: Session, platforms: Platforms) -> None:
     address, other = both(platforms)[:2]
     job.forget(ready, {str(person_of(ready, address))})
@@ -126,6 +127,7 @@ def test_an_erased_address_that_is_somebodys_second_address_goes_and_the_other_p
     assert found_in(platforms.folder / ".personasync", erased) == []
 
 
+@pytest.mark.long
 def test_an_objection_outlives_the_erasure_and_a_new_subscription(
     ready: Session, platforms: Platforms, say: Run
 ) -> None:
@@ -184,6 +186,7 @@ def found_in_contacts(session: Session, connection: str, address: str) -> list[A
     return [row for row in rows if row["connection"] == connection and row["email"] == address]
 
 
+@pytest.mark.long
 def test_forgetting_somebody_in_the_middle_of_an_apply_lets_the_rest_be_applied(
     ready: Session, platforms: Platforms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -247,6 +250,7 @@ def test_an_erasure_that_was_killed_is_completed_by_the_next_command(
         assert person_of(session, address) is None
 
 
+@pytest.mark.long
 def test_a_pull_that_finds_very_many_erased_erases_nobody_before_somebody_looked(
     ready: Session, platforms: Platforms, say: Run
 ) -> None:
@@ -278,6 +282,7 @@ def test_a_workspace_without_its_key_says_so(ready: Session, platforms: Platform
     assert "erasure.key is missing" in error
 
 
+@pytest.mark.long
 def test_who_was_erased_while_the_service_ran_is_erased_by_the_next_pull(ready: Session, platforms: Platforms) -> None:
     """The service follows a privacy deletion at once: it drops links and addresses, and has no warehouse."""
     address = both(platforms)[0]

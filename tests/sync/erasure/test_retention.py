@@ -9,7 +9,9 @@ import pyarrow as pa
 import pytest
 
 from connectors.errors import FixSettingsError
-from connectors.records import ENGAGEMENTS
+from connectors.records import ENGAGEMENTS, email_key
+from sync.consent.erased_people import KEY, hasher
+from sync.control.erasures import Erased
 from sync.erasure.retention import apply_retention, refuse_short_retention
 from sync.ops.doctor import examine
 from sync.session import Session
@@ -48,6 +50,27 @@ def test_rows_older_than_their_days_are_deleted(session: Session, platforms: Pla
     assert apply_retention(session) == {}
     shown = [finding.message for _, finding in examine(session) if finding.check == "retention"]
     assert shown == ["Deleted by `run` when older: engagements 30 days."]
+
+
+def test_hashes_of_erased_people_go_by_age_and_with_the_last_one_their_key(
+    session: Session, platforms: Platforms
+) -> None:
+    hashes = hasher(session.workspace.state_dir, make=True)
+    key = session.workspace.state_dir / KEY
+    for days, address in ((100, "ada@people.test"), (10, "bob@people.test")):
+        at = NOW - timedelta(days=days)
+        keys = hashes.digest(email_key(address)), hashes.objection(email_key(address))
+        session.control.erasures.remember(Erased(digest, address[:3], at) for digest in keys)
+    kept = apply_retention(session), session.control.erasures.count()
+    keep(session, platforms, "erased = 30")
+    first = apply_retention(session), session.control.erasures.count(), key.exists()
+    edit(platforms, "erased = 30", "erased = 5")
+    session.reload()
+
+    assert kept == ({}, 2)
+    assert first == ({"hashes of erased people": 2}, 1, True)
+    assert apply_retention(session) == {"hashes of erased people": 2}
+    assert (session.control.erasures.count(), key.exists()) == (0, False)
 
 
 def test_without_a_setting_everything_is_kept(session: Session) -> None:

@@ -65,6 +65,7 @@ def pushed(session: Session, applied: str) -> Session:
     return session
 
 
+@pytest.mark.long
 def test_everybody_assigned_is_dealt_once_by_the_hash_and_stays_when_segments_change(assigned: Session) -> None:
     shown = experiments.create_experiment(assigned, wanted(assigned))
     first = arms(assigned)
@@ -201,6 +202,7 @@ def test_the_global_holdout_is_a_group_of_its_own_and_takes_part_in_no_experimen
     assert HOLDOUT in assigned.workspace.groups
 
 
+@pytest.mark.long
 def test_an_ended_experiment_takes_nobody_in(assigned: Session) -> None:
     experiment = experiments.create_experiment(assigned, wanted(assigned, personas=("nora_new",))).experiment
     known = arms(assigned)

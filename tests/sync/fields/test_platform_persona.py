@@ -37,7 +37,7 @@ def test_two_personas_that_are_the_same_one_there_are_an_error() -> None:
     offered = {"Rita Regular": "persona_1", "gifts": "persona_1"}
 
     with pytest.raises(
-        FixSettingsError, match=r"'rita' and 'gus' would both map to 'Gifts' on crm.*another hs_persona"
+        FixSettingsError, match=r"'rita' and 'gus' would both map to 'Gifts' on crm.*another name of that platform"
     ):
         resolved({"rita": RITA, "gus": GUS}, offered, "crm")
 

@@ -130,6 +130,7 @@ def test_values_that_speak_of_children_are_held_back_until_there_is_a_purpose(
     assert not [concern for concern in plan(ready).concerns if concern.reason == "sensitive"]
 
 
+@pytest.mark.long
 def test_an_option_that_few_are_shown_is_named(personal: Platforms, ready: Session) -> None:
     edit(
         personal,

@@ -9,6 +9,7 @@ import json
 import sys
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -36,6 +37,7 @@ class Receiver:
 
     url: str = ""
     status: int = 200
+    endless: bool = False
     got: list[tuple[Mapping[str, str], bytes]] = field(default_factory=list)
 
     def titles(self) -> list[str]:
@@ -52,6 +54,9 @@ def receiver() -> Iterator[Receiver]:
             known.got.append(({name.lower(): value for name, value in self.headers.items()}, body))
             self.send_response(known.status)
             self.end_headers()
+            with suppress(OSError):  # whoever asked has hung up
+                while known.endless:
+                    self.wfile.write(b"x" * 65_536)
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
@@ -128,6 +133,14 @@ def test_a_receiver_that_is_down_loses_nothing_and_gets_it_once_when_it_is_back(
     assert (too_soon.sent, too_soon.waiting) == (0, 1)
     assert (later.sent, later.waiting, done.sent) == (1, 0, 0)
     assert len({headers["webhook-id"] for headers, _ in receiver.got}) == 1
+
+
+@pytest.mark.outside
+def test_a_receiver_whose_answer_does_not_end_is_done_with_its_status(watcher: Watcher, receiver: Receiver) -> None:
+    receiver.endless = True
+    watcher.did("pull", "failed")
+
+    assert watcher.notify().sent == 1
 
 
 @pytest.mark.outside

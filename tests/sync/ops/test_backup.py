@@ -97,6 +97,7 @@ def test_a_damaged_backup_changes_nothing(kept: Path, tmp_path: Path, harm: str)
     assert sorted(kept.rglob("*")) == before
 
 
+@pytest.mark.long
 def test_nothing_is_restored_under_a_running_command(kept: Path, tmp_path: Path) -> None:
     path = backup(load_workspace(kept), tmp_path / "saved.tar.gz", NOW).path
     with (

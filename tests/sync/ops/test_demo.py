@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connectors.sandbox.world import make_world
+from segmenter.lift.effects import Effect
+from segmenter.stats.proportions import Interval, Responses
 from sync.clock import now
 from sync.control.person_ids import counted_person_ids, new_person_id
-from sync.ops.demo import DAYS, DemoClock, first_day
+from sync.ops.demo import DAYS, DemoClock, first_day, in_plain_words
 
 
 @pytest.mark.parametrize("time", ["00:00:00", "12:30:00", "23:59:59"])
@@ -37,3 +39,33 @@ def test_counted_ids_are_the_same_for_a_seed_and_sort_before_all_others() -> Non
     assert first == [again() for _ in range(300)] == sorted(set(first))
     assert first[0] != other()
     assert first[-1] < new_person_id()
+
+
+@pytest.mark.parametrize(
+    ("difference", "low", "high", "stands", "words"),
+    [
+        (0.051, 0.024, 0.079, True, "Yes: of 100 people, 5.1 more clicked (95% CI 2.4 to 7.9)."),
+        (-0.051, -0.079, -0.024, True, "No: of 100 people, 5.1 fewer clicked (95% CI -7.9 to -2.4)."),
+        (
+            0.051,
+            0.024,
+            0.079,
+            False,
+            "Not clear: of 100 people, +5.1 clicked (95% CI 2.4 to 7.9); more people would tell.",
+        ),
+        (
+            0.01,
+            -0.02,
+            0.04,
+            True,
+            "Not clear: of 100 people, +1.0 clicked (95% CI -2.0 to 4.0); more people would tell.",
+        ),
+    ],
+)
+def test_the_demo_says_yes_only_where_the_difference_stands(
+    *, difference: float, low: float, high: float, stands: bool, words: str
+) -> None:
+    sides = Responses(1000, 150), Responses(1000, 100)
+    effect = Effect("", "clicked", *sides, difference, Interval(low, high), 0.01, 0.0001, difference, stands=stands)
+
+    assert in_plain_words(effect) == words

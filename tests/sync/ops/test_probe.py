@@ -20,6 +20,9 @@ from tests.sync.conftest import Platforms, Run, say
 
 __all__ = ["say"]
 
+CONNECTIONS = {"hubspot": "crm", "mailchimp": "email"}
+ASSUMED = [entry for entry in load_evidence().assumptions if entry.platform in CONNECTIONS]
+"""What is assumed of the workspace's platforms."""
 WORDS = 3  # letters of the shortest name that is looked for
 SILENT = {"status": "COMPLETE", "results": [], "errors": []}
 STANDARD = {"portalId": 1, "accountType": "STANDARD", "companyCurrency": "USD"}
@@ -41,13 +44,13 @@ def canaries(platforms: Platforms) -> set[str]:
 
 def test_a_probe_reads_only_and_its_file_tells_of_nobody(ready: Session, platforms: Platforms, say: Run) -> None:
     del ready
-    status, out, error = say("doctor", "--probe")
+    status, out, error = say("--quiet", "doctor", "--probe")
     lines = (platforms.folder / ".personasync" / "probe.jsonl").read_text("utf-8")
     rows = [json.loads(line) for line in lines.splitlines()][1:]
 
     assert (status, error) == (0, "")
     assert platforms.writes() == []
-    assert {row["assumption"] for row in rows} == {one.id for one in load_evidence().assumptions}
+    assert {row["assumption"] for row in rows} == {entry.id for entry in ASSUMED}
     assert "0 broken" in out
     assert "A10" in out
     assert [text for text in canaries(platforms) if text in lines] == []
@@ -87,9 +90,8 @@ def test_what_rests_on_a_broken_assumption_is_refused_until_it_holds(
 
 
 def test_doctor_says_of_each_broken_assumption_what_follows_from_it(ready: Session) -> None:
-    connections = {"hubspot": "crm", "mailchimp": "email"}
-    for assumption in load_evidence().assumptions:
-        name = connections[assumption.platform]
+    for assumption in ASSUMED:
+        name = CONNECTIONS[assumption.platform]
         ready.control.probed.note(name, {assumption.id: "broken"}, "run")
 
         (finding,) = assumption_findings(ready, name)
@@ -103,9 +105,8 @@ def test_each_assumption_that_blocks_refuses_with_its_sentence_and_the_others_do
     ready: Session, platforms: Platforms
 ) -> None:
     plan(ready)
-    connections = {"hubspot": "crm", "mailchimp": "email"}
-    for assumption in load_evidence().assumptions:
-        name = connections[assumption.platform]
+    for assumption in ASSUMED:
+        name = CONNECTIONS[assumption.platform]
         ready.control.probed.note(name, {assumption.id: "broken"}, "run")
         if assumption.blocks:
             with pytest.raises(GuardrailError, match=re.escape(assumption.says)):

@@ -90,7 +90,17 @@ def test_the_second_run_of_the_same_moment_plans_and_writes_nothing(platforms: P
     assert len(second.planned.plan.changes) == 0
     assert platforms.writes()[before:] == []
     assert sum(second.pulled.versions.values()) > 0  # what the first run wrote is read back, once
-    assert sum(run_loop(session, as_of=as_of).pulled.versions.values()) == 0
+    settings = session.workspace.directory / "personasync.toml"
+    settings.write_text(settings.read_text("utf-8") + '\n[export]\nfolder = "tables"\n', "utf-8")
+    session.reload()
+    third = run_loop(session, as_of=as_of)
+    assert sum(third.pulled.versions.values()) == 0
+    assert "tables" in third.seconds
+    assert {path.suffix for path in (session.workspace.directory / "tables").iterdir()} == {
+        ".parquet",
+        ".yml",
+        ".jsonl",
+    }
 
 
 def test_nobody_is_subscribed_archived_deleted_or_mailed(once: Once) -> None:

@@ -64,6 +64,7 @@ def said(session: Session, name: str) -> dict[str, tuple[str, str]]:
     return {finding.check: (finding.state, finding.message) for finding in findings if finding.check in OF_HOOKS}
 
 
+PROJECT = "hubspot-project"
 OF_HOOKS = {"webhooks", "signatures", "deliveries"}
 
 
@@ -96,9 +97,7 @@ def test_our_own_writes_are_none_of_what_is_told(platforms: Platforms, here: str
         setup.create_missing(session, setup.unheard(session))
         (hook,) = platforms.email.webhooks(AUDIENCE).values()
         owned = {field.name for field in load_manifest().connectors["hubspot"].fields}
-        component = json.loads(
-            (platforms.folder / hooks.PROJECT / "src/app/webhooks/webhooks-hsmeta.json").read_bytes()
-        )
+        component = json.loads((platforms.folder / PROJECT / "src/app/webhooks/webhooks-hsmeta.json").read_bytes())
         properties = {
             subscription.get("propertyName") for subscription in component["config"]["subscriptions"]["crmObjects"]
         }
@@ -211,7 +210,7 @@ def test_the_project_that_setup_writes_is_one_that_hubspot_takes(platforms: Plat
         notes = setup.create_missing(session, steps)
         after = said(session, "crm")
         again = [setup_step for setup_step in setup.unheard(session) if setup_step.connection == "crm"]
-    root = platforms.folder / hooks.PROJECT
+    root = platforms.folder / PROJECT
     files = {path.relative_to(root).as_posix(): json.loads(path.read_bytes()) for path in root.rglob("*.json")}
     with requests.Session() as session:
         taken = session.post(f"{platforms.sandbox.hubspot_url}/_sandbox/project", json=files, timeout=20)
@@ -237,7 +236,7 @@ def test_properties_that_traits_read_are_told_of_as_well(platforms: Platforms) -
         setup.create_missing(
             session, [setup_step for setup_step in setup.unheard(session) if setup_step.connection == "crm"]
         )
-    component = json.loads((platforms.folder / hooks.PROJECT / "src/app/webhooks/webhooks-hsmeta.json").read_bytes())
+    component = json.loads((platforms.folder / PROJECT / "src/app/webhooks/webhooks-hsmeta.json").read_bytes())
 
     properties = [
         subscription.get("propertyName") for subscription in component["config"]["subscriptions"]["crmObjects"]
@@ -250,7 +249,7 @@ def test_a_project_that_was_changed_by_hand_is_written_anew(platforms: Platforms
         setup.create_missing(
             session, [setup_step for setup_step in setup.unheard(session) if setup_step.connection == "crm"]
         )
-        changed = platforms.folder / hooks.PROJECT / "hsproject.json"
+        changed = platforms.folder / PROJECT / "hsproject.json"
         changed.write_text("{ not json", "utf-8")
 
         assert said(session, "crm")["webhooks"][1].endswith("is out of date.")

@@ -122,6 +122,7 @@ def test_the_family_of_a_mapped_trait_can_be_set(folder: Path, told: Told) -> No
     assert "family" in told("personas", "show", "olaf", status=2)["error"]["message"]
 
 
+@pytest.mark.slow
 def test_drafting_again_changes_nothing(drafted: Path, folder: Path, told: Told) -> None:
     after = (folder / "personas.toml").read_bytes()
 
@@ -160,6 +161,7 @@ def test_what_a_person_wrote_stays_to_the_byte(folder: Path) -> None:
         holds()
 
 
+@pytest.mark.slow
 def test_a_draft_that_would_not_load_is_taken_back(folder: Path, told: Told) -> None:
     path = folder / "personas.toml"
     closed = b'personas = {olaf = {name = "Olaf", segments = ["others"]}}\n'  # TOML lets nobody add to such a table
@@ -230,6 +232,7 @@ def test_doctor_names_facts_that_are_old_or_of_another_rule(drafted: Path, folde
     assert findings(1) == ["The segments or rules of olaf changed since its profile was made."]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -296,6 +299,7 @@ def test_nobody_is_described_before_anybody_is_assigned(tmp_path: Path, capsys: 
     assert "none yet" in capsys.readouterr().out
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_one_segment_of_everybody_and_people_of_whom_nothing_is_known_are_told_plainly(
     folder: Path, told: Told

@@ -61,7 +61,8 @@ class Person:
             output = " ".join((out + error).split())
             assert all(float(share.replace(",", "")) <= 100 for share in SHARE.findall(output)), output
             self.met |= {name for name, words in GUARDRAILS.items() if words in output and status == REFUSED}
-            stopped = output.rpartition("Blocked by guardrail")[2]  # before it stands what may be done at any time
+            # before it stands what may be done at any time, behind it what comes next in a workspace of the demo
+            stopped = output.rpartition("Blocked by guardrail")[2].partition(" Next: ")[0]
             advice = [step for step in COMMAND.findall(OTHERWISE.sub("", stopped)) if not NOT_MEANT.match(step)]
             if status == 0 or (status == REJECTS and not advice):
                 self.done += done

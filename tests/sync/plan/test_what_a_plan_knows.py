@@ -84,6 +84,7 @@ def test_a_plan_of_today_is_young_enough(ready: Session) -> None:
     assert apply(ready).count("applied")
 
 
+@pytest.mark.long
 def test_json_of_an_empty_plan(applied: str, say: Run, session: Session) -> None:
     del applied
     session.warehouse.close()

@@ -15,7 +15,7 @@ import pytest
 from connectors.errors import FixSettingsError
 from sync.cli.main import run
 from sync.posters.browser import PNG, VARIABLE, cropped, draw, find_chromium
-from tests.sync.chromium import CHROMIUM, QUIET
+from tests.sync.chromium import CHROMIUM, QUIET, barriers
 from tests.sync.described_people import described_people
 
 pytestmark = pytest.mark.slow
@@ -47,6 +47,7 @@ def made(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[int, s
     return status, " ".join(error.getvalue().split()), target
 
 
+@pytest.mark.long
 def test_without_a_browser_pages_are_written_and_the_message_says_what_to_do(made: tuple[int, str, Path]) -> None:
     status, message, target = made
 
@@ -133,7 +134,7 @@ def test_pdf_has_one_page_and_png_the_size_and_nothing_is_cut(
         cut = {}
         for path in tmp_path.glob("*.html"):
             page.goto(path.as_uri())
-            cut[path.name] = page.evaluate(CUT)
+            cut[path.name] = page.evaluate(CUT) + barriers(page)
         browser.close()
 
     assert pages == dict.fromkeys(("olaf-a4.pdf", "olaf-slide.pdf", "gold-a4.pdf", "gold-slide.pdf"), 1)

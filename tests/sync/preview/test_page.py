@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from sync.preview.job import preview
 from sync.session import Session
-from tests.sync.chromium import CHROMIUM, LOWEST_CONTRAST, QUIET, READABLE
+from tests.sync.chromium import CHROMIUM, LOWEST_CONTRAST, QUIET, READABLE, barriers
 
 pytestmark = pytest.mark.browser
 
@@ -51,5 +51,6 @@ def test_the_sheet_reads_at_three_widths(ready: Session, browser: Browser, tmp_p
         assert all("Dear [First Name]," in mail for mail in mails)
         assert page.title() == "Preview"
         assert lowest >= READABLE, node
+        assert barriers(page) == []
         page.screenshot(path=tmp_path / f"{width}.png", full_page=True)
         page.close()

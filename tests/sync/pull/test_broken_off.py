@@ -36,6 +36,7 @@ def websites(session: Session) -> set[str | None]:
     return {json.loads(text).get("website") for text in rows["properties"].to_pylist()}
 
 
+@pytest.mark.long
 def test_a_new_property_is_read_of_everybody_when_the_first_try_breaks_off(platforms: Platforms) -> None:
     for row in platforms.crm.contacts.values():
         row["properties"]["website"] = "www.one.example"

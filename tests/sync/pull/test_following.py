@@ -120,6 +120,7 @@ def test_who_comes_after_a_day_of_little_news_is_followed(tmp_path: Path) -> Non
     assert {"crm:30", "crm:31"} <= links(tmp_path).keys()
 
 
+@pytest.mark.slow
 def test_a_number_that_was_given_is_not_given_again_when_its_row_is_erased(tmp_path: Path) -> None:
     append(tmp_path, [(1, 0), (2, 0)])
     followed(tmp_path)
@@ -167,6 +168,7 @@ def test_a_healing_that_was_killed_begins_again(tmp_path: Path) -> None:
         assert unlinked(warehouse, control) == 0
 
 
+@pytest.mark.long
 def test_a_workspace_that_was_hit_heals_at_the_next_pull_and_says_so(platforms: Platforms) -> None:
     with open_session(platforms.folder, now=now, environment=platforms.environment) as session:
         pull(session)
@@ -187,6 +189,7 @@ def test_a_workspace_that_was_hit_heals_at_the_next_pull_and_says_so(platforms: 
     assert str(healed(pulled)[0]).startswith("7 contacts skipped by an earlier version are now linked")
 
 
+@pytest.mark.long
 def test_a_full_pull_links_whoever_is_not(platforms: Platforms) -> None:
     with open_session(platforms.folder, now=now, environment=platforms.environment) as session:
         pull(session)
@@ -197,6 +200,7 @@ def test_a_full_pull_links_whoever_is_not(platforms: Platforms) -> None:
         assert unlinked(session.warehouse, session.control) == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("older", [False, True])
 def test_another_warehouse_than_the_one_that_was_read_into_is_read_again(platforms: Platforms, *, older: bool) -> None:
     file, copy = platforms.folder / ".personasync" / "warehouse.duckdb", platforms.folder / "older.duckdb"
@@ -222,6 +226,7 @@ def test_another_warehouse_than_the_one_that_was_read_into_is_read_again(platfor
     assert "all records were read again" in str(healed(done)[0])
 
 
+@pytest.mark.long
 def test_after_a_pull_that_was_killed_the_plan_still_knows_what_the_last_apply_wrote(
     session: Session, applied: str
 ) -> None:

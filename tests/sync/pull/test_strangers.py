@@ -34,6 +34,7 @@ CONTACTS = "email,consent\na@people.test,subscribed\nb@people.test,subscribed\n"
         (CONTACTS, "email,q1\nA@People.test,1\ny@people.test,2\n", 0, ""),
     ],
 )
+@pytest.mark.slow
 def test_a_survey_that_reaches_nobody_is_told_with_the_reason(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

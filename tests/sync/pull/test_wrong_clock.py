@@ -25,7 +25,7 @@ def lives_through_a_day_ahead(session: Session) -> None:
     """Pull, assign, plan and apply under a clock that is thirty days ahead."""
     session.now = lambda: now() + AHEAD
     session.control.runs.now = session.control.cursors.now = session.control.ledger.now = session.now
-    pull(session, full=True)
+    pull(session, full=True, override=frozenset({"clock"}))
     assign(session, as_of=session.now())
     plan(session)
     apply(session, override=frozenset({"max_changed", "max_removed", "max_unclassified"}))
@@ -78,3 +78,24 @@ def test_a_clock_that_is_behind_heals_nothing(ready: Session) -> None:
 
     assert "NTP" in refused.value.fix
     assert ready.control.future.latest(now()) is None
+
+
+@pytest.mark.parametrize(("minutes", "way"), [(6, "ahead of"), (-6, "behind")])
+def test_a_pull_is_refused_while_clocks_differ_by_more_than_five_minutes(
+    ready: Session, minutes: int, way: str
+) -> None:
+    before = ready.warehouse.last_sequence()
+    ready.now = lambda: now() + timedelta(minutes=minutes)
+
+    with pytest.raises(GuardrailError, match=f"clock is 6 minutes {way} that of HubSpot") as raised:
+        pull(ready, full=True)
+
+    assert "NTP" in raised.value.fix
+    assert ready.warehouse.last_sequence() == before
+    assert pull(ready, only="crm", override=frozenset({"clock"})).rows
+
+
+def test_a_pull_goes_on_while_clocks_differ_by_less(ready: Session) -> None:
+    ready.now = lambda: now() + timedelta(minutes=4)
+
+    assert pull(ready).rows

@@ -10,20 +10,12 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from connectors.sandbox import marketer
-from connectors.sandbox.fill import fill
-from connectors.sandbox.server import Sandbox
-from connectors.sandbox.world import make_world
-from sync.clock import now
-from sync.ops.demo import make_workspace, send_demo_campaign
-from sync.ops.run import run_loop
-from sync.session import open_session
-from tests.sync.chromium import CHROMIUM, LOWEST_CONTRAST, QUIET, READABLE
+from tests.sync.chromium import CHROMIUM, LOWEST_CONTRAST, OVERLAPS, QUIET, READABLE, WIDTHS, barriers
+from tests.sync.report.persona_world import report_after
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.outside]
 
 PEOPLE = 300
-WIDTHS = (390, 820, 1280)
 NASTY = "Rita <script>alert(1)</script> & Co"
 
 
@@ -31,26 +23,16 @@ NASTY = "Rita <script>alert(1)</script> & Co"
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a workspace whose campaign went out in variants, with a name that is HTML."""
     folder = tmp_path_factory.mktemp("report") / "workspace"
-    world = make_world()
-    fill(world, PEOPLE)
-    with Sandbox(world) as sandbox:
-        make_workspace(folder, sandbox.access)
+
+    def change() -> None:
         for name, old, new in (
             ("personasync.toml", "min_audience = 20", "min_audience = 1"),
             ("personas.toml", "Rita Regular", NASTY),
         ):
             file = folder / name
             file.write_text(file.read_text("utf-8").replace(old, new), "utf-8")
-        access = sandbox.access
-        environment = {"HUBSPOT_TOKEN": access["hubspot_token"], "MAILCHIMP_API_KEY": access["mailchimp_key"]}
-        with open_session(folder, now=now, environment=environment) as session:
 
-            def campaign() -> None:
-                send_demo_campaign(access)
-                marketer.advance_clock(access["mailchimp_url"], days=4)
-
-            done = run_loop(session, as_of=session.now(), set_up=True, before_results=campaign)
-    return done.written.path
+    return report_after(folder, change, PEOPLE)
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +62,7 @@ def test_charts_draw_and_nothing_runs_off_the_page(page: Page, width: int) -> No
     assert len(boxes) >= 8
     assert all(w > 80 and h > 20 and right <= width and parts > 4 for w, h, right, parts in boxes)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(OVERLAPS) == []
 
 
 SCREENS = {(1200, 900): 1, (390, 844): 2}
@@ -117,6 +100,9 @@ def test_text_stands_out_with_every_fold_open(page: Page, scheme: Literal["light
     ratio, where = page.evaluate(LOWEST_CONTRAST)
 
     assert ratio >= READABLE, where
+    for width in (1440, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert barriers(page) == []
 
 
 def test_no_request_leaves_the_page(browser: Browser, report: Path) -> None:

@@ -113,6 +113,7 @@ def test_a_campaign_of_one_variant_has_no_offer_that_could_be_tested(shop: Shop)
     assert [[cell["offer"] for cell in persona["offers"]] for persona in offers["personas"]] == [["gift", "sale"]]
 
 
+@pytest.mark.long
 def test_too_few_who_responded_are_named_and_compare_nothing(shop: Shop) -> None:
     with opened(shop.folder) as session:
         people, half = sorted(contact_of(session).values()), PEOPLE // 2

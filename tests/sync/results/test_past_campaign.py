@@ -36,6 +36,7 @@ def mails(path: Path, divide: int = 1) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.reproduces("64,000 mails in three arms: visits and lift", "Hillstrom 2008, MineThatData challenge")
 def test_the_published_lift_of_64_000_mails_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = mails(tmp_path / "mails.csv")
     assert run(["campaign", str(file), "--json"]) == 0
@@ -112,6 +113,35 @@ def test_a_mismatch_stops_the_verdict_unless_the_shares_were_planned(
         (["id", "arm", "visited"], [[1, "a", 1], [2, "b", 0]], ["--share", "a=1"], "the arms are a, b"),
         (["id", "arm", "visited"], [[1, "a", 1], [2, "b", 0]], ["--mde", "2"], "--mde 2 is not a share"),
         (
+            ["id", "arm", "visited", "sent_at", "visited_at"],
+            [
+                [1, "a", 1, "2026-05-02T10:00:00Z", "2026-05-02T09:59:00Z"],
+                [2, "b", 1, "2026-05-02T10:00:00Z", "2026-05-02"],
+                [3, "b", 1, "2026-05-02T10:00:00Z", "2026-05-01"],
+                [4, "b", 0, "2026-05-02T10:00:00Z", ""],
+            ],
+            [],
+            "2 outcomes ('visited_at', rows 2, 4) came before their cause ('sent_at')",
+        ),
+        (
+            ["id", "arm", "visited", "mail", "bought"],
+            [[1, "a", 1, "2026-05-02", "soon"], [2, "b", 0, "", ""]],
+            ["--sent", "mail", "--happened", "bought"],
+            "row 2, bought: 'soon' is not a date",
+        ),
+        (
+            ["id", "arm", "visited", "mail"],
+            [[1, "a", 1, ""], [2, "b", 0, ""]],
+            ["--sent", "mail"],
+            "has no moment of the outcome",
+        ),
+        (
+            ["id", "arm", "visited", "basket"],
+            [[1, "a", 1, "shoes"], [2, "a", 0, ""], [3, "b", 0, ""], [4, "b", 1, "hats"]],
+            [],
+            "column 'basket': it is filled where 'visited' is yes, and only there",
+        ),
+        (
             ["campaign", "id", "arm", "visited"],
             [["x", 1, "a", 1], ["y", 2, "b", 0]],
             [],
@@ -129,3 +159,22 @@ def test_files_that_cannot_be_judged_name_place_and_fix(
 ) -> None:
     assert run(["campaign", str(write(tmp_path / "c.csv", head, rows)), *more]) == 2
     assert message in " ".join(capsys.readouterr().err.split())
+
+
+def test_dates_in_the_right_order_change_nothing_and_are_no_covariates(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = ["id", "arm", "visited", "channel"]
+    rows: list[list[object]] = [[place, ("a", "b")[place % 2], int(place % 7 == 0), place % 3] for place in range(600)]
+    plain = write(tmp_path / "plain.csv", head, rows)
+    dated = write(
+        tmp_path / "dated.csv",
+        [*head, "sent_at", "visited_at"],
+        [[*row, "2026-05-02T10:00:00Z", "2026-05-02T11:00:00Z" if row[2] else ""] for row in rows],
+    )
+
+    documents = []
+    for file in (plain, dated):
+        assert run(["campaign", str(file), "--json"]) == 0
+        documents.append({**json.loads(capsys.readouterr().out), "about": ""})
+    assert documents[0] == documents[1]

@@ -127,6 +127,7 @@ def test_a_campaign_that_is_renamed_changes_the_counts_of_those_whom_it_reached(
     assert people.refresh(NOW).persons == 0
 
 
+@pytest.mark.long
 def test_postgresql_counts_what_duckdb_counts(
     warehouse: Warehouse, postgresql_programs: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -12,6 +12,7 @@ from sync.session import Session
 from sync.traits.data_checks import RECORD
 
 
+@pytest.mark.long
 def test_old_data_do_not_decide_unless_somebody_says_so(ready: Session) -> None:
     later = ready.now() + timedelta(hours=60)
     stale = replace(ready, now=lambda: later)
@@ -35,6 +36,7 @@ def test_doctor_fails_on_data_that_assign_would_refuse(ready: Session) -> None:
     assert "`assign` and `run` classify nobody" in old[0].message
 
 
+@pytest.mark.long
 def test_each_run_keeps_what_people_looked_like_and_points_to_the_first(ready: Session) -> None:
     first = ready.control.runs.latest("assign")
     assert first is not None

@@ -68,6 +68,7 @@ def document(capsys: pytest.CaptureFixture[str], folder: Path, *more: str) -> di
     return dict(json.loads(capsys.readouterr().out))
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_orders_without_amounts_are_forecast_and_ranked_in_orders(
     shop: Path, capsys: pytest.CaptureFixture[str]

@@ -17,6 +17,7 @@ from sync.monitor.drift import lifted
 from sync.monitor.quality import judge_quality
 from sync.report.job import write_report
 from sync.results.lift import lift_of_experiment
+from sync.results.order_responses import orders_in_experiment
 from sync.session import Session
 from sync.value.ranking import rank_segments, supported
 
@@ -73,6 +74,12 @@ def test_the_ranking_takes_the_shrunken_lift_of_the_best_supported_arm_over_the_
 
     best = supported(lift_of_experiment(ready, "spring").comparisons)
     assert best is not None
+    alone = supported(orders_in_experiment(ready, "spring"))  # orders alone, without what people did in mails
+    assert alone is not None
+    assert (alone.question, alone.everyone.interval) == (best.question, best.everyone.interval)
+    assert [(each.persona, each.shrunken) for each in alone.personas] == [
+        (each.persona, each.shrunken) for each in best.personas
+    ]
     assert (best.question.treated, best.question.control) == ("good", HOLDOUT)
     by_name = {persona.persona: max(persona.shrunken, 0.0) for persona in best.personas}
     of = {name: ready.workspace.personas[slug].name for name, slug in ready.workspace.persona_of.items()}

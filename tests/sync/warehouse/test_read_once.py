@@ -86,5 +86,5 @@ def test_memory_is_bounded_while_a_command_reads_and_free_again_after_it_failed(
     with pytest.raises(RuntimeError):
         failing()
 
-    assert inside == ["953.6 MiB"]
+    assert inside == ["488.2 MiB"]
     assert limit().endswith("GiB")  # a share of this machine's, rounded

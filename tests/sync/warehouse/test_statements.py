@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from sync.warehouse.opening import open_warehouse
 from sync.warehouse.statements import (
     ANY_PERSON,
     FILE,
@@ -64,3 +65,22 @@ def test_a_warehouse_without_its_tables_is_not_read(tmp_path: Path) -> None:
     duckdb.connect(tmp_path / "warehouse.duckdb").close()
     with open_to_read(tmp_path) as empty:
         assert empty is None
+
+
+SLOW = "SELECT sum(a.range * b.range) AS total FROM range(30000) AS a, range(1000) AS b"  # a tenth of a second
+SOON = "SET progress_bar_time = 1"  # millisecond
+
+
+def test_the_engine_prints_no_progress_into_what_a_command_prints(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    opened = open_warehouse("duckdb", tmp_path)
+    opened.engine.con.execute(SOON)  # type: ignore[attr-defined] # DuckDB's
+    opened.engine.con.execute(SLOW)  # type: ignore[attr-defined] # DuckDB's
+    opened.close()
+    with open_to_read(tmp_path) as runner:
+        assert runner is not None
+        runner.rows(SOON)
+        assert runner.rows(SLOW)
+
+    assert capfd.readouterr() == ("", "")

@@ -137,6 +137,24 @@ def test_of_two_versions_of_one_moment_the_later_one_counts(warehouse: Warehouse
     assert [row["email"] for row in in_force(warehouse)] == ["m@people.test"]
 
 
+@pytest.mark.parametrize("reopened", [False, True])
+def test_what_is_written_after_a_clock_went_back_some_minutes_is_in_force(tmp_path: Path, *, reopened: bool) -> None:
+    first, second = day(1) + timedelta(minutes=4), day(1)
+    warehouse = open_warehouse("duckdb", tmp_path)
+    warehouse.append("contacts", contacts({"email": "old@people.test"}), recorded_at=first)
+    warehouse.replace_snapshot(members(("buyers", "1")), connection="email", groups=["buyers"], recorded_at=first)
+    if reopened:
+        warehouse.close()
+        warehouse = open_warehouse("duckdb", tmp_path)
+    warehouse.append("contacts", contacts({"email": "new@people.test"}), recorded_at=second)
+    warehouse.replace_snapshot(members(), connection="email", groups=["buyers"], recorded_at=second)
+    rows, left = in_force(warehouse), in_force(warehouse, "memberships")
+    warehouse.close()
+
+    assert [row["email"] for row in rows] == ["new@people.test"]
+    assert [row["member"] for row in left] == [False]
+
+
 def test_no_rows_are_no_work(warehouse: Warehouse) -> None:
     assert warehouse.append("contacts", CONTACTS.columns.empty_table(), recorded_at=START) == 0
 

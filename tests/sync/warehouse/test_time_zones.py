@@ -75,6 +75,7 @@ def favourite(zone: str | None, *opened: str) -> float | None:
     return hour
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_nine_o_clock_stays_nine_o_clock_when_summer_time_begins() -> None:
     winter, summer = ["2027-03-26T08:30", "2027-03-27T08:40"], ["2027-03-28T07:30", "2027-03-29T07:40"]

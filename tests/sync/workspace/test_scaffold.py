@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.cli.prompts import CRM, defaults, email_platform
+from sync.cli.prompts import defaults
 from sync.workspace.json_schema import published, schema_text, schemas
 from sync.workspace.manifest import plugin_manifest
 from sync.workspace.scaffold import Answers, NewConnection, write_workspace
@@ -16,12 +17,12 @@ from sync.workspace.schema import GuardrailsPart
 from sync.workspace.settings import load_workspace
 from tests.examples import examples
 
+CRM, _EMAIL = defaults(Path()).connections
+EMAIL = replace(_EMAIL, settings={**_EMAIL.settings, "audience": "a1"})
 FILES = NewConnection("shop", "files", {"contacts": "contacts.csv", "orders": "orders.csv"})
 
 
-@pytest.mark.parametrize(
-    "connections", [(), (CRM,), (email_platform("a1"),), (FILES,), (CRM, email_platform("a1"), FILES)]
-)
+@pytest.mark.parametrize("connections", [(), (CRM,), (EMAIL,), (FILES,), (CRM, EMAIL, FILES)])
 def test_a_new_workspace_validates(tmp_path: Path, connections: tuple[NewConnection, ...]) -> None:
     write_workspace(tmp_path, Answers("Acme", connections))
 
@@ -37,7 +38,7 @@ def test_a_new_workspace_validates(tmp_path: Path, connections: tuple[NewConnect
 
 
 def test_a_template_field_is_written_to_each_platform_that_has_fields(tmp_path: Path) -> None:
-    write_workspace(tmp_path, Answers("Acme", (CRM, email_platform("a1"), FILES)))
+    write_workspace(tmp_path, Answers("Acme", (CRM, EMAIL, FILES)))
 
     assert load_workspace(tmp_path).fields["headline"].targets == {"crm": "personasync_headline", "email": "PS_HEAD"}
 

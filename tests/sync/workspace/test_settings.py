@@ -169,7 +169,7 @@ WRONG = [
     ("personasync.toml", "[traits.tier]", "[traitz.tier]", "line 18: unknown key 'traitz'. Did you mean 'traits'?"),
     ("personasync.toml", 'property = "', 'propperty = "', "line 20: unknown key 'propperty'. Did you mean 'property'?"),
     ("personasync.toml", 'name = "Acme Outdoor"', "", "line 1: the key 'workspace.name' is missing."),
-    ("personasync.toml", '"hubspot"', '"hubspott"', "line 5: unknown connector 'hubspott'; known: files, hubspot"),
+    ("personasync.toml", '"hubspot"', '"hubspott"', "line 5: unknown connector 'hubspott'; known: bottlecrm, brevo"),
     (
         "personasync.toml",
         'connection = "crm"',
