@@ -16,15 +16,16 @@ from connectors.hubspot.operations import EVERY
 from sync.workspace.manifest import plugin_manifest
 
 PAGE = Path(__file__).parent / "platforms.md"
-TITLES = {"hubspot": "HubSpot", "mailchimp": "Mailchimp"}
+TITLES = {name: spec.title for name, spec in plugin_manifest().connectors.items()}
 PROBES = {"read": "by reading", "write": "only by writing", "none": "not on an account"}
 RECORDED = "Recorded answers of the platform show that it holds; `make evidence` holds them against it."
 SILENT = "Recorded answers do not show it."
-INTRODUCTION = """# What we rely on at HubSpot and Mailchimp
+INTRODUCTION = """# What we rely on at the platforms
 
-Generated from `connectors/evidence.toml`; do not edit. Every key of an answer that a connector reads, and every field
-that it sends, is listed with how we know it. Tests fail on a key without an entry, and on a key that a local platform
-shows without one.
+Generated from `connectors/evidence.toml`; do not edit. Of HubSpot and Mailchimp, every key of an answer that is read,
+and every field that is sent, is listed with how we know it. Tests fail on a key without an entry, and on a key that a
+local platform shows without one. Of {beta}, which are beta, the types of the official clients are the judge: tests make
+a stand-in of each from them, which refuses every request and every answer that they do not describe.
 """
 SDK = """## The official SDKs
 
@@ -43,7 +44,8 @@ of 2026-03 and gained, among others, public-list marks and list conversion. What
 
 def page(evidence: EvidenceTable) -> Iterator[str]:
     """Yield the page, block by block."""
-    yield INTRODUCTION
+    beta = [spec.title for spec in plugin_manifest().connectors.values() if spec.beta]
+    yield INTRODUCTION.format(beta=" and ".join(beta))
     yield from _counts(evidence)
     yield "## Evidence\n"
     rows = [(TITLES[source.platform], source.kind, source.title, source.seen) for source in evidence.sources]
@@ -62,8 +64,8 @@ def page(evidence: EvidenceTable) -> Iterator[str]:
         "The version without a date names the operation. `[]` is any entry, `*` a name of the account's own, and `?` "
         "begins a field of a query.\n"
     )
-    for platform, title in TITLES.items():
-        yield f"### {title}\n"
+    for platform in dict.fromkeys(key.platform for key in evidence.keys):
+        yield f"### {TITLES[platform]}\n"
         yield from _operations([key for key in evidence.keys if key.platform == platform])
 
 

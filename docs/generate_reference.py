@@ -145,7 +145,7 @@ def _platforms(manifest: Manifest) -> Iterator[str]:
 def _platform(spec: ConnectorSpec) -> Iterator[str]:
     if spec.hosts:
         hosts = ", ".join(f"`{host}`" for host in (*spec.hosts, *spec.download_hosts))
-        yield f"Connects only to {hosts}.\n"
+        yield f"{'Beta: nobody has seen it work with an account yet. ' * spec.beta}Connects only to {hosts}.\n"
     if spec.api_versions:
         ends = ", ".join(f"`{version}` until {end}" for version, end in spec.api_versions.items())
         apart = ", ".join(f"`{path}` until {end}" for path, end in spec.paths_end.items())
