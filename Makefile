@@ -2,10 +2,12 @@
 # Needs Python 3.11 or newer and make; PYTHON=python3.12 picks another interpreter.
 
 PYTHON ?= python3
+# Two cores: tests wait for their platforms a third of the time, so a third process fills the gaps.
+TEST_WORKERS ?= 3
 WORKERS ?= 2
 STEPS ?= 1000000
-USUAL := "not long and not wheel and not proof and not browser and not torture"
-QUICK := "not outside and not simulation and not slow and not long and not wheel and not proof and not browser and not torture"
+USUAL := "not real and not long and not wheel and not proof and not browser and not torture"
+QUICK := "not real and not outside and not simulation and not slow and not long and not wheel and not proof and not browser and not torture"
 VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.installed
@@ -16,8 +18,8 @@ export PIP_NO_INPUT := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sbom audit demo quick quick-tests test long-tests check evidence format-check lint types contracts dependencies dead-code coverage docs docs-check \
-	wheel-test browser-test proofs proofs-part consent-worlds torture torture-part torture-webhooks torture-webhooks-part simulation simulation-part days days-part privacy bench-sync bench-loop bench-steps bench-segment bench-science bench-startup bench-webhooks foreign lock clean
+.PHONY: help setup sbom audit demo quick quick-tests test long-tests check evidence format-check lint types contracts dependencies dead-code coverage docs docs-check site \
+	wheel-test browser-test proofs proofs-part proofs-record consent-worlds torture torture-part torture-webhooks torture-webhooks-part simulation simulation-part days days-part privacy bench-sync bench-loop bench-steps bench-console bench-segment bench-science bench-discover bench-startup bench-webhooks foreign image-test real-test real-test-long lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -26,8 +28,9 @@ setup: $(SETUP)  ## make the virtual environment from the hash-locked requiremen
 
 $(SETUP): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "personasync needs Python 3.11 or newer: make PYTHON=python3.12")'
+	@echo "Installing into $(VENV) what requirements.txt locks. The first time this takes minutes; pip says what it does."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install $(if $(CI),--quiet) --require-hashes -r requirements.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -41,10 +44,10 @@ quick-tests: $(SETUP)
 	HYPOTHESIS_PROFILE=quick $(BIN)/pytest -q -n $(WORKERS) -m $(QUICK)
 
 test: $(SETUP)  ## all tests that take seconds, in random order
-	$(BIN)/pytest -n $(WORKERS) -m $(USUAL)
+	$(BIN)/pytest -n $(TEST_WORKERS) -m $(USUAL)
 
-long-tests: $(SETUP)  ## the slowest 4% of the tests: whole ways through many commands, a third of the time of all
-	$(BIN)/pytest -n $(WORKERS) -m "long and not proof"
+long-tests: $(SETUP)  ## whole ways through many commands, and what keeps a core busy for two seconds: half of the time of all
+	$(BIN)/pytest -n $(TEST_WORKERS) -m "long and not proof"
 
 check: format-check lint types contracts dependencies dead-code docs-check evidence  ## the quality gate
 
@@ -69,15 +72,19 @@ dead-code: $(SETUP)
 # Tracing makes the tests twice as slow, most of it in libraries that are not measured: CI does without.
 coverage: $(SETUP)  ## how much of the code the tests run
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n $(WORKERS) -m $(USUAL)
+	$(BIN)/coverage run -m pytest -n $(TEST_WORKERS) -m $(USUAL)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-docs: $(SETUP)  ## write docs/reference.md, docs/platforms.md, docs/map.svg, docs/design.html and the tables of CONTRIBUTING.md
+docs: $(SETUP)  ## write docs/reference.md, docs/platforms.md, docs/map.svg, docs/design.html, docs/science.md and the tables of CONTRIBUTING.md
 	$(BIN)/python docs/generate_reference.py
 	$(BIN)/python docs/generate_map.py
 	$(BIN)/python docs/generate_platforms.py
 	$(BIN)/python docs/generate_design.py
+	$(BIN)/python docs/generate_science.py
+
+site: $(SETUP)  ## the documentation as a site with search, in build/site; a link that leads nowhere is an error
+	$(BIN)/python docs/make_site.py
 
 evidence: $(SETUP)  ## connectors/evidence.toml has every key; probes hold on the local platforms and on recorded answers
 	$(BIN)/pytest -q -n 0 $(addprefix tests/connectors/test_,evidence.py official_sdks.py probes.py recorded_probes.py)
@@ -87,6 +94,7 @@ docs-check: $(SETUP)
 	$(BIN)/python docs/generate_map.py --check
 	$(BIN)/python docs/generate_platforms.py --check
 	$(BIN)/python docs/generate_design.py --check
+	$(BIN)/python docs/generate_science.py --check
 
 sbom: $(SETUP)  ## bill of materials of what is installed with personasync (CycloneDX), and the list of licences, in dist
 	$(BIN)/python .ci/supply_chain.py sbom dist/sbom.cdx.json
@@ -98,8 +106,9 @@ audit: $(SETUP)  ## pins, licences and known vulnerabilities, without a network;
 wheel-test: $(SETUP)  ## build the wheel and run the demo from it, in an empty environment
 	$(BIN)/pytest -m wheel tests/test_wheel.py
 
-browser-test: $(SETUP)  ## report, preview and posters in Chromium: three widths, keyboard, paper; needs /usr/bin/chromium
-	$(BIN)/pytest -m browser tests/sync/report/test_page.py tests/sync/preview/test_page.py tests/sync/posters
+browser-test: $(SETUP)  ## report, preview, posters, survey form, console and components in Chromium: four widths, keyboard, paper, barriers; needs /usr/bin/chromium
+	$(BIN)/pytest -m browser tests/sync/report tests/sync/preview/test_page.py tests/sync/posters \
+		tests/sync/surveys/test_adaptive.py tests/sync/console/test_browser.py tests/sync/design
 
 proofs: $(SETUP)  ## simulations and fits of many repetitions: what the statistics promise; four times the usual examples
 	HYPOTHESIS_PROFILE=proof $(BIN)/pytest -n $(WORKERS) -m "proof or hypothesis"
@@ -107,8 +116,11 @@ proofs: $(SETUP)  ## simulations and fits of many repetitions: what the statisti
 consent-worlds: $(SETUP)  ## WORLDS in which only data change that consent forbids to use: every output must be equal, byte for byte
 	$(BIN)/python -m tests.consent_worlds --worlds $(or $(WORLDS),10000) --workers $(WORKERS)
 
-proofs-part: $(SETUP)  ## the simulations and fits alone
-	$(BIN)/pytest -n $(WORKERS) -m proof
+proofs-part: $(SETUP)  ## the simulations and fits of which something changed since they passed (tests/proven.json)
+	$(BIN)/pytest -n $(WORKERS) -m proof --unproven
+
+proofs-record: $(SETUP)  ## all simulations and fits, and remember in tests/proven.json which passed
+	$(BIN)/pytest -n $(WORKERS) -m proof --record-proofs
 
 torture: simulation days  ## a million steps of people at work, 60 days, every command killed before each write; takes long
 	$(BIN)/python -m tests.torture --workers $(WORKERS)
@@ -129,7 +141,7 @@ days-part: $(SETUP)  ## three of these days, and 400 deliveries while server and
 	$(BIN)/pytest -m torture
 	$(BIN)/python -m tests.torture.days --days 3 --people 12
 
-torture-part: $(SETUP)  ## a two-hundredth of these points, and all planted bugs
+torture-part: $(SETUP)  ## one of 170 of these points, and all planted bugs
 	$(BIN)/python -m tests.torture --workers $(WORKERS) --share 0.006 --faults 0.006
 
 torture-webhooks: $(SETUP)  ## 100,000 deliveries while servers and workers are killed; then the same on a PostgreSQL of its own
@@ -139,6 +151,16 @@ torture-webhooks: $(SETUP)  ## 100,000 deliveries while servers and workers are 
 torture-webhooks-part: $(SETUP)  ## a fiftieth of these deliveries on both stores
 	$(BIN)/python -m tests.webhook_torture --deliveries 2000 --contacts 200 --kills 4
 	$(BIN)/python -m tests.webhook_torture --deliveries 2000 --contacts 200 --kills 4 --postgres --servers 2 --workers 2
+
+real-test: $(SETUP)  ## the laws of connectors, and the whole loop, on Ghost and BottleCRM; installs them first (PERSONASYNC_REAL: where)
+	$(BIN)/python -m tests.real
+	$(BIN)/pytest -q -n 0 -m real tests/real
+
+real-test-long: $(SETUP)  ## the loop three times with 5,000 people, and apply killed 200 times
+	$(BIN)/python -m tests.real --people 5000 --kills 200 --loops 3 --opens
+
+image-test: $(SETUP)  ## build the container image and do a whole loop in it; needs root, buildah, runc and debootstrap
+	$(BIN)/python -m tests.image
 
 foreign: $(SETUP)  ## clients that others wrote read the local platforms; needs node, npm, openssl and the package registries
 	$(BIN)/python -m tests.foreign
@@ -156,11 +178,17 @@ bench-steps: $(SETUP)  ## seconds, memory and requests of each step at 10,000 co
 	$(BIN)/python benchmarks/loop.py
 	$(BIN)/python benchmarks/size.py
 
+bench-console: $(SETUP)  ## CPU of each page of the console with 100,000 people
+	$(BIN)/python benchmarks/console.py
+
 bench-segment: $(SETUP)  ## traits, scores and a day's refresh of a million people against pandas and scikit-learn
 	$(BIN)/python benchmarks/segment.py
 
-bench-science: $(SETUP)  ## segments of discover and survey design against known truth and independent methods; hours (SCIENCE=--quick: minutes)
+bench-science: $(SETUP)  ## segments of discover and survey design against known truth and independent methods; an hour of CPU (SCIENCE=--quick: minutes)
 	$(BIN)/python benchmarks/science.py --workers $(WORKERS) $(SCIENCE)
+
+bench-discover: $(SETUP)  ## CPU of discover on files of 1,000 and 20,000 people, beside the plain fits of scikit-learn
+	$(BIN)/python benchmarks/discover_speed.py
 
 bench-loop: $(SETUP)  ## false alarms, coverage and power of lift; hidden preferences found by campaigns
 	$(BIN)/python benchmarks/closed_loop.py
@@ -170,7 +198,9 @@ lock:  ## resolve the dependencies anew; needs uv; releases of the last week wai
 		--no-annotate --no-header pyproject.toml --group dev -o requirements.txt
 	uv pip compile -q --universal --python-version 3.11 --exclude-newer "7 days" --generate-hashes \
 		--no-annotate --no-header -c requirements.txt pyproject.toml -o requirements-runtime.txt
+	uv pip compile -q --universal --python-version 3.11 --exclude-newer "7 days" --generate-hashes \
+		--no-annotate --no-header -c requirements.txt --extra excel --extra keyring --extra postgres pyproject.toml -o requirements-extras.txt
 
 clean:  ## remove what was made, the environment too
-	rm -rf $(VENV) .foreign build dist demo-workspace .coverage .coverage.* .hypothesis
+	rm -rf $(VENV) .foreign .real build dist demo-workspace .coverage .coverage.* .hypothesis
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -1,6 +1,6 @@
 """What personasync is made of, without any network: bill of materials, licences, and known vulnerabilities.
 
-All is read from requirements-runtime.txt (pinned, with hashes), from what is installed, and from .ci/advisories.toml.
+All is read from requirements-extras.txt (pinned, with hashes), from what is installed, and from .ci/advisories.toml.
 `sbom FILE` writes a bill of materials in CycloneDX 1.6 (https://cyclonedx.org/docs/1.6/json/), `licences` prints a
 table, and `audit` fails where an installed package is not the pinned one, has a licence that is not on the list, or has
 a version that an advisory names. `audit --osv DIR` also reads a copy of the OSV database (one JSON file each,
@@ -28,7 +28,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[1]
-PINNED = ROOT / "requirements-runtime.txt"
+PINNED = ROOT / "requirements-extras.txt"
 ADVISORIES = ROOT / ".ci" / "advisories.toml"
 ALLOWED = (
     "apache",

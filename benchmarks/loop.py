@@ -25,7 +25,7 @@ from connectors.sandbox import marketer
 from sync.ops.demo import CAMPAIGN_DAYS, local_platforms, make_workspace, send_demo_campaign
 
 STEPS = ("setup --yes", "pull", "assign", "plan", "apply", "results", "report")
-SECOND = ("pull", "assign", "plan", "apply", "results", "report")
+SECOND = ("pull --override clock", "assign", "plan", "apply", "results", "report")
 COMMAND = Path(sys.executable).with_name("personasync")
 
 

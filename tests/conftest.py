@@ -17,7 +17,10 @@ from tests import compiled, examples, quick
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 NEEDED = "need ../shared/data and ../shared/recorded: not run"
-pytest_plugins = ["connectors.testing.plugin"]  # pytest takes plugins from this conftest only; tests/kit uses it
+pytest_plugins = [
+    "connectors.testing.plugin",
+    "tests.proven",
+]  # pytest takes plugins from this conftest only; tests/kit uses it
 NEEDED_SERVER = "need PostgreSQL (apt-get install postgresql): not run"
 LOOPBACK_NAMES = {"localhost", "testserver"}
 
@@ -29,10 +32,15 @@ gc.set_threshold(50_000, 20, 20)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a socket or a process: `make quick` leaves it out."""
+    """Mark what needs a socket or a process: `make quick` leaves it out. Modules with slow tests come first.
+
+    So no worker is left alone at the end with a test of a minute. A module's tests stay together, for its fixtures.
+    """
     for item in items:
         if quick.needs_more(item):
             item.add_marker("outside")
+    slow = {item.path for item in items if any(map(item.get_closest_marker, ("slow", "simulation", "long")))}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 def pytest_collection_finish() -> None:

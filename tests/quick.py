@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,7 @@ COUNTS_CORES = ["lscpu", "--parse=core"]
 
 class _Guard:
     shut: str = ""  # the test that may open no socket and start no process
+    others: frozenset[threading.Thread] = frozenset()  # of fixtures that outlive their tests, such as a service
 
 
 def needs_more(item: pytest.Item) -> bool:
@@ -44,6 +46,7 @@ def _file_needs_more(path: Path) -> bool:
 def running(item: pytest.Item) -> Iterator[None]:
     """While *item* runs, let it open sockets and start processes only if it is marked ``outside``."""
     _Guard.shut = "" if item.get_closest_marker("outside") else item.nodeid
+    _Guard.others = frozenset(threading.enumerate()) - {threading.current_thread()}
     try:
         yield
     finally:
@@ -52,7 +55,7 @@ def running(item: pytest.Item) -> Iterator[None]:
 
 def check(deed: str) -> None:
     """Fail where a test that is not marked does what only a marked one may do."""
-    if _Guard.shut:
+    if _Guard.shut and threading.current_thread() not in _Guard.others:
         pytest.fail(f"{_Guard.shut} {deed}: mark it with @pytest.mark.outside, so that `make quick` leaves it out")
 
 

@@ -10,6 +10,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from sync.cli.main import all_commands
+from sync.workspace.manifest import plugin_manifest
 from sync.workspace.schema import ServePart
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -102,10 +103,20 @@ def test_the_database_of_the_page_is_the_one_that_is_started(compose: dict[str, 
 def test_the_image_holds_the_locked_versions_and_runs_as_nobody_special(steps: list[tuple[str, str]]) -> None:
     runs = [rest for word, rest in steps if word == "RUN"]
 
-    assert any("--require-hashes" in run and "requirements-runtime.txt" in run for run in runs)
+    assert any("--require-hashes" in run and "requirements-extras.txt" in run for run in runs)
     assert [rest for word, rest in steps if word == "USER"] == ["10001:10001"]
     assert [word for word, _ in steps].index("USER") < [word for word, _ in steps].index("ENTRYPOINT")
     assert dict(steps)["ENTRYPOINT"] == '["/opt/personasync/bin/personasync"]'
+
+
+def test_the_image_keeps_its_health_check(steps: list[tuple[str, str]]) -> None:
+    """Podman's own format of images has none: a build without --format drops it with a warning."""
+    pages = [PAGE, ROOT / "docs" / "how-to" / "install.md", DEPLOY / "Containerfile"]
+    builds = [line for page in pages for line in page.read_text("utf-8").splitlines() if "podman build" in line]
+
+    assert len(builds) == 3
+    assert all("--format docker" in line for line in builds)
+    assert "HEALTHCHECK" in [word for word, _ in steps]
 
 
 def test_the_unit_runs_the_service_where_the_page_installs_it(unit: configparser.ConfigParser) -> None:
@@ -137,4 +148,4 @@ def test_the_settings_that_the_page_shows_are_settings() -> None:
     keys = {match for part in shown for match in re.findall(r"^(\w+) =", part, re.MULTILINE)}
 
     assert keys >= {"public_url", "hubspot_secret", "mailchimp_secret", "workers"}
-    assert keys <= set(ServePart.model_fields)
+    assert keys <= {*ServePart.model_fields, *plugin_manifest().serve_keys}

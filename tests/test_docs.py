@@ -88,6 +88,32 @@ def test_the_reasons_for_a_full_recalculation_are_those_that_assign_prints() -> 
     assert [part for part in printed if part.removeprefix(",") not in code] == []
 
 
+# ------------------------------------------------------------------------------------------------------- pictures
+def test_every_picture_is_shown_small_enough_and_points_nowhere() -> None:
+    shown = set(re.findall(r"\]\(docs/(pictures/[^)]+)\)", (ROOT / "README.md").read_text("utf-8")))
+    files = sorted((ROOT / "docs" / "pictures").iterdir())
+    addresses = [
+        link
+        for file in files
+        if file.suffix == ".svg"
+        for link in re.findall(r"https?://[^\s\"']+", file.read_text("utf-8"))
+    ]
+
+    assert {f"pictures/{file.name}" for file in files} == shown
+    assert [file.name for file in files if file.stat().st_size > 150_000] == []
+    assert set(addresses) <= {"http://www.w3.org/2000/svg"}
+
+
+def test_links_of_the_repository_lead_within_the_site() -> None:
+    linked = docs_script("make_site").linked
+
+    assert linked("[a](docs/how-to/b.md#c)", deep=False) == "[a](how-to/b.md#c)"
+    assert (
+        linked("[a](../../CONTRIBUTING.md) [b](../../README.md)", deep=True) == "[a](/CONTRIBUTING.md) [b](/index.md)"
+    )
+    assert linked("[d](deploy/) [e](b.md)", deep=True) == "[d](deploy/compose.yaml) [e](b.md)"
+
+
 # ------------------------------------------------------------------------------------------------------ decisions
 def test_the_index_of_decisions_has_each_once_with_its_title_status_and_date() -> None:
     lines = (DECISIONS / "README.md").read_text("utf-8").splitlines()

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("connectors", "segmenter", "sync")
 NOT_COUNTED = ("connectors/sandbox/", "sync/control/migrations/")
@@ -183,6 +185,7 @@ def report(functions: list[Documented]) -> str:
     return "\n".join([share, *lines])
 
 
+@pytest.mark.slow
 def test_functions_that_other_packages_use_say_what_they_take_return_and_raise() -> None:
     functions = measured(modules(ROOT))
 

@@ -158,11 +158,14 @@ def calls_of(page: Path) -> Iterator[str]:
         yield from re.findall(r"(?:`|^\s*|/)personasync ((?:[^#|`\n])+)", code, re.MULTILINE)
 
 
+OF_ALL = {"--debug", "--help", "--install-completion", "--quiet", "--version"}
+
+
 def unknown_options(call: str, command_words: dict[str, Any]) -> set[str]:
     """Return the options in *call* that its command does not have."""
     named = [words for words in command_words if f"personasync {call} ".startswith(f"{words} ")]
     known = {option for words in named for parameter in command_words[words].params for option in parameter.opts}
-    return set(re.findall(r"(?<!\S)--?[a-z][a-z-]*", call)) - known - {"--debug", "--help", "--version"}
+    return set(re.findall(r"(?<!\S)--?[a-z][a-z-]*", call)) - known - OF_ALL
 
 
 def test_no_page_names_an_option_that_its_command_does_not_have(command_words: dict[str, Any]) -> None:
@@ -234,7 +237,7 @@ def locked(name: str) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9][a-z0-9._-]*)==(\S+)", (ROOT / name).read_text("utf-8"), re.MULTILINE))
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-runtime.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-runtime.txt", "requirements-extras.txt"])
 def test_a_lock_holds_hashes_for_all_and_names_no_host(name: str) -> None:
     text = (ROOT / name).read_text("utf-8")
     entries = re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]
@@ -261,7 +264,7 @@ def test_the_command_of_ci_runs_the_tests_and_the_gate() -> None:
 
     assert os.access(script, os.X_OK)
     lines = set(script.read_text("utf-8").splitlines())
-    assert {"make test", "make check", "start_beside wheel-test", "make proofs-part", "make days-part"} <= lines
+    assert {"make test", "make check", "make proofs-part", "start_beside wheel-test browser-test days-part"} <= lines
 
 
 @pytest.mark.outside

@@ -27,7 +27,6 @@ class Protocol(NamedTuple):
 
 PROTOCOLS = {
     "app": Protocol("World", r"connectors/sandbox/\w+/app\.py"),  # what `Sandbox` serves of each local platform
-    "connect": Protocol("Connection", r"connectors/\w+/connector\.py"),  # an entry point of each connector
     "main": Protocol("", r".*/(__main__|main|json_schema)\.py"),  # what starts when the module is run
     "translate": Protocol("requests.Response", r"connectors/\w+/refusals\.py"),  # what a connector hands to `Transport`
     "upgrade": Protocol("", r"sync/control/migrations/versions/\w+\.py"),  # what Alembic calls

@@ -11,39 +11,14 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-HOMES = ("connectors/hubspot/", "connectors/mailchimp/", "connectors/sandbox/")
-NAMES = re.compile(r"hubspot|mailchimp|hubl\b|hs_persona", re.IGNORECASE)
+LOCAL = ("connectors/sandbox/", "sync/cli/sandbox.py")  # the local platforms, and the commands that start them
+HOMES = (
+    *(f"connectors/{name}/" for name in ("hubspot", "mailchimp", "ghost", "bottlecrm", "klaviyo", "brevo")),
+    *LOCAL,
+)
+NAMES = re.compile(r"hubspot|mailchimp|hubl\b|hs_persona|\bghost|bottlecrm|klaviyo|brevo", re.IGNORECASE)
 LEFT = {
-    "connectors/evidence.py": 1,
-    "connectors/files/presets.py": 2,
-    "connectors/signatures.py": 10,
-    "segmenter/personalize/checks.py": 1,
-    "segmenter/personalize/platform_tags.py": 2,
-    "segmenter/personalize/templates.py": 8,
-    "sync/cli/commands.py": 1,
-    "sync/cli/export.py": 1,
-    "sync/cli/init.py": 9,
-    "sync/cli/preview.py": 1,
-    "sync/cli/prompts.py": 5,
-    "sync/cli/survey.py": 1,
-    "sync/cli/survey_text.py": 1,
-    "sync/fields/platform_persona.py": 1,
-    "sync/monitor/audit_letter.py": 3,
-    "sync/ops/backup.py": 1,
-    "sync/ops/demo.py": 11,
-    "sync/ops/probe.py": 1,
-    "sync/ops/trial.py": 13,
-    "sync/ops/webhooks.py": 39,
-    "sync/preview/foreign_fields.py": 3,
-    "sync/preview/job.py": 2,
-    "sync/surveys/exports.py": 9,
-    "sync/webhooks/app.py": 25,
-    "sync/webhooks/events.py": 9,
-    "sync/webhooks/service.py": 14,
-    "sync/workspace/consent_parts.py": 4,
-    "sync/workspace/personas_file.py": 1,
-    "sync/workspace/schema.py": 7,
-    "sync/workspace/to_definitions.py": 1,
+    "connectors/files/presets.py": 5,  # how an export of theirs calls its columns: facts about files, not about an API
 }
 
 

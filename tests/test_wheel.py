@@ -63,6 +63,7 @@ def test_the_wheel_holds_our_packages_with_their_data_and_nothing_else(wheel: Pa
         "sync/control/migrations/**/*.py",
         "sync/*/templates/*.j2",
         "sync/ops/samples/*/*.toml",
+        "sync/workspace/segment_gallery/*.toml",
         "sync/workspace/schemas/*.json",
         "*/py.typed",
     )
@@ -108,6 +109,24 @@ def test_the_demo_runs_from_the_wheel_and_its_second_run_changes_nothing(install
     assert "what is new in the whole shop." in mails  # most have no favourite category
     assert re.search("PS_FAV: “the whole shop” [(]the fallback[)] for [0-9]+%; “(kitchen|garden|paper)” for", mails)
     _stays_true(installed, tmp_path / "demo-workspace", document)
+    _gallery_has_people(installed, tmp_path / "demo-workspace")
+
+
+def _gallery_has_people(installed: Path, folder: Path) -> None:
+    """Each segment of the gallery has members among the demo's people; docs come along too."""
+    command = installed / "personasync"
+    pieces = [piece["name"] for piece in json.loads(run(command, "gallery", "--json", cwd=folder))["gallery"]]
+    for name in ("vip", *(name for name in pieces if name not in {"rfm", "vip"})):  # the narrow ones go first
+        run(command, "gallery", name, "--add", cwd=folder)
+    run(command, "gallery", "rfm", "--add", "--before", "regulars", cwd=folder)
+    sizes = json.loads(run(command, "assign", "--json", cwd=folder))["segments"]
+    ours = [
+        line for name in pieces for line in json.loads(run(command, "gallery", name, "--json", cwd=folder))["segments"]
+    ]
+
+    assert len(ours) == 11
+    assert [name for name in ours if not sizes[name]] == []
+    assert "# Segments from the gallery" in run(command, "help", "segment-gallery", cwd=folder)
 
 
 def _stays_true(installed: Path, folder: Path, document: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from datetime import timedelta
 from itertools import count
@@ -13,6 +13,7 @@ from typing import Any
 from unittest.mock import patch
 from uuid import UUID
 
+import ibis
 import pyarrow.csv as pacsv
 
 from connectors.records import ARMS, ASSIGNMENTS, VALUES
@@ -111,12 +112,13 @@ email = "OFFER"
 ENVIRONMENT = {"HUBSPOT_TOKEN": "token", "MAILCHIMP_API_KEY": "0123456789abcdef0123456789abcdef-us1"}
 
 
-def outputs(folder: Path, world: Sequence[Person]) -> dict[str, str]:
+def outputs(folder: Path, world: Sequence[Person], *, until: str = "") -> dict[str, str]:
     """Run all steps about a world in a new workspace, offline, and return all that comes out.
 
     Args:
         folder: Does not exist yet.
         world: Its people.
+        until: The output of the command line after which nothing more is run; "": all.
 
     Returns:
         Output -> its text, without ids of runs and plans.
@@ -130,8 +132,17 @@ def outputs(folder: Path, world: Sequence[Person]) -> dict[str, str]:
         for name, rows in rows_of(world).items():
             session.warehouse.append(name, rows, recorded_at=NOW - timedelta(hours=1))
         follow_identities(session.warehouse, session.control, "run", new_id=session.new_person_id)
-        shown = dict(_of_session(session, folder))
+        shown = dict(_up_to(until, _of_session(session, folder)))
+    if until:
+        return shown
     return {**shown, **_of_service(folder, world), **_files(folder)}
+
+
+def _up_to(last: str, shown: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    for name, text in shown:
+        yield name, text
+        if name == last:
+            return
 
 
 def _of_session(session: Session, folder: Path) -> Iterator[tuple[str, str]]:
@@ -211,6 +222,10 @@ def _planted(*patches: AbstractContextManager[Any]) -> Iterator[None]:
         yield
 
 
+def _all_tracked(people: Any, _untracked: Any) -> Any:
+    return people.mutate(tracked=ibis.literal(value=True))
+
+
 LEAKS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     # orders of people without profiling are read, as if that table had been forgotten
     "orders": lambda: _planted(
@@ -221,8 +236,11 @@ LEAKS: dict[str, Callable[[], AbstractContextManager[None]]] = {
         patch("sync.warehouse.withheld.TRACKED_KINDS", ("visit",)),
         patch("sync.traits.withhold.TRACKED_KINDS", ("visit",)),
         patch("segmenter.traits.traits.without_tracking", lambda rows, _untracked, _catalogue: rows),
+        *(patch(f"segmenter.lift.{name}.with_tracked", _all_tracked) for name in ("outcomes", "exposures")),
     ),
     # people without profiling have a row of traits
     "traits": lambda: _planted(patch("sync.traits.compute.without_links", lambda links, _persons: links)),
+    # a sensitive trait is used without a purpose
+    "faith": lambda: _planted(patch("segmenter.privacy.sensitive.why_sensitive", lambda _trait, _catalogue: "")),
 }
 """Planted leaks: what the worlds must catch."""

@@ -244,14 +244,17 @@ class Days:
     def known(self) -> reader.Ours:
         """What the workspace knows; the engine is opened in a fork, so that this process stays fit to be forked."""
 
+        told = self.stage.folder / "known.json"  # what a fork prints is cut after 60,000 characters
+
         def tell() -> int:
             ours = reader.ours(self.stage.workspace)
             links = [[*key, person] for key, person in ours.links.items()]
-            print(json.dumps([links, dict(ours.assigned), dict(ours.copy)]))
+            told.write_text(json.dumps([links, dict(ours.assigned), dict(ours.copy)]), "utf-8")
             return 0
 
-        self.stage.fork(tell)
-        links, assigned, copy = json.loads(self.stage.said)
+        status = self.stage.fork(tell)
+        assert status == 0, f"the workspace could not be looked at: {status}, {self.stage.said[-1000:]}"
+        links, assigned, copy = json.loads(told.read_text("utf-8"))
         linked = {(connection, key): person for connection, key, person in links}
         return reader.Ours(
             linked, {person: (assignment[0], assignment[1]) for person, assignment in assigned.items()}, copy

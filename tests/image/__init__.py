@@ -1,0 +1,1 @@
+"""The container image is built and run where buildah and runc are."""
