@@ -3,6 +3,7 @@
 import gc
 import ipaddress
 import os
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -27,6 +28,8 @@ LOOPBACK_NAMES = {"localhost", "testserver"}
 examples.load_profile()
 os.umask(0o077)  # as every command does: what is made in this process is no finding of `doctor`
 os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and commands would wrap what they print into a pipe
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job, whose children would ignore it too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # Ibis makes many small objects that live briefly: to look for circles after every 700 takes a fifth of the time.
 gc.set_threshold(50_000, 20, 20)
 
