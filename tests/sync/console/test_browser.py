@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, FileChooser, Page, TimeoutError, sync_playwright
+from playwright.sync_api import Browser, FileChooser, Page, sync_playwright
+from playwright.sync_api import TimeoutError as NothingCameError
 from syrupy.assertion import SnapshotAssertion
 
 from connectors.sandbox.server import Sandbox
@@ -213,12 +215,10 @@ def _chooser_by_keyboard(page: Page) -> FileChooser:
     choose = page.get_by_label("A file of answers")
     for _ in range(3):  # on a busy machine the browser forgets a key press before its page has taken it
         choose.focus()
-        try:
+        with suppress(NothingCameError):
             with page.expect_file_chooser(timeout=20_000) as chooser:
                 page.keyboard.press("Space")
             return chooser.value
-        except TimeoutError:
-            continue
     pytest.fail("no key press opened the choice of a file")
 
 
