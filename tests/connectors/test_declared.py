@@ -192,6 +192,7 @@ def test_a_moment_that_no_calendar_has_is_malformed() -> None:
 # ------------------------------------------------------------------------------------------------------- paging
 class Lake(DerivedConnector):
     def orders_since(self, since: datetime | None) -> Any:
+        del since
         for answer in self.client.pages("orders", "orders", size=2):
             yield [SourceOrder(o["id"], None, moment("2026-12-01"), 1.0, "EUR") for o in answer["orders"]]
 
