@@ -32,6 +32,7 @@ class Delivery:
         secret: What [serve] names for this connector; `NO_SECRET` where it names none.
         now: UTC.
         connections: The connections that it may be about, with their settings (secrets are references).
+        spec: The connector's own, as `connectors.connector.Connection` carries it.
     """
 
     method: str
@@ -41,6 +42,7 @@ class Delivery:
     now: datetime
     secret: Secret = NO_SECRET
     connections: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    spec: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def secrets(self) -> list[str]:

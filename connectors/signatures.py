@@ -8,8 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+import re
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Protocol
 
 from connectors.errors import SignatureError
 
@@ -17,6 +22,13 @@ WINDOW = timedelta(minutes=5)  # what HubSpot's and Mailchimp's documentation as
 WRONG = "the signature is wrong"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_NAMED = re.compile(r"\{(\w+)\}")
+_WRITTEN = {
+    "hex": r"(?P<hex>[0-9a-f]{64})",
+    "base64": r"(?P<base64>[A-Za-z0-9+/]{43}=)",
+    "milliseconds": r"(?P<milliseconds>[0-9]{1,15})",
+    "seconds": r"(?P<seconds>[0-9]{1,12})",
+}
 
 
 def check_window(stamp: int, now: datetime, *, window: timedelta = WINDOW) -> None:
@@ -35,18 +47,132 @@ def check_window(stamp: int, now: datetime, *, window: timedelta = WINDOW) -> No
         raise SignatureError(f"signed {skew // 1000} s from now", reason="window")
 
 
-def check_hmac(given: bytes, message: bytes, secrets: Sequence[str]) -> None:
-    """Return when *given* is the HMAC-SHA256 of *message* (hexadecimal, lower case) with one of *secrets*.
+class SignedRequest(Protocol):
+    """What a signature is about: a `connectors.events.Delivery`."""
+
+    @property
+    def method(self) -> str:
+        """As it came."""
+
+    @property
+    def url(self) -> str:
+        """The whole public address, byte by byte."""
+
+    @property
+    def body(self) -> bytes:
+        """The raw bytes."""
+
+    @property
+    def now(self) -> datetime:
+        """UTC."""
+
+    @property
+    def secrets(self) -> list[str]:
+        """Every secret with which it may be signed.
+
+        Raises:
+            SignatureError: There is none.
+        """
+
+    def header(self, name: str) -> bytes | None:
+        """Return a header; None where it did not come.
+
+        Raises:
+            SignatureError: It came several times.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureScheme:
+    """How a platform signs, as data (`connectors.declared.SignatureSpec`): HMAC-SHA256 with the secret.
+
+    Attributes:
+        header: Where the signature stands.
+        form: How: ``{hex}`` or ``{base64}``, and ``{milliseconds}`` or ``{seconds}`` of when it was made.
+        time_header: A header that holds the time instead: ``NAME: {seconds}``.
+        signs: What is signed, put together from ``{body}``, ``{time}``, ``{url}`` and ``{method}``.
+        window: Seconds that the time may lie on either side of now.
+    """
+
+    header: str
+    form: str = "{hex}"
+    time_header: str = ""
+    signs: str = "{body}"
+    window: int = 300
+
+    def check(self, request: SignedRequest) -> bool:
+        """Return whether the signature holds the time, once it is right.
+
+        Raises:
+            SignatureError: The only error, whatever is wrong.
+        """
+        secrets, written = request.secrets, self._written(request)
+        at = _milliseconds(written)
+        if at is not None:
+            check_window(at, request.now, window=timedelta(seconds=self.window))
+        stamp = written.get("milliseconds", written.get("seconds", b""))
+        parts = {"body": request.body, "time": stamp, "url": request.url.encode(), "method": request.method.encode()}
+        pieces = enumerate(_NAMED.split(self.signs))
+        message = b"".join(parts[piece] if number % 2 else piece.encode() for number, piece in pieces)
+        encoding = "hex" if "hex" in written else "base64"
+        check_hmac(written[encoding], message, secrets, encoding=encoding)
+        return at is not None
+
+    def milliseconds(self, request: SignedRequest) -> int | None:
+        """Return when the signature says that it was made, whether or not it is right; None where it does not say.
+
+        Returns:
+            Milliseconds since 1970, UTC.
+        """
+        try:
+            return _milliseconds(self._written(request))
+        except SignatureError:
+            return None
+
+    def _written(self, request: SignedRequest) -> dict[str, bytes]:
+        name, _, form = self.time_header.partition(":")
+        headers = {self.header: self.form, **({name: form.strip()} if name else {})}
+        return {part: text for name, form in headers.items() for part, text in _parts(request, name, form).items()}
+
+
+def _milliseconds(written: Mapping[str, bytes]) -> int | None:
+    if "seconds" in written:
+        return int(written["seconds"]) * 1000
+    return int(written["milliseconds"]) if "milliseconds" in written else None
+
+
+def _parts(request: SignedRequest, name: str, form: str) -> dict[str, bytes]:
+    given = request.header(name)
+    if given is None:
+        raise SignatureError(f"no {name}", reason="missing")
+    parts = _pattern(form).fullmatch(given)
+    if parts is None:
+        raise SignatureError(f"{name} does not have the form {form}", reason="malformed")
+    return parts.groupdict()
+
+
+@cache
+def _pattern(form: str) -> re.Pattern[bytes]:
+    """How a header is written: its `{names}` are `_WRITTEN`, everything else stands for itself."""
+    parts = _NAMED.split(form)
+    spelt = (_WRITTEN[part] if number % 2 else re.escape(part) for number, part in enumerate(parts))
+    return re.compile("".join(spelt).encode())
+
+
+def check_hmac(given: bytes, message: bytes, secrets: Sequence[str], *, encoding: str = "hex") -> None:
+    """Return when *given* is the HMAC-SHA256 of *message* with one of *secrets*.
 
     Args:
         given: As it stands in the header.
         message: Raw bytes, before any parsing.
         secrets: All are tried, always.
+        encoding: "hex" (lower case) or "base64".
 
     Raises:
         SignatureError: It is not.
     """
-    expected = [hmac_sha256(secret, message).hex().encode() for secret in secrets]
+    digests = [hmac_sha256(secret, message) for secret in secrets]
+    expected = [digest.hex().encode() if encoding == "hex" else b64encode(digest) for digest in digests]
     if not any([hmac.compare_digest(digest, given) for digest in expected]):  # noqa: C419 - all are compared, always
         raise SignatureError(WRONG, reason="wrong")
 

@@ -12,8 +12,20 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from connectors.declared import (
+    ApiSpec,
+    CampaignSpec,
+    CheckSpec,
+    EventSpec,
+    PagingSpec,
+    ProbeSpec,
+    PushUnit,
+    SignatureSpec,
+    SpecPart,
+    TemplateSpec,
+)
 from connectors.errors import FixSettingsError
 from connectors.records import FieldType
 
@@ -21,12 +33,6 @@ ASKABLE = re.compile(r"[\w -]+")
 """Names of properties that can be asked for in the JSON of all of them; dots and quotes mean something there."""
 
 Role = Literal["persona", "segment", "confidence", "reason", "since", "runner_up", "version", "memberships"]
-
-
-class SpecPart(BaseModel):
-    """A table of a spec; unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Scope(SpecPart):
@@ -76,6 +82,8 @@ class DeliverySpec(SpecPart):
         where: Where a person looks after webhooks on the platform.
         project: Folder of the app that a person uploads (`connectors.events.AppProject`); "": there is none.
         upload: The command that uploads it.
+        signature: How deliveries are signed.
+        events: Where they say what happened.
     """
 
     contacts_by: Literal["id", "address"] = "id"
@@ -86,6 +94,8 @@ class DeliverySpec(SpecPart):
     where: str = ""
     project: str = ""
     upload: str = ""
+    signature: SignatureSpec = SignatureSpec()
+    events: EventSpec = EventSpec()
 
 
 class Capabilities(SpecPart):
@@ -270,6 +280,14 @@ class ConnectorSpec(SpecPart):
     erase: str = ""  # how a person erases a contact there: a sentence with {name} and {id}
     sample_field: str = ""  # a name for the template field that `init` shows
     limits: Mapping[str, int] = {}
+    api: ApiSpec = ApiSpec()
+    paging: PagingSpec = PagingSpec()
+    checks: tuple[CheckSpec, ...] = ()  # what `doctor` asks
+    test_account: CheckSpec | None = None  # where the platform says that an account is one for tests
+    push: Mapping[str, tuple[PushUnit, ...]] = {}  # by endpoint: what its requests are sent for
+    campaigns: CampaignSpec = CampaignSpec()
+    probes: tuple[ProbeSpec, ...] = ()
+    templates: TemplateSpec = TemplateSpec()
 
     @property
     def optional_roles(self) -> tuple[str, ...]:

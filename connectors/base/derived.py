@@ -3,27 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from connectors.base.http import JsonClient
-from connectors.base.pace import seconds_in_windows
-from connectors.base.protocols import CampaignSource, Sink, SourceContact, SourcePage
+from connectors.base.account import DeclaredAccount
+from connectors.base.protocols import (
+    ActsByCampaign,
+    ActsByTime,
+    CampaignSource,
+    OrderSource,
+    Sink,
+    SourceContact,
+    SourcePage,
+)
+from connectors.base.push_cost import requests_of, units_of
+from connectors.base.results import Results
 from connectors.base.writing import BatchWriter
 from connectors.connector import (
     Connection,
     Known,
     Still,
-    Traffic,
     as_given,
     nobody,
     refuse_foreign_fields,
 )
-from connectors.errors import ContractError, CredentialError
+from connectors.errors import ContractError
 from connectors.fetched import Fetched, fetched
-from connectors.records import CONTACTS, MEMBERSHIPS, Change, Cursor, FieldDefinition, Finding, Outcome, Page, SetupStep
-from connectors.transport import ReadsAnswers, pages, until_silence
+from connectors.records import (
+    CAMPAIGNS,
+    CONTACTS,
+    MEMBERSHIPS,
+    ORDERS,
+    Change,
+    Cursor,
+    FieldDefinition,
+    Outcome,
+    Page,
+    SetupStep,
+)
+from connectors.transport import pages, until_silence
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,31 +51,20 @@ REREAD_HOURS = 24  # without an own limit: deletions show in a reading of everyb
 BATCH, SAMPLE = 100, 20
 
 
-class DerivedConnector(ReadsAnswers):
+class DerivedConnector(DeclaredAccount):
     """A connector made of a `ContactSource`, and where the class follows them a `Sink` and a `CampaignSource`.
 
-    A subclass sets `client` in its ``__init__`` (after that of this class) and has the methods of those protocols. What
-    it is faster at, it overrides.
+    A subclass has the methods of those protocols, and of `OrderSource` and `EventSource` where the platform has orders
+    and webhooks. Its spec says the rest: how requests say who we are (``[api]``), what `check` asks, what a push takes,
+    where a delivery says what. What it is faster at, it overrides.
 
     Attributes:
-        writing: Endpoints that `write` asks once for each batch.
-        looking: Endpoints that `fetch_contacts` asks once for each batch.
-        client: The platform's API.
+        client: The platform's API, as the spec says.
     """
 
-    writing: tuple[str, ...] = ()
-    looking: tuple[str, ...] = ()
-    client: JsonClient
-
     def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
         spec = connection.manifest
-        if spec["secret"] and not connection.secret:
-            raise CredentialError(
-                f"[connections.{connection.name}] has no {spec['secret']}.", fix=f"Add {spec['secret']} there."
-            )
-        self.name, self.connection = connection.name, connection
-        self.limits: Mapping[str, int] = spec["limits"]
-        self._can: Mapping[str, Any] = spec["capabilities"]
         self._prefix: str = spec["group_prefix"]
         fed = [name for names in spec["traits"].values() for name in names]
         self.reads = tuple(dict.fromkeys([*fed, *spec["properties"], *connection.mapped, *connection.owned]))
@@ -79,40 +86,20 @@ class DerivedConnector(ReadsAnswers):
         """Return some contacts as they are now; see `ContactSource`."""
         raise NotImplementedError
 
-    def check(self) -> list[Finding]:
-        """Look at the account; see `ContactSource`.
-
-        Returns:
-            What was found; empty where all is well.
-        """
-        raise NotImplementedError
+    def _first_page(self) -> None:
+        self.page(datetime.max.replace(tzinfo=UTC) if self._can["incremental"] else None, None)
 
     # -- reading -------------------------------------------------------------------------------------------
     @property
-    def traffic(self) -> Traffic:
-        """Requests that were sent."""
-        return self.client.traffic
-
-    @property
     def streams(self) -> tuple[str, ...]:
-        """Contacts; their groups come with them."""
-        return ("contacts",)
+        """Contacts, whose groups come with them; and orders, where the class is an `OrderSource`."""
+        return (CONTACTS.name, *([ORDERS.name] if isinstance(self, OrderSource) else ()))
 
     @property
     def result_streams(self) -> tuple[str, ...]:
-        """Campaigns and activity, where the class is a `CampaignSource`."""
-        return ("campaigns", "activity") if isinstance(self, CampaignSource) else ()
-
-    def now(self) -> datetime:
-        """Return the platform's clock, UTC; a page is asked for where no answer has told it yet.
-
-        Returns:
-            Whole seconds, as the Date header of an answer says.
-        """
-        with suppress(ContractError):
-            return self.client.transport.present()
-        self.page(datetime.max.replace(tzinfo=UTC) if self._can["incremental"] else None, None)
-        return self.client.transport.present()
+        """Campaigns where the class is a `CampaignSource`; and activity, where it tells what became of mails."""
+        tells = isinstance(self, (ActsByCampaign, ActsByTime))
+        return (*([CAMPAIGNS.name] if isinstance(self, CampaignSource) else ()), *(["activity"] if tells else ()))
 
     def read(self, stream: str, cursor: Cursor, known: Known = nobody) -> Iterator[Page]:
         """Yield pages of a stream; see `connectors.connector.Connector`.
@@ -128,13 +115,18 @@ class DerivedConnector(ReadsAnswers):
         Raises:
             ContractError: There is no such stream.
         """
-        if stream != CONTACTS.name:
-            if not isinstance(self, CampaignSource):
-                raise ContractError(f"{self.name} has no stream {stream!r}.")
-            yield from self.results(stream, cursor)
-            return
-        since = self._since(cursor)
-        yield from self._everybody(known) if since is None else self._changed(since, cursor)
+        results, source = Results(self.name), self
+        if stream == CONTACTS.name:
+            since = self._since(cursor)
+            yield from self._everybody(known) if since is None else self._changed(since, cursor)
+        elif stream == CAMPAIGNS.name and isinstance(source, CampaignSource):
+            yield from results.campaigns(source)
+        elif stream == "activity" and isinstance(source, (ActsByCampaign, ActsByTime)):
+            yield from results.activity(source, cursor, self.now)
+        elif stream == ORDERS.name and isinstance(source, OrderSource):
+            yield from results.orders(source, cursor, self.now)
+        else:
+            raise ContractError(f"{self.name} has no stream {stream!r}.")
 
     def _since(self, cursor: Cursor) -> datetime | None:
         """From when on changes are read; None: everybody is read, now and again, since only that shows who is gone."""
@@ -253,10 +245,15 @@ class DerivedConnector(ReadsAnswers):
     def fields(self) -> Mapping[str, FieldDefinition]:
         """Return what contacts have there: nothing where the class is no `Sink`.
 
+        Where a field is there as soon as somebody writes it, the platform lists none: those that we write or read.
+
         Returns:
             Definition by name.
         """
-        return {}
+        if not self._can["fields_by_writing"]:
+            return {}
+        kinds, names = self.connection.kinds, (*self.connection.owned, *self.connection.mapped)
+        return {n: FieldDefinition(n, n, "number" if kinds.get(n) == "number" else "text") for n in names}
 
     @property
     def _writer(self) -> BatchWriter:
@@ -315,28 +312,12 @@ class DerivedConnector(ReadsAnswers):
         return min(SAMPLE, self.limits.get("batch", BATCH))
 
     def requests_for(self, changes: Sequence[Change]) -> dict[str, int]:
-        """Return the requests of a push, and of the sample that is read back.
+        """Return the requests of a push, and of the sample that is read back, as the spec's ``[push]`` counts them.
 
         Returns:
             Number by endpoint.
         """
-        count = len(self._writer.batches(changes)) if changes else 0
-        requests = dict.fromkeys(self.writing, count)
-        for endpoint in self.looking:
-            requests[endpoint] = requests.get(endpoint, 0) + int(bool(changes))
-        return {endpoint: number for endpoint, number in requests.items() if number}
-
-    def seconds_for(self, requests: Mapping[str, int]) -> float:
-        """Return the time of *requests* at the spec's ``windows``, or ``limits.requests`` in ``limits.seconds``.
-
-        Returns:
-            Seconds; 0 where the spec names no such limit.
-        """
-        if windows := self.connection.manifest["windows"]:
-            return seconds_in_windows(windows, requests)
-        most = self.limits.get("requests", 0)
-        return sum(requests.values()) / most * self.limits.get("seconds", 1) if most else 0.0
-
-    def close(self) -> None:
-        """Give back the sockets."""
-        self.client.close()
+        batches = self._writer.batches(changes) if changes else []
+        groups, ids_page = len(self._groups), self.limits.get("ids_page", BATCH)
+        units = units_of(batches, sample=self._sample, groups=groups, ids_page=ids_page)
+        return requests_of(self.connection.manifest["push"], units)

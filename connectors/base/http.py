@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import requests
 
 from connectors.base.pace import CONNECTIONS, budgets_of
+from connectors.base.reading import found
 from connectors.connector import Connection, Traffic
 from connectors.errors import (
     CredentialError,
@@ -21,7 +23,7 @@ from connectors.errors import (
     RejectedError,
 )
 from connectors.secret import Secret
-from connectors.transport import Call, Transport
+from connectors.transport import Call, Transport, entries, pages
 from connectors.transport.answers import object_of
 
 SAID = ("message", "detail", "error", "title", "errors", "context")
@@ -53,7 +55,7 @@ class JsonClient:
     ) -> None:
         spec, address = connection.manifest, base_url or connection.settings.get("base_url", "")
         self._title, self._headers = spec["title"], dict(headers or {})
-        self._paced = bool(spec["windows"])
+        self._paced, self._paging = bool(spec["windows"]), spec["paging"]
         self.traffic = Traffic()
         self.transport = Transport(
             base_url=address or spec["base_url"],
@@ -79,6 +81,12 @@ class JsonClient:
             Decoded JSON.
         """
         return self.send("GET", path, None, params, repeatable=True, **names)
+
+    def find(self, path: str, params: Mapping[str, Any] | None = None, **names: str) -> Any:
+        """Return the decoded answer to a GET, as `get`; None where the platform finds nothing there."""
+        with suppress(NotFoundError):
+            return self.get(path, params, **names)
+        return None
 
     def send(
         self,
@@ -120,6 +128,63 @@ class JsonClient:
         )
         return self.transport.json(call)
 
+    def listed(
+        self,
+        path: str,
+        key: str,
+        query: Mapping[str, Any] | None = None,
+        *,
+        size: int | None = None,
+        optional: bool = False,
+        **names: str,
+    ) -> Iterator[dict[str, Any]]:
+        """Yield every entry of a list, page by page, as the spec's ``[paging]`` says.
+
+        Args:
+            path: Below the base URL.
+            key: Under which an answer has its list.
+            query: Of each page.
+            size: Entries of a page; None: as many as the platform likes.
+            optional: Whether the platform leaves an empty list out.
+            names: What stands in the path.
+
+        Raises:
+            ContractError: An answer has no list of objects there.
+            PlatformDownError: A page comes again and again in the place of the next one.
+        """
+        for answer in self.pages(path, key, query, size=size, optional=optional, **names):
+            yield from entries(answer, key, optional=optional)
+
+    def pages(
+        self,
+        path: str,
+        key: str,
+        query: Mapping[str, Any] | None = None,
+        *,
+        size: int | None = None,
+        optional: bool = False,
+        **names: str,
+    ) -> Iterator[Any]:
+        """Yield every page of a list; as `listed`."""
+        place, sized = self._paging["place"], {self._paging["size"]: size} if size else {}
+
+        def ask(cursor: str | None) -> Any:
+            start = "0" if cursor is None and not self._paging["next"] else cursor
+            return self.get(path, {**(query or {}), **sized, place: start}, **names)
+
+        def following(answer: Any, cursor: str | None) -> str | None:
+            if self._paging["next"]:
+                return place_of_next(answer, self._paging)
+            shown = len(entries(answer, key, optional=optional))
+            return None if not size or shown < size else str(int(cursor or 0) + size)
+
+        yield from pages(
+            ask,
+            following,
+            entries=lambda answer: entries(answer, key, optional=optional),
+            what=f"{self._title}'s {path}",
+        )
+
     def close(self) -> None:
         """Give back the sockets."""
         self.transport.close()
@@ -138,6 +203,22 @@ class JsonClient:
             code = str(body.get("code") or body.get("type") or f"http_{status}")
             return RejectedError(f"{self._title} refused: {words}", status=status, code=code, body=body)
         return None
+
+
+def place_of_next(answer: Any, paging: Mapping[str, Any]) -> str | None:
+    """Return where the next page of a list begins.
+
+    Args:
+        answer: Decoded.
+        paging: The spec's, which says where an answer tells it.
+
+    Returns:
+        What the parameter is next, out of an address where the answer has one; None: this was the last page.
+    """
+    told = found(answer, paging["next"])
+    if isinstance(told, str) and "://" in told:
+        return parse_qs(urlsplit(told).query)[paging["place"]][0]
+    return None if told is None else str(told)
 
 
 def at_own_site(connection: Connection, path: str) -> Connection:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
 from connectors.fetched import erased_contact
-from connectors.records import Consent, FieldDefinition, Finding, Page, SetupStep, normalise_email
+from connectors.records import Consent, FieldDefinition, Finding, SetupStep, normalise_email
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +106,15 @@ class WantedContact:
     enter: tuple[str, ...] = ()
     leave: tuple[str, ...] = ()
 
+    def values(self, kinds: Mapping[str, str]) -> dict[str, str | float | None]:
+        """Return the fields with numbers as numbers.
+
+        Args:
+            kinds: Types of our fields, by name (`connectors.connector.Connection.kinds`).
+        """
+        numbers = {name for name, kind in kinds.items() if kind == "number"}
+        return {name: float(text) if text and name in numbers else text for name, text in self.fields.items()}
+
 
 @dataclass(frozen=True, slots=True)
 class RefusedContact:
@@ -170,14 +179,107 @@ class Sink(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class SourceCampaign:
+    """A campaign that went out.
+
+    Attributes:
+        id: As the platform spells it.
+        sent_at: UTC.
+        state: "sent" or "sending".
+        totals: The platform's own, by column of `connectors.records.CAMPAIGNS`; None where it gives none.
+        counted: What the platform has counted: the same means that nobody did anything since.
+        record: The answer that told of it, for `ActsByCampaign.acts_of`.
+    """
+
+    id: str
+    name: str | None
+    sent_at: datetime | None
+    subject: str | None = None
+    state: str = "sent"
+    totals: Mapping[str, float | None] = field(default_factory=dict)
+    counted: str = ""
+    record: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MailSent:
+    """A campaign's mail to a contact (its id); `status` is "sent", "hard", "soft" (bounces) or "dropped"."""
+
+    campaign: str
+    contact: str
+    at: datetime | None
+    status: str = "sent"
+
+
+@dataclass(frozen=True, slots=True)
+class MailAct:
+    """What a contact did with a mail: "open", "click", "bounce", "complaint" or "unsubscribe".
+
+    Attributes:
+        id: What tells it from every other act, and is the same each time it is read.
+        campaign: None where the platform does not tell.
+    """
+
+    id: str
+    kind: str
+    campaign: str | None
+    contact: str
+    at: datetime | None
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOrder:
+    """An order; `contact` is an id, or None; `state` is "placed" or "cancelled"; `currency` as in ISO 4217."""
+
+    id: str
+    contact: str | None
+    at: datetime | None
+    amount: float
+    currency: str
+    state: str = "placed"
+
+
 @runtime_checkable
 class CampaignSource(Protocol):
-    """Reads who got, opened and clicked campaigns."""
+    """Reads campaigns; one that also tells who got, opened and clicked them has one of the two methods below."""
 
-    def results(self, stream: str, known: Mapping[str, str]) -> Iterator[Page]:
-        """Yield pages of a stream; the last one carries the cursor.
+    def campaigns(self) -> Iterable[SourceCampaign]:
+        """Return every campaign that went out."""
+
+
+@runtime_checkable
+class ActsByCampaign(CampaignSource, Protocol):
+    """Tells what became of the mails of a campaign."""
+
+    def acts_of(self, campaigns: Sequence[SourceCampaign]) -> Iterator[Iterable[MailSent | MailAct]]:
+        """Yield what became of the mails of *campaigns*, part by part.
 
         Args:
-            stream: ``campaigns`` or ``activity`` (deliveries and engagements).
-            known: The cursor of the last reading; empty: everything.
+            campaigns: Those whose `SourceCampaign.counted` is another than at the last reading.
+        """
+
+
+@runtime_checkable
+class ActsByTime(CampaignSource, Protocol):
+    """Tells what became of mails since a moment."""
+
+    def acts_since(self, since: datetime | None) -> Iterator[Iterable[MailSent | MailAct]]:
+        """Yield what became of mails, part by part.
+
+        Args:
+            since: UTC, an hour before the last reading; None: everything.
+        """
+
+
+@runtime_checkable
+class OrderSource(Protocol):
+    """Reads orders."""
+
+    def orders_since(self, since: datetime | None) -> Iterator[Iterable[SourceOrder]]:
+        """Yield orders, part by part.
+
+        Args:
+            since: UTC, an hour before the last reading; None, or on a platform that can't tell: all of them.
         """

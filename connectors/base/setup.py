@@ -34,8 +34,9 @@ def missing_steps_of(
     Raises:
         FixSettingsError: A field exists with another type.
     """
-    there = sink.fields() if fields else {}
-    steps = [step for field in fields for step in _of_field(connection, field, there.get(field.name))]
+    wanted = () if can["fields_by_writing"] else fields
+    there = sink.fields() if wanted else {}
+    steps = [step for field in wanted for step in _of_field(connection, field, there.get(field.name))]
     named = set(sink.group_names()) if groups else set()
     absent = [group for group in groups if f"{prefix}{group}" not in named]
     word = str(can["groups"]).removesuffix("s")

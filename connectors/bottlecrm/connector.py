@@ -8,40 +8,21 @@ tenth of a second between our reading and writing is lost.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
 
 from connectors.base import (
-    DerivedConnector,
-    JsonClient,
-    RefusedContact,
     SourceContact,
+    SourceOrder,
     SourcePage,
     WantedContact,
+    WritesOneByOne,
     Written,
-    at_own_site,
+    entries,
+    moment,
 )
-from connectors.connector import Connection, Known, nobody
-from connectors.errors import NotFoundError, PersonasyncError, RejectedError
-from connectors.records import (
-    ORDERS,
-    Change,
-    Consent,
-    Cursor,
-    FieldDefinition,
-    FieldType,
-    Finding,
-    Page,
-    SetupStep,
-    normalise_email,
-    platform_key,
-)
-from connectors.secret import bearer
-from connectors.transport import entries, in_order
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from connectors.connector import Connection
+from connectors.records import Consent, FieldDefinition, FieldType, Finding, SetupStep, normalise_email
 
 CONTACT = "contacts/{id}/"
 MODEL = {"target_model": "Contact"}
@@ -53,70 +34,34 @@ SHOWN = (
 ORDER_STATES = {"won": "placed", "lost": "cancelled"}
 
 
-class BottleCrm(DerivedConnector):
+class BottleCrm(WritesOneByOne):
     """The contacts and deals of one organisation."""
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
-        self.client = JsonClient(at_own_site(connection, "api"), auth=bearer(connection.secret))
         self._opt_out = connection.settings.get("opt_out_field", "")
 
     # -- reading -------------------------------------------------------------------------------------------
-    @property
-    def streams(self) -> tuple[str, ...]:
-        """Contacts with their tags, and orders."""
-        return ("contacts", ORDERS.name)
-
-    def read(self, stream: str, cursor: Cursor, known: Known = nobody) -> Iterator[Page]:
-        """Yield pages of a stream; deals have no filter by time of change either."""
-        if stream != ORDERS.name:
-            yield from super().read(stream, cursor, known)
-            return
-        place: int | None = 0
-        total = 0
-        while place is not None:
-            answer, place = self._page("opportunities/", "opportunities", place)
-            total += len(answer["opportunities"])
-            rows = self._orders(answer["opportunities"])
-            yield Page(ORDERS.name, rows, None if place is not None else {"read": str(total)}, total)
-
-    def _page(self, path: str, key: str, place: int, **which: str) -> tuple[Any, int | None]:
-        """An answer, and the offset of the next one. Who joins meanwhile moves others on to it, and none away."""
-        size = self.limits["page" if key == "results" else "deals_page"]
-        answer = self.client.get(path, {**which, "limit": size, "offset": place})
-        return answer, place + size if len(entries(answer, key)) == size else None
-
-    def _orders(self, deals: Sequence[Mapping[str, Any]]) -> pa.Table:
-        import pyarrow as pa  # noqa: PLC0415 - many commands read nothing
-
-        rows = [self._order(deal) for deal in deals if deal["stage_kind"] in ORDER_STATES]
-        return pa.Table.from_pylist(rows, schema=ORDERS.columns)
-
-    def _order(self, deal: Mapping[str, Any]) -> dict[str, Any]:
-        whose = deal["contacts"][0]["id"] if deal["contacts"] else None
-        return {
-            "connection": self.name,
-            "order_id": deal["id"],
-            "contact_key": platform_key(self.name, whose) if whose else None,
-            "at": _moment(deal["closed_on"]) or _moment(deal["created_at"]),
-            "amount": float(deal["amount"] or 0),
-            "currency": deal["currency"],
-            "state": ORDER_STATES[deal["stage_kind"]],
-        }
+    def orders_since(self, since: datetime | None) -> Iterator[list[SourceOrder]]:
+        """Yield deals that are closed; they have no filter by time of change either."""
+        del since
+        for answer in self.client.pages("opportunities/", "opportunities", size=self.limits["deals_page"]):
+            deals = entries(answer, "opportunities")
+            yield [_order(deal) for deal in deals if deal["stage_kind"] in ORDER_STATES]
 
     def page(self, since: datetime | None, place: str | None) -> SourcePage:
-        """Return one page of contacts, the newest first."""
+        """Return one page of contacts, the newest first: who joins meanwhile moves others on to it, and none away."""
         del since
-        names = self._tag_names()
-        answer, following = self._page("contacts/", "results", int(place or 0))
-        contacts = [self._contact(contact, names) for contact in answer["results"]]
-        return SourcePage(contacts, None if following is None else str(following), answer["count"])
+        names, start, size = self._tag_names(), int(place or 0), self.limits["page"]
+        answer = self.client.get("contacts/", {"limit": size, "offset": start})
+        contacts = [self._contact(contact, names) for contact in entries(answer, "results")]
+        return SourcePage(contacts, str(start + size) if len(contacts) == size else None, answer["count"])
 
     def fetch_contacts(self, ids: Sequence[str], addresses: Sequence[str]) -> Sequence[SourceContact]:
         """Return some contacts, each with a request of its own."""
         names = self._tag_names() if ids or addresses else {}
-        contacts = [self._contact(contact, names) for contact in self._each(self._by_id, ids)]
-        for matching in self._each(self._by_address, addresses):
+        contacts = [self._contact(contact, names) for contact in self.each(self._by_id, ids) if contact is not None]
+        for matching in self.each(self._by_address, addresses):
             contacts += [self._contact(contact, names) for contact in matching]
         return contacts
 
@@ -127,18 +72,15 @@ class BottleCrm(DerivedConnector):
         wanted = set(ids)
         return {contact.id: contact for page in self._pages(None) for contact in page.contacts if contact.id in wanted}
 
-    def _each(self, ask: Any, keys: Sequence[Any]) -> list[Any]:
-        return [answer for answer in in_order(ask, keys, workers=self.limits["connections"]) if answer]
-
     def _by_id(self, key: str) -> Mapping[str, Any] | None:
-        with suppress(NotFoundError):
-            contact: Mapping[str, Any] = self.client.get(CONTACT, id=key)["contact_obj"]
-            return contact
-        return None
+        answer = self.client.find(CONTACT, id=key)
+        contact: Mapping[str, Any] | None = None if answer is None else answer["contact_obj"]
+        return contact
 
     def _by_address(self, address: str) -> list[Mapping[str, Any]]:
-        answer, _ = self._page("contacts/", "results", 0, email=address)  # every address that contains it
-        return [contact for contact in answer["results"] if normalise_email(contact["email"]) == address]
+        asked = {"email": address, "limit": self.limits["page"], "offset": 0}  # every address that contains it
+        listed = entries(self.client.get("contacts/", asked), "results")
+        return [contact for contact in listed if normalise_email(contact["email"]) == address]
 
     def _contact(self, contact: Mapping[str, Any], tags: Mapping[str, str]) -> SourceContact:
         own = contact.get("custom_fields") or {}
@@ -150,22 +92,17 @@ class BottleCrm(DerivedConnector):
             {**own, **{name: contact.get(name) for name in SHOWN}},
             [tags[key] for key in contact["tags"] if key in tags],
             state="active" if contact["is_active"] else "archived",
-            created_at=_moment(contact["created_at"]),
-            updated_at=_moment(contact["updated_at"]),
+            created_at=moment(contact["created_at"]),
+            updated_at=moment(contact["updated_at"]),
         )
 
     def check(self) -> list[Finding]:
         """Look whether the token opens the organisation, as an administrator."""
-        try:
-            role = self.client.get("profile/")["user_obj"]["role"]
-            self.client.get("contacts/", {"limit": 1})
-        except PersonasyncError as error:
-            return [Finding("credentials", "fail", error.what, error.fix)]
-        if role != "ADMIN":
-            return [
-                Finding("credentials", "warn", "The token is no administrator's: some contacts are hidden from it.")
-            ]
-        return [Finding("credentials", "ok", "BottleCRM accepts the token.")]
+        findings = super().check()
+        if findings[0].state == "ok" and self.client.get("profile/")["user_obj"]["role"] != "ADMIN":
+            warning = "The token is no administrator's: some contacts are hidden from it."
+            return [Finding("credentials", "warn", warning)]
+        return findings
 
     # -- writing -------------------------------------------------------------------------------------------
     def fields(self) -> Mapping[str, FieldDefinition]:
@@ -187,7 +124,7 @@ class BottleCrm(DerivedConnector):
     def create(self, step: SetupStep) -> None:
         """Make a tag or a custom field."""
         if step.field is None:
-            self.client.send("POST", "tags/", {"name": f"{self.connection.manifest['group_prefix']}{step.name}"})
+            self.client.send("POST", "tags/", {"name": f"{self._prefix}{step.name}"})
             return
         kind = step.field.type if step.field.type in {"number", "date"} else "text"
         field = {**MODEL, "key": step.field.name, "label": step.field.label, "field_type": kind}
@@ -196,52 +133,32 @@ class BottleCrm(DerivedConnector):
     def write(self, batch: Sequence[WantedContact]) -> Written:
         """Write contact by contact. No answer shows a contact: whom it refused is told, the others are looked at."""
         ids = {name: key for key, name in self._tag_names().items()} if any(w.enter or w.leave for w in batch) else {}
-        refused = self._each(lambda wanted: self._write_one(wanted, ids), batch)
-        return dict(refused)
+        answers = self.one_by_one(lambda wanted: self._write_one(wanted, ids), batch)
+        return {key: refusal for key, refusal in answers.items() if refusal}
 
-    def _write_one(self, wanted: WantedContact, ids: Mapping[str, str]) -> tuple[str, RefusedContact] | None:
+    def _write_one(self, wanted: WantedContact, ids: Mapping[str, str]) -> None:
         body: dict[str, Any] = {"custom_fields": dict(wanted.fields)} if wanted.fields else {}
-        try:
-            if wanted.enter or wanted.leave:
-                shown = self.client.get(CONTACT, id=wanted.id)["contact_obj"]["tags"]
-                left = [key for key in shown if key not in {ids.get(name) for name in wanted.leave}]
-                body["tags"] = list(dict.fromkeys([*left, *(ids[name] for name in wanted.enter if name in ids)]))
-            self.client.send("PATCH", CONTACT, body, id=wanted.id)
-        except NotFoundError:
-            return None
-        except RejectedError as error:
-            return wanted.id, RefusedContact(error.what, error.code)
-        return None
+        if wanted.enter or wanted.leave:
+            shown = self.client.get(CONTACT, id=wanted.id)["contact_obj"]["tags"]
+            left = [key for key in shown if key not in {ids.get(name) for name in wanted.leave}]
+            body["tags"] = list(dict.fromkeys([*left, *(ids[name] for name in wanted.enter if name in ids)]))
+        self.client.send("PATCH", CONTACT, body, id=wanted.id)
 
-    def requests_for(self, changes: Sequence[Change]) -> dict[str, int]:
-        """Count the requests of a push: each contact is written and looked at, and before that where it has tags.
 
-        Args:
-            changes: What would be written.
-
-        Returns:
-            Number by endpoint.
-        """
-        batches = self._writer.batches(changes) if changes else []
-        tagged = [[any(change.kind == "group" for change in mine) for mine in batch] for batch in batches]
-        contacts, sample = sum(map(len, batches)), min(self._sample, sum(map(len, batches)))
-        requests = {
-            "PATCH contacts/{id}": contacts,
-            "GET contacts/{id}": contacts + sum(map(sum, tagged)) + sample,
-            "GET tags": len(batches) + sum(map(any, tagged)) + bool(batches),
-        }
-        return {endpoint: number for endpoint, number in requests.items() if number}
+def _order(deal: Mapping[str, Any]) -> SourceOrder:
+    return SourceOrder(
+        deal["id"],
+        deal["contacts"][0]["id"] if deal["contacts"] else None,
+        moment(deal["closed_on"]) or moment(deal["created_at"]),
+        float(deal["amount"] or 0),
+        deal["currency"],
+        ORDER_STATES[deal["stage_kind"]],
+    )
 
 
 def _definition(field: Mapping[str, Any]) -> FieldDefinition:
     options = tuple((option["value"], option["label"]) for option in field["options"] or ())
     return FieldDefinition(field["key"], field["label"], TYPES.get(field["field_type"], "text"), options)
-
-
-def _moment(text: str | None) -> datetime | None:
-    """A moment, or the midnight (UTC) of a day."""
-    moment = datetime.fromisoformat(text) if text else None
-    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
 
 
 connect = BottleCrm

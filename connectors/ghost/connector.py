@@ -1,7 +1,7 @@
-"""A Ghost site: members with their labels and custom fields, and what became of its newsletters.
+"""A Ghost site: members with their labels and custom fields, what became of its newsletters, and its webhooks.
 
 Ghost's `updated_at` does not move when a custom field or a label changes, so it can't tell what changed: everybody is
-read, in the order of ids, which never changes either.
+read, in the order of ids, which never changes either. A newsletter's id is that of its post.
 """
 
 from __future__ import annotations
@@ -10,53 +10,48 @@ import hashlib
 import hmac
 import json
 import re
+import secrets
 from base64 import urlsafe_b64encode
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from connectors.base import (
-    Delivery,
-    DerivedConnector,
-    JsonClient,
-    PlatformEvent,
-    RefusedContact,
+    FillsAndMoves,
+    MailAct,
+    MailSent,
+    SourceCampaign,
     SourceContact,
     SourcePage,
     WantedContact,
-    Written,
-    at_own_site,
+    entries,
+    moment,
+    read_campaign,
 )
-from connectors.connector import Connection, Webhook
-from connectors.errors import ContractError, CredentialError, NotFoundError, PersonasyncError, RejectedError
-from connectors.ghost import webhooks
-from connectors.ghost.newsletters import Newsletters, moment
-from connectors.records import Change, Consent, FieldDefinition, Finding, Page, SetupStep
-from connectors.secret import Secret
-from connectors.transport import entries, in_order
+from connectors.connector import Webhook
+from connectors.errors import ContractError, CredentialError
+from connectors.records import Consent, FieldDefinition, SetupStep
+from connectors.secret import Secret, remember
 
-VERSION = "v6.0"  # of the API, which Ghost is asked to answer as
 TOKEN_SECONDS = 300  # Ghost takes no token that lives longer
 HEX = re.compile(r"([0-9a-fA-F]{2})+")
-MEMBER = "members/{id}/"
-BULK = "members/bulk/"
-FIELDS = "members/metafields/custom/"
-FIELD = "members/metafields/custom/{key}/"
+MEMBER, BULK = "members/{id}/", "members/bulk/"
+FIELDS, FIELD = "members/metafields/custom/", "members/metafields/custom/{key}/"
+INTEGRATION = "personasync"
+MAILED = {"submitting": "sending", "submitted": "sent"}
+ACTS = {
+    "click_event": "click",
+    "email_opened_event": "open",
+    "email_failed_event": "bounce",
+    "email_complained_event": "complaint",
+}
 
 
-class Ghost(DerivedConnector):
+class Ghost(FillsAndMoves):
     """The members of one site."""
 
-    looking = ("GET members",)
-
-    def __init__(self, connection: Connection) -> None:
-        super().__init__(connection)
-        site = at_own_site(connection, "ghost/api/admin")
-        self.client = JsonClient(site, auth=self._token, headers={"Accept-Version": VERSION})
-        self._newsletters = Newsletters(self.client, self.name, self.limits["page"])
-
-    def _token(self) -> Secret:
+    def _auth(self) -> Secret:
         """A JSON Web Token (RFC 7519), signed with the key.
 
         Raises:
@@ -92,42 +87,27 @@ class Ghost(DerivedConnector):
         which = f"id:{_listed(ids)}" if ids else f"email:{_listed(addresses)}"
         return [_contact(member) for member in entries(self._members(which), "members")]
 
-    def check(self) -> list[Finding]:
-        """Look whether the key opens the site, and whether fields can be made."""
-        try:
-            site = self.client.get("site/")["site"]
-            self.client.get("members/", {"limit": 1})
-            self.client.get(FIELDS)
-        except PersonasyncError as error:
-            return [Finding("credentials", "fail", error.what, error.fix)]
-        return [Finding("credentials", "ok", f"Ghost {site['version']} accepts the key.")]
-
     # -- writing -------------------------------------------------------------------------------------------
     def fields(self) -> Mapping[str, FieldDefinition]:
         """Return the custom fields of members."""
-        listed = [
-            field for field in entries(self.client.get(FIELDS), "members_metafields") if field["status"] == "active"
-        ]
-        return {field["key"]: FieldDefinition(field["key"], field["name"], "text") for field in listed}
+        listed = entries(self.client.get(FIELDS), "members_metafields")
+        active = [field for field in listed if field["status"] == "active"]
+        return {field["key"]: FieldDefinition(field["key"], field["name"], "text") for field in active}
 
     def group_names(self) -> Collection[str]:
         """Return the names of all labels."""
-        return [label["name"] for label in self._labels()]
+        return list(self.group_keys(()))
 
-    def _labels(self) -> list[dict[str, Any]]:
-        labels: list[dict[str, Any]] = []
-        number: int | None = 1
-        while number:
-            answer = self.client.get("labels/", {"limit": self.limits["page"], "page": number, "order": "id asc"})
-            labels += entries(answer, "labels")
-            number = answer["meta"]["pagination"]["next"]
-        return labels
+    def group_keys(self, names: Collection[str]) -> Mapping[str, Mapping[str, Any]]:
+        """Return all labels by name: their list takes no less."""
+        del names
+        listed = self.client.listed("labels/", "labels", {"order": "id asc"}, size=self.limits["page"])
+        return {label["name"]: label for label in listed}
 
     def create(self, step: SetupStep) -> None:
         """Make a label or a custom field."""
         if step.field is None:
-            name = f"{self.connection.manifest['group_prefix']}{step.name}"
-            self.client.send("POST", "labels/", {"labels": [{"name": name}]})
+            self.client.send("POST", "labels/", {"labels": [{"name": f"{self._prefix}{step.name}"}]})
             return
         name = step.field.name  # Ghost makes the key from the first name, whatever key it is sent
         made = self.client.send("POST", FIELDS, {"members_metafields": [{"name": name, "type": "short_text"}]})
@@ -136,94 +116,96 @@ class Ghost(DerivedConnector):
         label = {"members_metafields": [{"name": step.field.label}]}
         self.client.send("PUT", FIELD, label, key=name)
 
-    def write(self, batch: Sequence[WantedContact]) -> Written:
-        """Write the custom fields of each member, then move those whom Ghost did not refuse, one call a label."""
-        filled = [wanted for wanted in batch if wanted.fields]
-        answers = dict(in_order(self._fill, filled, workers=self.limits["connections"]))
-        moves: dict[tuple[str, str], list[str]] = defaultdict(list)
-        for wanted in batch:
-            if isinstance(answers.get(wanted.id), RefusedContact):
-                continue
-            for action, groups in (("addLabel", wanted.enter), ("removeLabel", wanted.leave)):
-                for group in groups:
-                    moves[action, group].append(wanted.id)
-        known = {label["name"]: label for label in self._labels()} if moves else {}
-        for (action, group), ids in moves.items():
-            if group in known:
-                self._move(action, known[group], ids)
-        moved = {key for ids in moves.values() for key in ids}  # only the answers to others show how they are now
-        return {key: answer for key, answer in answers.items() if answer and key not in moved}
-
-    def _fill(self, wanted: WantedContact) -> tuple[str, SourceContact | RefusedContact | None]:
+    def fill(self, wanted: WantedContact) -> SourceContact | None:
+        """Write the custom fields of a member."""
         body = {"members": [{"metafields": {"custom": dict(wanted.fields)}}]}
-        try:
-            answer = self.client.send("PUT", MEMBER, body, id=wanted.id)
-        except NotFoundError:
-            return wanted.id, None
-        except RejectedError as error:
-            return wanted.id, _refusal(error)
-        members = answer.get("members")
-        return wanted.id, _contact(members[0]) if members else None
+        members = self.client.send("PUT", MEMBER, body, id=wanted.id).get("members")
+        return _contact(members[0]) if members else None
 
-    def _move(self, action: str, label: Mapping[str, Any], ids: Sequence[str]) -> None:
-        """Let *ids* enter or leave a label. Ghost would add it twice: who has it is left out."""
-        which = f"id:{_listed(ids)}"
-        if action == "addLabel":
-            which += f"+label:-{label['slug']}"
-        bulk = {"action": action, "meta": {"label": {"id": label["id"]}}}
+    def move(self, group: Mapping[str, Any], ids: Sequence[str], *, enter: bool) -> None:
+        """Let members enter or leave a label. Ghost would add it twice: who has it is left out."""
+        which = f"id:{_listed(ids)}" + (f"+label:-{group['slug']}" if enter else "")
+        bulk = {"action": "addLabel" if enter else "removeLabel", "meta": {"label": {"id": group["id"]}}}
         self.client.send("PUT", BULK, {"bulk": bulk}, {"filter": which})
 
-    def requests_for(self, changes: Sequence[Change]) -> dict[str, int]:
-        """Count the requests of a push: one for each member with fields, and one for each label of a batch.
-
-        Args:
-            changes: What would be written.
-
-        Returns:
-            Number by endpoint.
-        """
-        counts = Counter({"GET members": int(bool(changes))})
-        for batch in self._writer.batches(changes) if changes else []:
-            groups = {(c.name, c.after is None) for mine in batch for c in mine if c.kind == "group"}
-            counts["PUT members/{id}"] += sum(any(c.kind == "field" for c in mine) for mine in batch)
-            counts["PUT members/bulk"] += len(groups)
-            counts["GET labels"] += bool(groups)
-            counts["GET members"] += bool(groups)
-        return {endpoint: number for endpoint, number in counts.items() if number}
-
     # -- results -------------------------------------------------------------------------------------------
-    def results(self, stream: str, known: Mapping[str, str]) -> Iterator[Page]:
-        """Yield newsletters, or who got, opened and clicked them."""
-        return self._newsletters.pages(stream, known)
+    def campaigns(self) -> Iterator[SourceCampaign]:
+        """Yield the posts that were sent as newsletters."""
+        for post in self._by_id("posts/", "posts", "status:[published,sent]", include="email,count.clicks"):
+            email = post.get("email") or {}
+            if state := MAILED.get(email.get("status", "")):
+                opened = email["opened_count"] if email["track_opens"] else None
+                record = {**post, "email": {**email, "opened": opened}}
+                yield read_campaign(self.connection.manifest, record, state=state)
+
+    def acts_of(self, campaigns: Sequence[SourceCampaign]) -> Iterator[list[MailSent | MailAct]]:
+        """Yield who got, opened and clicked some newsletters."""
+        for campaign in campaigns:
+            members = [member["id"] for member in self._by_id("members/", "members", f"emails.post_id:'{campaign.id}'")]
+            yield [MailSent(campaign.id, member, campaign.sent_at) for member in members]
+            yield [_act(campaign.id, event) for event in self._events(campaign.id, sorted(members))]
+
+    def _by_id(self, path: str, key: str, which: str, **more: str) -> Iterator[dict[str, Any]]:
+        """All entries of a list, in the order of their ids: pages with numbers slip while somebody leaves."""
+        last, size = "", self.limits["page"]
+        while True:
+            after = f"{which}+id:>'{last}'" if last else which
+            listed = entries(self.client.get(path, {"filter": after, "order": "id asc", "limit": size, **more}), key)
+            yield from listed
+            if len(listed) < size:
+                return
+            if listed[-1]["id"] <= last:
+                raise ContractError(f"Ghost lists {path} in no order of ids.")
+            last = listed[-1]["id"]
+
+    def _events(self, post: str, members: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """What some members did: events have no pages, so the members are halved until their events are on one."""
+        if not members:
+            return
+        which = f"type:[{','.join(ACTS)}]+data.post_id:'{post}'"
+        which += f"+data.member_id:>='{members[0]}'+data.member_id:<='{members[-1]}'"
+        answer = self.client.get("members/events/", {"filter": which, "limit": self.limits["page"]})
+        middle = len(members) // 2
+        if answer["meta"]["pagination"]["total"] > self.limits["page"] and middle:
+            yield from self._events(post, members[:middle])
+            yield from self._events(post, members[middle:])
+        else:
+            yield from entries(answer, "events")
 
     # -- events --------------------------------------------------------------------------------------------
     def webhooks(self) -> list[Webhook]:
-        """Return where the site sends events; see `connectors.events.EventSource`."""
-        return webhooks.webhooks_of_site(self.client)
+        """Return all webhooks of the site: those to one address, of which Ghost has one for each event, as one."""
+        grouped: dict[str, list[Any]] = defaultdict(list)
+        for integration in self._integrations():
+            for hook in integration.get("webhooks") or ():
+                grouped[hook["target_url"]].append(hook)
+        signed = {url: all(hook.get("secret") for hook in hooks) for url, hooks in grouped.items()}
+        return [
+            Webhook(url, tuple(hook["event"] for hook in hooks), (), signed=signed[url])
+            for url, hooks in grouped.items()
+        ]
 
     def register(self, webhook: Webhook) -> Secret:
-        """Add webhooks, and return their secret, which we chose."""
-        return webhooks.add_webhooks(self.client, webhook)
+        """Add a webhook for each event, within an integration of ours; return their secret, which we chose."""
+        ours = next((each["id"] for each in self._integrations() if each["name"] == INTEGRATION), None)
+        if ours is None:
+            made = self.client.send(
+                "POST", "integrations/", {"integrations": [{"name": INTEGRATION}]}, repeatable=False
+            )
+            ours = made["integrations"][0]["id"]
+        secret = Secret(secrets.token_hex(32))
+        remember(secret)
+        for event in webhook.events:
+            asked = {"event": event, "target_url": webhook.url, "secret": secret.reveal(), "integration_id": ours}
+            self.client.send("POST", "webhooks/", {"webhooks": [{"name": INTEGRATION, **asked}]}, repeatable=False)
+        return secret
 
-    @staticmethod
-    def verify(delivery: Delivery) -> bool:
-        """Accept Ghost's signature, which holds the time."""
-        return bool(webhooks.check_ghost(delivery))
-
-    @staticmethod
-    def parse(delivery: Delivery) -> list[PlatformEvent]:
-        """Return the event about a member."""
-        return webhooks.ghost_events(delivery)
+    def _integrations(self) -> list[dict[str, Any]]:
+        return entries(self.client.get("integrations/", {"include": "webhooks", "limit": 100}), "integrations")
 
 
 def _base64(data: bytes) -> bytes:
     return urlsafe_b64encode(data).rstrip(b"=")
-
-
-def _refusal(error: RejectedError) -> RefusedContact:
-    """The reason of a refusal, which stands behind Ghost's general words for it."""
-    errors: Any = error.body.get("errors") or [{}]
-    return RefusedContact(errors[0].get("context") or error.what, errors[0].get("type") or error.code)
 
 
 def _listed(values: Sequence[str]) -> str:
@@ -252,6 +234,12 @@ def _consent(member: Mapping[str, Any]) -> Consent:
     if (member.get("email_suppression") or {}).get("suppressed"):
         return "cleaned"
     return "subscribed" if member.get("newsletters") else "unsubscribed"
+
+
+def _act(post: str, event: Mapping[str, Any]) -> MailAct:
+    data = event["data"]
+    key, at, url = data["member"]["id"], moment(data["created_at"]), (data.get("link") or {}).get("to")
+    return MailAct(f"{event['type']}/{data['id']}", ACTS[event["type"]], post, key, at, url)
 
 
 connect = Ghost

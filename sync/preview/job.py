@@ -13,7 +13,7 @@ from ibis import Table
 from connectors.errors import FixSettingsError, reason_of
 from connectors.installed import find_connector
 from connectors.records import email_key, normalise_email
-from connectors.templates import HasTemplates, TemplateDialect
+from connectors.templates import DeclaredTags, HasTemplates, TemplateDialect
 from segmenter.personalize.creepiness import Concern, of_mail
 from segmenter.personalize.fields import title_of_others
 from segmenter.personalize.personas import UNCLASSIFIED
@@ -131,14 +131,22 @@ def _read(path: Path) -> str:
 def _target(session: Session, text: str, only: str | None) -> tuple[str, TemplateDialect]:
     matches: list[tuple[str, TemplateDialect]] = []
     for name, part in session.workspace.connections.items():
-        source = find_connector(part.connector)
-        if only in {None, name} and isinstance(source, HasTemplates):
-            dialect = source.dialect
+        dialect = _dialect(session, name, part.connector)
+        if only in {None, name} and dialect is not None:
             matches += [(name, dialect)] if only or any(mark in text for mark in dialect.marks) else []
     if len(matches) != 1:
         what = "no connection" if not matches else f"several connections: {', '.join(name for name, _ in matches)}"
         raise FixSettingsError(f"The template matches {what}.", fix="Set --connection NAME.")
     return matches[0]
+
+
+def _dialect(session: Session, name: str, connector: str) -> TemplateDialect | None:
+    """The language of a platform's mails: its connector's own, or as its spec declares it; None: it has no mails."""
+    source = find_connector(connector)
+    if isinstance(source, HasTemplates):
+        return source.dialect
+    declared = session.workspace.spec(name, session.manifest).templates
+    return DeclaredTags(**declared.model_dump()) if declared.marks else None
 
 
 def _person(session: Session, contact: str) -> str:

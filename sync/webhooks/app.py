@@ -142,6 +142,7 @@ class Reception:
             now=self._service.now(),
             secret=sender.secret,
             connections={name: parts[name].settings() for name in expected.connections},
+            spec=sender.spec,
         )
 
     def _uri(self, request: Request) -> str:

@@ -43,6 +43,7 @@ class Sender:
         secret: What deliveries are signed with; `NO_SECRET` where the workspace names none.
         path: Secret last part of the address; `NO_SECRET` where it has none.
         may_be_unsigned: Whether the secret of the address is enough.
+        spec: Of the connector, as `connectors.connector.Connection` carries it.
     """
 
     connector: str
@@ -50,6 +51,7 @@ class Sender:
     secret: Secret = NO_SECRET
     path: Secret = NO_SECRET
     may_be_unsigned: bool = False
+    spec: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(slots=True)
@@ -202,7 +204,7 @@ def _senders(workspace: Workspace, manifest: Manifest, environment: Mapping[str,
             continue
         path = serve_secret(workspace, f"{connector}_path", environment)
         secret = _signing(workspace, connector, environment, made_by_setup=not spec.deliveries.project and not path)
-        yield Sender(connector, source, secret, path, bool(spec.deliveries.path))
+        yield Sender(connector, source, secret, path, bool(spec.deliveries.path), spec.as_mapping())
 
 
 def _signing(workspace: Workspace, connector: str, environment: Mapping[str, str], *, made_by_setup: bool) -> Secret:

@@ -8,9 +8,10 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
+from connectors.declared import SpecPart
 from connectors.errors import FixSettingsError
 from connectors.installed import InstalledConnector, installed, spec_file
-from connectors.spec import ConnectorSpec, SpecPart, parse_spec
+from connectors.spec import ConnectorSpec, parse_spec
 
 
 class Plugin(SpecPart):

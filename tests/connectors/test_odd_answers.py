@@ -19,6 +19,7 @@ from sync.workspace.manifest import plugin_manifest
 
 KEY = "5f7dd11ab6:" + "0a1b2c3d" * 8
 SITE = "https://site.example"
+DATED = {"Date": "Tue, 01 Dec 2026 12:00:00 GMT"}
 ODD = (
     *("[]", "null", "5", '"text"', "true", "{}", "[null]", "[[]]", '[{"id": "1"}]', '{"a": {"b": [1]}}'),
     *('{"KEY": null}', '{"KEY": {}}', '{"KEY": 5}', '{"KEY": "x"}', '{"KEY": true}', '{"KEY": [null]}'),
@@ -56,7 +57,8 @@ def error_of(name: str, body: str) -> PersonasyncError:
     connector = connect()
     connector.client.transport.wait = lambda _: None
     with responses.RequestsMock() as mocked:
-        mocked.get(re.compile(".*"), body=body.replace("KEY", key), content_type="application/json")
+        said = body.replace("KEY", key)
+        mocked.get(re.compile(".*"), body=said, content_type="application/json", headers=DATED)
         with pytest.raises(PersonasyncError) as raised:
             read(connector)
     return raised.value

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
 
 import pytest
 
-from connectors.brevo.connector import Brevo
-from connectors.klaviyo.connector import Klaviyo
-from connectors.templates import HasTemplates, TemplateDialect
+from connectors.templates import DeclaredTags, TemplateDialect
 from segmenter.personalize.templates import read_template
+from sync.workspace.manifest import plugin_manifest
 
 DAY = date(2026, 12, 1)
-KLAVIYO, BREVO = Klaviyo.dialect, Brevo.dialect
+KLAVIYO, BREVO = (
+    DeclaredTags(**plugin_manifest().connectors[name].templates.model_dump()) for name in ("klaviyo", "brevo")
+)
 
 
 def shown(text: str, dialect: TemplateDialect, **values: str) -> str:
@@ -63,7 +63,23 @@ def test_what_a_preview_cannot_know_is_said(text: str, dialect: TemplateDialect,
     assert bool(template.problems) == ("{%" in text and "unsubscribe" not in text)
 
 
-def test_both_say_that_they_have_templates() -> None:
-    sources: list[Any] = [Klaviyo, Brevo]
+@pytest.mark.parametrize(
+    ("text", "dialect"),
+    [
+        ("{{ first_name|default:'you' }}", KLAVIYO),
+        ("{{ person|lookup:'a b'|default:'x' }}", KLAVIYO),
+        ("{{ contact.a | default : 'it is | odd' }}", BREVO),
+    ],
+)
+def test_names_and_defaults_may_have_signs_of_their_own(text: str, dialect: TemplateDialect) -> None:
+    template = read_template(text, dialect, DAY)
 
-    assert all(isinstance(source, HasTemplates) for source in sources)
+    assert template.problems == []
+    assert shown(text, dialect, first_name="Ada", a="Ada", **{"a b": "Ada"}) == "Ada"
+
+
+@pytest.mark.parametrize(
+    "text", ["{{ person|lookup:'a\" }}", "{{ contact.a.b }}", "{{ contact. }}", "{% unsubscribe %}"]
+)
+def test_what_only_looks_like_a_tag_is_told(text: str) -> None:
+    assert read_template(text, BREVO, DAY).problems

@@ -63,4 +63,4 @@ class PondStand:
         told = {"duck": key, "what": "duck.changed", "at": self.pond.ducks[key]["changed"], "values": {"swims": "no"}}
         body = json.dumps({"events": [told]}).encode()
         headers = [(name.lower().encode(), value.encode()) for name, value in signature(SIGNING, body, now).items()]
-        return Delivery("POST", HOOK, headers, body, now, Secret(SIGNING), {"lake": {}})
+        return Delivery("POST", HOOK, headers, body, now, Secret(SIGNING), {"lake": {}}, self.spec.as_mapping())

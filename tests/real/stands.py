@@ -119,7 +119,9 @@ class GhostStand:
         self.edit(key, self.text_property, f"edited {time.monotonic_ns()}")
         until(lambda: any(key.encode() in body for _, body in post.arrived), "Ghost sends no webhook")
         headers, body = next(pair for pair in post.arrived if key.encode() in pair[1])
-        return Delivery("POST", post.url, headers, body, datetime.now(UTC), self.signed_with)
+        return Delivery(
+            "POST", post.url, headers, body, datetime.now(UTC), self.signed_with, spec=self.spec.as_mapping()
+        )
 
     def _registered(self) -> Postbox:
         post, spec = Postbox(), self.spec.as_mapping()

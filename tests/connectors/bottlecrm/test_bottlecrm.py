@@ -13,6 +13,7 @@ from connectors.secret import Secret
 from sync.workspace.manifest import plugin_manifest
 
 API = "https://crm.example/api"
+DATED = {"Date": "Mon, 30 Nov 2026 20:55:53 GMT"}
 
 
 def crm() -> BottleCrm:
@@ -43,7 +44,7 @@ def contact(**more: Any) -> dict[str, Any]:
 @responses.activate
 def test_deals_that_are_closed_are_orders_of_their_first_contact() -> None:
     deals = [deal("1", "won"), deal("2", "lost", closed_on=None), deal("3", "open"), deal("4", "won", contacts=[])]
-    responses.get(f"{API}/opportunities/", json={"opportunities": deals})
+    responses.get(f"{API}/opportunities/", json={"opportunities": deals}, headers=DATED)
     pages = list(crm().read("orders", {}))
     rows = [row for page in pages for row in page.rows.to_pylist()]
 
@@ -54,7 +55,8 @@ def test_deals_that_are_closed_are_orders_of_their_first_contact() -> None:
     ]
     assert [row["at"].isoformat() for row in rows[:2]] == ["2026-10-02T00:00:00+00:00", "2026-10-01T09:00:00+00:00"]
     assert (rows[0]["amount"], rows[0]["currency"]) == (12.3, "GBP")
-    assert [page.cursor for page in pages] == [{"read": "4"}]
+    assert [page.cursor is None for page in pages] == [True, False]
+    assert pages[-1].total == 3
 
 
 @responses.activate

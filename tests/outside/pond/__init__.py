@@ -2,45 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from connectors.base import (
-    Delivery,
     DerivedConnector,
-    JsonClient,
-    MalformedError,
-    PlatformEvent,
     RefusedContact,
     SourceContact,
     SourcePage,
     WantedContact,
     Written,
-    check_hmac,
-    check_window,
     entries,
-    event_json,
-    short_text,
+    moment,
 )
-from connectors.connector import Connection, Webhook
-from connectors.errors import PersonasyncError, SignatureError
-from connectors.records import FieldDefinition, Finding, SetupStep
+from connectors.connector import Webhook
+from connectors.records import FieldDefinition, SetupStep
 from connectors.secret import Secret
-
-SIGNED = re.compile(rb"sha256=([0-9a-f]{64}), t=([0-9]{1,15})")
 
 
 class Pond(DerivedConnector):
-    """The ducks of one pond."""
-
-    writing = ("POST ducks/batch",)
-    looking = ("GET ducks",)
-
-    def __init__(self, connection: Connection) -> None:
-        super().__init__(connection)
-        self.client = JsonClient(connection, auth=connection.secret, auth_header="X-Pond-Token")
+    """The ducks of one pond; how it is asked and what it delivers, pond.toml says."""
 
     def page(self, since: datetime | None, place: str | None) -> SourcePage:
         """Return the ducks that changed, by their moment of change."""
@@ -50,18 +32,10 @@ class Pond(DerivedConnector):
 
     def fetch_contacts(self, ids: Sequence[str], addresses: Sequence[str]) -> Sequence[SourceContact]:
         """Return some ducks."""
+        if not ids and not addresses:
+            return []
         asked = {"ids": ",".join(ids)} if ids else {"mails": ",".join(addresses)}
-        return (
-            [_contact(duck) for duck in entries(self.client.get("ducks", asked), "ducks")] if ids or addresses else []
-        )
-
-    def check(self) -> list[Finding]:
-        """Look whether the token opens the pond."""
-        try:
-            self.client.get("labels")
-        except PersonasyncError as error:
-            return [Finding("credentials", "fail", str(error))]
-        return [Finding("credentials", "ok", "The pond accepts the token.")]
+        return [_contact(duck) for duck in entries(self.client.get("ducks", asked), "ducks")]
 
     def fields(self) -> Mapping[str, FieldDefinition]:
         """Return what ducks may have."""
@@ -90,25 +64,6 @@ class Pond(DerivedConnector):
         return {**shown, **{refused["id"]: RefusedContact(refused["why"]) for refused in answer.get("refused", [])}}
 
     # -- events --------------------------------------------------------------------------------------------
-    @staticmethod
-    def verify(delivery: Delivery) -> bool:
-        """Accept ``X-Pond-Signature: sha256=<hex>, t=<milliseconds>``, made over the body and the time."""
-        signed = SIGNED.fullmatch(delivery.header("X-Pond-Signature") or b"")
-        if signed is None:
-            raise SignatureError("no X-Pond-Signature", reason="missing")
-        digest, stamp = signed.groups()
-        check_window(int(stamp), delivery.now)
-        check_hmac(digest, delivery.body + stamp, delivery.secrets)
-        return True
-
-    @staticmethod
-    def parse(delivery: Delivery) -> list[PlatformEvent]:
-        """Return what happened to ducks."""
-        try:
-            return [_event(told) for told in event_json(delivery.body)["events"]]
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise MalformedError("the body is not a list of what happened to ducks") from error
-
     def webhooks(self) -> list[Webhook]:
         """Return where the pond sends events."""
         return [Webhook(hook["url"], (), ()) for hook in self.client.get("hooks")["hooks"]]
@@ -118,19 +73,6 @@ class Pond(DerivedConnector):
         return Secret(self.client.send("POST", "hooks", {"url": webhook.url}, repeatable=False)["secret"])
 
 
-def _event(told: dict[str, Any]) -> PlatformEvent:
-    key, what = str(told["duck"]), str(told["what"])
-    values = {str(name): short_text(value) for name, value in told["values"].items()}
-    return PlatformEvent(
-        f"{key} {what} {told['at']}",
-        what,
-        datetime.fromisoformat(told["at"]),
-        [key],
-        changed=values,
-        means="values" if what == "duck.changed" and values else "",
-    )
-
-
 def _contact(duck: dict[str, Any]) -> SourceContact:
     return SourceContact(
         duck["id"],
@@ -138,8 +80,8 @@ def _contact(duck: dict[str, Any]) -> SourceContact:
         "subscribed" if duck["news"] else "unsubscribed",
         duck["values"],
         duck["labels"],
-        created_at=datetime.fromisoformat(duck["made"]),
-        updated_at=datetime.fromisoformat(duck["changed"]),
+        created_at=moment(duck["made"]),
+        updated_at=moment(duck["changed"]),
     )
 
 

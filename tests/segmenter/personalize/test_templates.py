@@ -9,14 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.brevo.templates import BrevoTags
 from connectors.hubspot.templates import Hubl
-from connectors.klaviyo.templates import KlaviyoTags
 from connectors.mailchimp.templates import MergeTags
 from connectors.sandbox.hubspot.hubl import renderer
 from connectors.sandbox.mailchimp.render import MailTemplate as Theirs
-from connectors.templates import TemplateDialect
+from connectors.templates import DeclaredTags, TemplateDialect
 from segmenter.personalize.templates import Template, read_template
+from sync.workspace.manifest import plugin_manifest
 
 TAGS = ["*|IF:A=1|*", "*|IF:A|*", "*|IFNOT:A|*", "*|IF:B!=2|*", "*|A|*", "*|B|*", "x"]
 HUBL = [
@@ -145,8 +144,15 @@ HOSTILE = {
 SECONDS = 8.0  # of the processor; a few suffice, where hours did not
 
 
+DECLARED = [
+    DeclaredTags(**spec.templates.model_dump())
+    for spec in plugin_manifest().connectors.values()
+    if spec.templates.marks
+]
+
+
 @pytest.mark.long
-@pytest.mark.parametrize("dialect", [MergeTags(), Hubl(), KlaviyoTags(), BrevoTags()], ids=lambda d: type(d).__name__)
+@pytest.mark.parametrize("dialect", [MergeTags(), Hubl(), *DECLARED], ids=lambda d: d.marks[0])
 def test_a_template_of_nothing_but_beginnings_is_read_in_seconds(dialect: TemplateDialect) -> None:
     for name, text in HOSTILE.items():
         began = time.process_time()
