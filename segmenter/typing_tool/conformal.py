@@ -22,7 +22,7 @@ NEVER_RULED_OUT = 1 / 3  # a segment as likely as that is in the set even where 
 ROUNDED = 1e-12  # limits are probabilities of people: equal ones have to count as equal
 
 
-def needed(counts: Matrix, error_rate: float) -> float:
+def weight_needed(counts: Matrix, error_rate: float) -> float:
     """Return how much of the weight of people who were held out has to be told right.
 
     Args:
@@ -39,8 +39,8 @@ def needed(counts: Matrix, error_rate: float) -> float:
 
 
 def enough_for(counts: Matrix, error_rate: float) -> bool:
-    """Return whether people who were held out can promise *error_rate*; *counts* as `needed` takes them."""
-    return needed(counts, error_rate) <= float(counts.sum())
+    """Return whether people who were held out can promise *error_rate*; *counts* as `weight_needed` takes them."""
+    return weight_needed(counts, error_rate) <= float(counts.sum())
 
 
 def set_limits(
@@ -69,7 +69,7 @@ def _limit(own: Matrix, counts: Matrix, error_rate: float) -> float:
     if not enough_for(counts, error_rate):
         return 0.0
     falling = np.argsort(-own, kind="stable")
-    place = int(np.searchsorted(np.cumsum(counts[falling]), needed(counts, error_rate)))
+    place = int(np.searchsorted(np.cumsum(counts[falling]), weight_needed(counts, error_rate)))
     return min(float(own[falling[min(place, len(own) - 1)]]), NEVER_RULED_OUT)
 
 

@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from segmenter.stats.folds import folds
 from segmenter.stats.proportions import Interval, wilson_of_rate
 from segmenter.stats.weighted import effective_size, weighted_median
-from segmenter.typing_tool.conformal import enough_for, needed, set_limits, sets_of
+from segmenter.typing_tool.conformal import enough_for, set_limits, sets_of, weight_needed
 from segmenter.typing_tool.forward_selection import forward_selection
 from segmenter.typing_tool.interview import (
     AnswerModel,
@@ -205,8 +205,8 @@ class Promise:
     def learned(self, parts: Sequence[Part]) -> tuple[float, Matrix]:
         """Return the probability at which interviews end, and the limits of the sets.
 
-        It is the least at which the likeliest segment is right as often as a conformal set asks for (`needed`). Where
-        the answers don't allow that, it is the least at which nearly as many as possible are told one segment.
+        It is the least at which the likeliest segment is right as often as a conformal set asks for (`weight_needed`).
+        Where the answers don't allow that, it is the least at which nearly as many as possible are told one segment.
         """
         leads = ((enough, self._lead(parts, enough)) for enough in GRID)
         reached = next((enough for enough, lead in leads if lead >= 0), None)
@@ -237,7 +237,7 @@ class Promise:
         truth, each = np.concatenate([part.truth for part in parts]), self._counts_of(parts)
         groups = [truth == segment for segment in range(self.segments)] if self.per_segment else [truth >= 0]
         leads = [
-            (each[group & right].sum() - needed(each[group], self.error_rate)) / each[group].sum()
+            (each[group & right].sum() - weight_needed(each[group], self.error_rate)) / each[group].sum()
             for group in groups
             if group.any()
         ]

@@ -16,7 +16,7 @@ from connectors.records import SURVEY_ANSWERS, email_key, normalise_email
 from segmenter.errors import DefinitionError
 from segmenter.privacy.sensitive import why_sensitive
 from segmenter.rules.segments import memberships
-from segmenter.stats.item_matrix import Items, numbers, survey_items
+from segmenter.stats.item_matrix import Items, Matrix, numbers, survey_items
 from segmenter.stats.item_words import OTHER, rare_joined, words_of
 from sync.active_people import assigned_people
 from sync.control.store import Control
@@ -223,10 +223,8 @@ def from_file(
         names, harmless = _harmless(others, path.stem, why)
         notes += harmless
     people = _respondents(grid, who)
-    items, words, joined = _items_of(
-        {name: grid.column(name) for name in names}, grid.file, most, as_categories=as_categories
-    )
-    items = items if counted.values is None else items.weighted(counted.values)
+    answers = {name: grid.column(name) for name in names}
+    items, words, joined = _items_of(answers, grid.file, most, counted.values, as_categories=as_categories)
     described = {name: _described(grid.column(name)) for name in headers}
     said = notes + joined
     return Base(people, items, described, "survey", path.stem, None, said, words, str(path), who or "", counted.kept)
@@ -334,6 +332,21 @@ def from_warehouse(
     Raises:
         FixSettingsError: Nobody answered it, or an item can't be used.
     """
+    by_person = _latest_answers(session, survey, within)
+    counted = weighted_people(session, survey, weight, everybody := sorted(by_person))
+    people, notes, away = tuple(everybody[place] for place in counted.places), counted.notes, counted.own | {*exclude}
+    names = [name for name in wanted if name not in away]
+    _refuse_named(names, survey, why)
+    if not names:
+        names, harmless = _harmless(sorted(set().union(*by_person.values()) - away), survey, why)
+        notes += harmless
+    answers = {name: [by_person[person].get(name) for person in people] for name in names}
+    items, words, joined = _items_of(answers, f"The survey {survey}", most, counted.values, as_categories=as_categories)
+    return Base(people, items, {}, "survey", survey, within, notes + joined, words, weights=counted.kept)
+
+
+def _latest_answers(session: Session, survey: str, within: str | None) -> dict[str, dict[str, str]]:
+    """By person the latest answer to each item, of everybody or of those *within* a segment."""
     table = session.warehouse.current(SURVEY_ANSWERS.name)
     links = session.links()
     table = table.filter(table.survey == survey).inner_join(links, "contact_key")
@@ -346,29 +359,24 @@ def from_warehouse(
     by_person: dict[str, dict[str, str]] = {}
     for row in rows:
         by_person.setdefault(row["person_id"], {})[row["item"]] = row["value"]
-    counted = weighted_people(session, survey, weight, everybody := sorted(by_person))
-    people, notes, away = tuple(everybody[place] for place in counted.places), counted.notes, counted.own | {*exclude}
-    names = [name for name in wanted if name not in away]
-    _refuse_named(names, survey, why)
-    if not names:
-        names, harmless = _harmless(sorted({row["item"] for row in rows} - away), survey, why)
-        notes += harmless
-    answers = {name: [by_person[person].get(name) for person in people] for name in names}
-    items, words, joined = _items_of(answers, f"The survey {survey}", most, as_categories=as_categories)
-    items = items if counted.values is None else items.weighted(counted.values)
-    return Base(people, items, {}, "survey", survey, within, notes + joined, words, weights=counted.kept)
+    return by_person
 
 
 def _items_of(
-    answers: Mapping[str, Sequence[str | None]], where: str, most: int, *, as_categories: bool
+    answers: Mapping[str, Sequence[str | None]],
+    where: str,
+    most: int,
+    weights: Matrix | None,
+    *,
+    as_categories: bool,
 ) -> tuple[Items, Mapping[str, Mapping[str, float]], tuple[str, ...]]:
-    """Items, what each answer counts as, and a sentence about each item whose rare answers are joined."""
+    """Items with weights, what each answer counts as, and a sentence about each item whose rare answers are joined."""
     columns, rare = rare_joined(answers)
     items = _checked(
         lambda: survey_items(columns, most=most, as_categories=as_categories), where, "Name the items with --item."
     )
     notes = (f"{name}: {many} rare answers are joined as {OTHER!r}." for name, many in rare.items())
-    return items, words_of(items, columns), tuple(notes)
+    return items if weights is None else items.weighted(weights), words_of(items, columns), tuple(notes)
 
 
 def _checked(make: Callable[[], Items], where: str, fix: str) -> Items:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,15 +84,22 @@ def conjoint_of_file(
             f"{read.grid.file}, row {sheet_.rows[row]}, column {sheet_.items[place]!r}: the part-worth is missing.",
             fix="Give it, or leave the respondent out with --leave-out.",
         )
-    others = [header for header in read.grid.headers if header not in {*columns, read.column, own}]
-    notes = [*read.notes, *([f"No part-worths, left out: {', '.join(others)}."] if others else [])]
-    shares = importances(sheet_.values, attributes)
-    same = int(np.isnan(shares).any(axis=1).sum())
-    if same:
-        notes.append(f"Respondents to whom no level makes a difference, so that their part-worths are 0: {same:,}.")
-    notes += [*about, *_weighted(weight, weights)]
+    shares, others = importances(sheet_.values, attributes), {*read.grid.headers} - {*columns, read.column, own}
+    notes = [*read.notes, *_left_out(read.grid.headers, others), *_nothing_matters(shares), *about]
+    notes += _weighted(weight, weights)
     differences = zero_centred_differences(sheet_.values, attributes)
     return ConjointOfFile(sheet_.respondents, attributes, differences, shares, weights, tuple(notes))
+
+
+def _left_out(headers: Sequence[str], others: Collection[str | None]) -> list[str]:
+    listed = ", ".join(header for header in headers if header in others)
+    return [f"No part-worths, left out: {listed}."] if others else []
+
+
+def _nothing_matters(shares: NDArray[np.float64]) -> list[str]:
+    same = int(np.isnan(shares).any(axis=1).sum())
+    said = f"Respondents to whom no level makes a difference, so that their part-worths are 0: {same:,}."
+    return [said] if same else []
 
 
 def _weighted(source: str | None, weights: NDArray[np.float64]) -> list[str]:
