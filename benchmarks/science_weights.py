@@ -39,7 +39,7 @@ from sync.modeling.inputs import from_file
 
 OFTEN = 3  # times as often some are asked
 PEOPLE, NEW = 800, 5_000
-REPEATS = 20
+REPEATS = 5
 ERROR_RATE, MOST = 0.1, 10
 Sample = tuple[Columns, Any, Any]
 """Columns of a file, the segment of each, and the weight of each."""
