@@ -26,7 +26,10 @@ does, then proposed; `survey design -k 4` is asked for the same files. The last 
 - seeds_agree: share of the files for which other seeds say the same: light and number of segments, or all say that the
   verdict is on the edge;
 - tool_coverage, tool_median_questions, tool_hit_rate: of adaptive typing tools (`survey design --error-rate 0.1`) on
-  new people: share whose possible segments hold the true one, questions asked, share whose likeliest one is right.
+  new people: share whose possible segments hold the true one, questions asked, share whose likeliest one is right;
+- weighted_shares_covered, weighted_tool_coverage: of samples in which some were asked three times as often, the share
+  of the 95% intervals of weighted shares that hold the true one, and the coverage of tools in the population
+  (`benchmarks/science_weights.py`).
 """
 
 from __future__ import annotations
@@ -49,6 +52,8 @@ import numpy as np
 from science_kept import Kept, Outcome
 from science_methods import METHODS, agreements_of, attainable
 from science_typing import tool_figures, tool_table, tools
+from science_weights import REPEATS as WEIGHTED
+from science_weights import into, weighted_outcomes
 from science_worlds import WORLDS, Columns, World
 from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
@@ -293,7 +298,8 @@ def main() -> None:
     outcomes = [kept.outcomes[task.key] for task in tasks if task.key in kept.outcomes]
     asked_tools = [] if chosen.world else tools(1 if chosen.quick else TOOLS)
     tool_rows = tool_table(asked_tools) if asked_tools else []
-    for row in (*table(outcomes), *tool_rows):
+    weights = None if chosen.world else weighted_outcomes(1 if chosen.quick else WEIGHTED)
+    for row in (*table(outcomes), *tool_rows, *(weights.table() if weights else [])):
         print(" | ".join(row))
     found = {**figures(outcomes), **(tool_figures(asked_tools) if asked_tools else {})}
     ends = intervals(outcomes)
@@ -310,8 +316,9 @@ def main() -> None:
             "grid": table(outcomes),
             "tools": tool_rows,
         }
-        chosen.write.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
-    print(json.dumps(found))
+        written = into(document, weights) if weights else document
+        chosen.write.write_text(json.dumps(written, indent=1) + "\n", "utf-8")
+    print(json.dumps({**found, **(weights.figures() if weights else {})}))
 
 
 if __name__ == "__main__":

@@ -34,6 +34,8 @@ MEANING = {
     "tool_coverage": ("about .90", "new people whose segment is in the set of an adaptive tool with error rate .1"),
     "tool_median_questions": ("at most 5", "questions that these tools ask"),
     "tool_hit_rate": ("at least .90", "new people whose likeliest segment is the true one"),
+    "weighted_shares_covered": ("about .95", "95% intervals of weighted shares that hold the true share"),
+    "weighted_tool_coverage": ("about .90", "people of the population whose segment is in the set of a weighted tool"),
 }
 HEAD = """# What the statistics do on known truth
 
@@ -66,7 +68,7 @@ def figures(found: Mapping[str, Any], intervals: Mapping[str, Any]) -> str:
         some, files, low, high = intervals.get(name, (None,) * 4)
         of = ["", ""] if files is None else [f"{some} of {files}", f"{low:g} to {high:g}"]
         rows.append([f"`{name}`", said, wanted, f"{found[name]:g}", *of])
-    return table([["figure", "what it is", "wanted", "found", "files", "95% interval"], *rows])
+    return table([["figure", "what it is", "wanted", "found", "files or intervals", "95% interval"], *rows])
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:
@@ -112,6 +114,8 @@ def page() -> str:
         table(grid["grid"]),
         "Adaptive typing tools with an error rate of .1, and linear discriminants with as many questions:\n",
         table(grid["tools"]),
+        "Samples in which some were asked three times as often (`benchmarks/science_weights.py`), as parts of 1:\n",
+        table(grid["weights"]),
         "## Published results that the tests find again\n",
         table([["result", "source", "test"], *sorted(results)]),
         "## Independent implementations that tests compare with\n",

@@ -44,11 +44,16 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class SegmentStability:
-    """Stability of one of the group's segments, from `discover`."""
+    """Stability of one of the group's segments, from `discover`.
+
+    Attributes:
+        effective: With weights, the size of a sample without them that is as exact (Kish 1965); None: there were none.
+    """
 
     segment: str
     proposal: str
     jaccard: float
+    effective: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +153,9 @@ def _stability(segment_stability: SegmentStability) -> str:
         "weak": "not stable when people are resampled: do not rely on it",
     }[_grade(segment_stability.jaccard, STABLE, SHAKY)]
     segment, jaccard = segment_stability.segment, segment_stability.jaccard
-    return f"Stability of {segment} {jaccard:.2f} (proposal {segment_stability.proposal}): {wording}."
+    effective = segment_stability.effective
+    weighted = "" if effective is None else f", weighted: as exact as {effective:,.0f} respondents without weights"
+    return f"Stability of {segment} {jaccard:.2f} (proposal {segment_stability.proposal}{weighted}): {wording}."
 
 
 def _days(days: float) -> str:

@@ -51,16 +51,28 @@ def wilson(responses: Responses, *, level: float = 0.95) -> Interval:
     Returns:
         Within 0 and 1.
     """
-    n = responses.people
-    if n == 0:
+    return wilson_of_rate(responses.rate, responses.people, level=level)
+
+
+def wilson_of_rate(rate: float, people: float, *, level: float = 0.95) -> Interval:
+    """Return Wilson's score interval of a rate that is not of whole people, such as a weighted one.
+
+    Args:
+        rate: 0 to 1.
+        people: How many tell it; with weights their effective number (Kish 1965).
+        level: Coverage.
+
+    Returns:
+        Within 0 and 1; all of it where there is nobody.
+    """
+    if people <= 0:
         return Interval(0.0, 1.0)
     z = NormalDist().inv_cdf(0.5 + level / 2)
-    p = responses.rate
+    n, p = people, rate
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     # at the ends the formula is exactly 0 or 1, but for rounding
-    low = 0.0 if responses.converted == 0 else centre - half
-    return Interval(low, 1.0 if responses.converted == n else centre + half)
+    return Interval(0.0 if p <= 0 else centre - half, 1.0 if p >= 1 else centre + half)
 
 
 def newcombe(treated: Responses, control: Responses, *, level: float = 0.95) -> Interval:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 Matrix = NDArray[np.float64]
 
+EQUAL = 1e-9  # shares of the weight; sums of many are not exact
 WHOLE = 2.0**22  # sums of whole numbers below 2^24 are exact in 32 bits
 
 
@@ -48,6 +49,19 @@ def column_spreads(values: Matrix, weights: Matrix | None) -> Matrix:
     if weights is None:
         return np.asarray(np.nanstd(values, axis=0), dtype=np.float64)
     return np.sqrt(column_means((values - column_means(values, weights)) ** 2, weights))
+
+
+def weighted_median(values: Matrix, weights: Matrix) -> float:
+    """Return the value that half of the weight is at most; between two values where exactly half is below each.
+
+    Args:
+        values: (people,) at least one.
+        weights: (people,) above 0.
+    """
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(weights[order]) / weights.sum()
+    low, high = np.searchsorted(reached, 0.5 - EQUAL), np.searchsorted(reached, 0.5 + EQUAL)
+    return float((values[order[low]] + values[order[high]]) / 2)
 
 
 def population_places(weights: Matrix, values: Matrix) -> NDArray[np.int64]:

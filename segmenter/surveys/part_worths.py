@@ -13,7 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from segmenter.stats.pairwise import group_moments
+
 Values = NDArray[np.float64]
+BOTH_SIDES = 1.96
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,31 @@ class Attribute:
     name: str
     levels: tuple[str, ...]
     columns: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Mean of a figure in the population, its 95% interval, and its standard deviation; NaN where there is none."""
+
+    mean: float
+    low: float
+    high: float
+    deviation: float
+
+
+def summary_of(values: Values, weights: Values) -> Summary:
+    """Return the weighted mean of *values* with its interval, over the effective number of people (Kish 1965).
+
+    Args:
+        values: (people,) none missing.
+        weights: (people,) how many people of the population each stands for, at least 0.
+
+    Returns:
+        In the unit of *values*; no interval for an effective number of 1.
+    """
+    made = group_moments(values, weights)
+    half = BOTH_SIDES * made.deviation / made.effective**0.5 if made.effective else made.deviation
+    return Summary(made.mean, made.mean - half, made.mean + half, made.deviation)
 
 
 def zero_centred_differences(values: Values, attributes: Sequence[Attribute]) -> Values:

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from segmenter.classifier.linear import LinearModel
-from segmenter.stats.proportions import Responses, wilson
 from segmenter.typing_tool.interview import AnswerModel
 from segmenter.typing_tool.keep_word import Calibrated
 from segmenter.typing_tool.lda import Matrix
@@ -73,23 +72,23 @@ def adaptive_part(made: Calibrated, names: Sequence[str], error_rate: float) -> 
     """Return when the tool stops, what it promises, and how it kept it."""
     kept = made.kept
     covered, single = kept.covered, kept.sizes == 1
-    interval = wilson(Responses(len(covered), int(covered.sum())))
-    of_each = {name: float(covered[kept.truth == place].mean()) for place, name in enumerate(names)}
+    interval = kept.interval()
+    of_each = {name: kept.share(covered, kept.truth == place) for place, name in enumerate(names)}
     return Adaptive(
         error_rate=error_rate,
         enough=made.enough,
         least=tuple(made.least.tolist()),
         per_segment=kept.per_segment,
         kept=KeptWord(
-            coverage=float(covered.mean()),
+            coverage=kept.share(covered),
             low=interval.low,
             high=interval.high,
-            hit=float(kept.hit.mean()),
-            median=float(np.median(kept.questions)),
-            mean=float(kept.questions.mean()),
-            single=float(single.mean()),
-            single_wrong=float(1 - covered[single].mean()) if single.any() else 0.0,
-            two=float((kept.sizes == TWO).mean()),
+            hit=kept.share(kept.hit),
+            median=kept.median,
+            mean=kept.share(kept.questions),
+            single=kept.share(single),
+            single_wrong=1 - kept.share(covered, single) if single.any() else 0.0,
+            two=kept.share(kept.sizes == TWO),
             segments=of_each,
         ),
     )
@@ -98,4 +97,4 @@ def adaptive_part(made: Calibrated, names: Sequence[str], error_rate: float) -> 
 def held_out_of(made: Calibrated) -> HeldOut:
     """Return the held-out probabilities as scores, for the calibration error."""
     scores: Matrix = np.log(np.maximum(made.kept.likely, TINY))
-    return HeldOut(scores, made.kept.truth, np.arange(len(scores)))
+    return HeldOut(scores, made.kept.truth, np.arange(len(scores)), made.kept.counts)

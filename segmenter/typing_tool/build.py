@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import ceil
 
 import numpy as np
 from numpy.random import Generator
@@ -39,7 +40,6 @@ from segmenter.typing_tool.validation import METHODS, Curve, HeldOut, ToolMethod
 
 LEAST, MOST = 5, 15  # questions, if nobody says how many
 LEFT_OUT = 0.2  # of the answers, when ways to stand in for them are compared
-MOST_PEOPLE = 1_000_000  # beyond, no error rate needs more
 SMOOTHING = 1.0  # one answer of each kind more than was counted, so that nothing is impossible
 
 
@@ -144,12 +144,12 @@ def _adaptive(
     most: int,
 ) -> BuiltTool:
     rate = order.error_rate or 0.0
-    if not enough_for(people := len(sheet.respondents), rate):
-        least = next(number for number in range(people + 1, MOST_PEOPLE) if enough_for(number, rate))
-        raise DefinitionError(
-            needs(f"an error rate of {rate:g}", least, "respondents", people), where=f"tool {order.name!r}"
-        )
-    made = calibrate(sheet.values, labeller, len(names), rate, generator, most=most)
+    each = np.ones(len(sheet.respondents)) if sheet.counts is None else sheet.counts
+    if not enough_for(each, rate):
+        kind = "respondents" if sheet.counts is None else "times the largest weight"
+        shortage = needs(f"an error rate of {rate:g}", ceil(1 / rate) - 1, kind, int(each.sum() / each.max()))
+        raise DefinitionError(shortage, where=f"tool {order.name!r}")
+    made = calibrate(sheet.values, labeller, len(names), rate, generator, most=most, counts=sheet.counts)
     questions = _questions(sheet, made.path, order)
     linear = answers_model(made, names, questions)
     quality = _quality(order, sheet, curve, held_out_of(made), None, None)

@@ -4,11 +4,15 @@ A segment is in the set if its probability is at least a limit. The limit is a q
 people who were held out had for their true segment, so that the set misses the true one at most at the error rate,
 whatever the model gets wrong (Vovk, Gammerman & Shafer 2005, chapter 4; with one limit a segment it holds within
 each: Vovk 2012, "Mondrian"). Held out are the folds of a cross-validation (Vovk 2015, cross-conformal).
+
+With weights the quantile is weighted, and the error rate is that of the population: respondents who were drawn with
+known chances of being asked, of which the weights are the inverse, are exchangeable with a new person but for the
+weight (Tibshirani, Foygel Barber, Candes & Ramdas 2019, "Conformal prediction under covariate shift", lemma 3). The new
+person's own weight stands in the denominator. Nobody knows it, so it is taken for the largest one: that makes sets
+larger, never smaller.
 """
 
 from __future__ import annotations
-
-from math import ceil
 
 import numpy as np
 
@@ -18,17 +22,30 @@ NEVER_RULED_OUT = 1 / 3  # a segment as likely as that is in the set even where 
 ROUNDED = 1e-12  # limits are probabilities of people: equal ones have to count as equal
 
 
-def rank_of(people: int, error_rate: float) -> int:
-    """Return which of *people* scores, ascending, is the limit: above *people* where there are too few of them."""
-    return ceil((people + 1) * (1 - error_rate) - ROUNDED)
+def weight_needed(counts: Matrix, error_rate: float) -> float:
+    """Return how much of the weight of people who were held out has to be told right.
+
+    Args:
+        counts: (people,) above 0, how many each counts as; ones without weights.
+        error_rate: Share of people whose set may miss their segment.
+
+    Returns:
+        Above the sum of *counts* where these people are too few.
+    """
+    if not len(counts):
+        return float("inf")
+    total = float(counts.sum())
+    return (total + float(counts.max())) * (1 - error_rate) - ROUNDED * total
 
 
-def enough_for(people: int, error_rate: float) -> bool:
-    """Return whether *people* who were held out can promise *error_rate*."""
-    return rank_of(people, error_rate) <= people
+def enough_for(counts: Matrix, error_rate: float) -> bool:
+    """Return whether people who were held out can promise *error_rate*; *counts* as `weight_needed` takes them."""
+    return weight_needed(counts, error_rate) <= float(counts.sum())
 
 
-def set_limits(likely: Matrix, truth: Labels, segments: int, error_rate: float, *, per_segment: bool) -> Matrix:
+def set_limits(
+    likely: Matrix, truth: Labels, segments: int, error_rate: float, *, per_segment: bool, counts: Matrix | None = None
+) -> Matrix:
     """Return the least probability with which a segment is in the set, (segments,); 0 where it always is.
 
     At most `NEVER_RULED_OUT`: nobody is told "one segment" whose second one is nearly as likely.
@@ -39,17 +56,21 @@ def set_limits(likely: Matrix, truth: Labels, segments: int, error_rate: float, 
         segments: How many.
         error_rate: Share of people whose set may miss their segment.
         per_segment: Whether it has to hold within each segment.
+        counts: (people,) how many each counts as, by the weights; None: once.
     """
-    own = likely[np.arange(len(truth)), truth]
-    groups = [own[truth == segment] if per_segment else own for segment in range(segments)]
-    return np.array([_limit(group, error_rate) for group in groups])
+    own, each = likely[np.arange(len(truth)), truth], np.ones(len(truth)) if counts is None else counts
+    if not per_segment:
+        return np.full(segments, _limit(own, each, error_rate))
+    groups = [truth == segment for segment in range(segments)]
+    return np.array([_limit(own[group], each[group], error_rate) for group in groups])
 
 
-def _limit(own: Matrix, error_rate: float) -> float:
-    if not enough_for(len(own), error_rate):
+def _limit(own: Matrix, counts: Matrix, error_rate: float) -> float:
+    if not enough_for(counts, error_rate):
         return 0.0
-    falling = np.sort(own)[::-1]
-    return min(float(falling[rank_of(len(own), error_rate) - 1]), NEVER_RULED_OUT)
+    falling = np.argsort(-own, kind="stable")
+    place = int(np.searchsorted(np.cumsum(counts[falling]), weight_needed(counts, error_rate)))
+    return min(float(own[falling[min(place, len(own) - 1)]]), NEVER_RULED_OUT)
 
 
 def sets_of(likely: Matrix, least: Matrix) -> np.ndarray:

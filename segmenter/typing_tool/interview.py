@@ -77,7 +77,9 @@ def answer_codes(values: Matrix, levels: Sequence[Matrix]) -> Labels:
     return codes
 
 
-def learn_answers(codes: Labels, labels: Labels, segments: int, sizes: Sequence[int]) -> AnswerModel:
+def learn_answers(
+    codes: Labels, labels: Labels, segments: int, sizes: Sequence[int], each: Matrix | None = None
+) -> AnswerModel:
     """Return how often each answer is given in each segment.
 
     Args:
@@ -85,13 +87,15 @@ def learn_answers(codes: Labels, labels: Labels, segments: int, sizes: Sequence[
         labels: (people,) segment of each.
         segments: How many.
         sizes: How many answers each question has.
+        each: (people,) how many each counts as, by the weights; None: once.
     """
-    counts = np.bincount(labels, minlength=segments) + SMOOTHING
+    people = np.ones(len(labels)) if each is None else each
+    counts = np.bincount(labels, people, minlength=segments) + SMOOTHING
     tables = []
     for place, size in enumerate(sizes):
         given = codes[:, place] != NOT_ANSWERED
         table = np.zeros((size, segments))
-        np.add.at(table, (codes[given, place], labels[given]), 1.0)
+        np.add.at(table, (codes[given, place], labels[given]), people[given])
         everybody = (table.sum(axis=1) + SMOOTHING) / (table.sum() + SMOOTHING * size)
         table += PRIOR * everybody[:, None]
         tables.append(table / table.sum(axis=0))

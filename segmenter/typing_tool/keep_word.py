@@ -17,7 +17,9 @@ from numpy.random import Generator
 from threadpoolctl import threadpool_limits
 
 from segmenter.stats.folds import folds
-from segmenter.typing_tool.conformal import enough_for, rank_of, set_limits, sets_of
+from segmenter.stats.proportions import Interval, wilson_of_rate
+from segmenter.stats.weighted import effective_size, weighted_median
+from segmenter.typing_tool.conformal import enough_for, set_limits, sets_of, weight_needed
 from segmenter.typing_tool.forward_selection import forward_selection
 from segmenter.typing_tool.interview import (
     AnswerModel,
@@ -31,7 +33,7 @@ from segmenter.typing_tool.interview import (
 )
 from segmenter.typing_tool.lda import Labels, Matrix
 from segmenter.typing_tool.targets import Relabeller
-from segmenter.typing_tool.validation import fill_values, filled
+from segmenter.typing_tool.validation import fill_values, filled, mean_of
 
 GRID = (*np.arange(0.5, 0.99, 0.01).round(2).tolist(), 0.99, 0.995, 0.999, 0.9999)
 """Probabilities at which an interview may end."""
@@ -49,6 +51,7 @@ class Kept:
         questions: (people,) that were asked.
         inside: (people, segments) the sets, by limits of other folds.
         per_segment: Whether the error rate is promised within each segment.
+        counts: (people,) how many each counts as, by the weights; None: once.
     """
 
     likely: Matrix
@@ -56,6 +59,7 @@ class Kept:
     questions: Labels
     inside: np.ndarray
     per_segment: bool
+    counts: Matrix | None = None
 
     @property
     def covered(self) -> np.ndarray:
@@ -71,6 +75,28 @@ class Kept:
     def sizes(self) -> Labels:
         """How many segments each set has, (people,)."""
         return np.asarray(self.inside.sum(axis=1), dtype=np.int64)
+
+    @property
+    def median(self) -> float:
+        """How many questions half of the people are asked at most."""
+        questions = self.questions.astype(np.float64)
+        return weighted_median(questions, np.ones(len(questions)) if self.counts is None else self.counts)
+
+    def share(self, of: np.ndarray, among: np.ndarray | None = None) -> float:
+        """Return the share of people of whom *of* is true, or the mean of numbers, with the weights.
+
+        Args:
+            of: (people,).
+            among: (people,) whom it is the share of; None: everybody. Not nobody.
+        """
+        if among is None:
+            return mean_of(of, self.counts)
+        return mean_of(of[among], None if self.counts is None else self.counts[among])
+
+    def interval(self) -> Interval:
+        """Return the 95% interval of the share who are covered (Wilson), with the effective number of people."""
+        people = len(self.truth) if self.counts is None else effective_size(self.counts)
+        return wilson_of_rate(self.share(self.covered), people)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +119,14 @@ class Calibrated:
 
 
 def calibrate(
-    values: Matrix, labeller: Relabeller, segments: int, error_rate: float, generator: Generator, *, most: int
+    values: Matrix,
+    labeller: Relabeller,
+    segments: int,
+    error_rate: float,
+    generator: Generator,
+    *,
+    most: int,
+    counts: Matrix | None = None,
 ) -> Calibrated:
     """Make an adaptive tool that errs on *error_rate* of the people at most.
 
@@ -104,41 +137,47 @@ def calibrate(
         error_rate: Share of people whose set may miss their segment.
         generator: Draws the folds, and goes to the labeller.
         most: Questions that may be asked, at most.
+        counts: (people,) how many each counts as, by the weights; None: once.
     """
+    each = np.ones(len(values)) if counts is None else counts
     with threadpool_limits(1):  # many small fits: threads cost more than they bring
         levels = levels_of(values)
         codes = answer_codes(values, levels)
+        answers = _Answers(values, codes, levels, counts)
         everybody = np.arange(len(values))
         labels = labeller(everybody, generator)
-        per_segment = enough_for(int(np.bincount(labels, minlength=segments).min()), error_rate)
+        per_segment = all(enough_for(each[labels == segment], error_rate) for segment in range(segments))
         placed = folds(labels, OUTER, generator)
         parts = []
         for fold in range(OUTER):
             rows, away = np.flatnonzero(placed != fold), np.flatnonzero(placed == fold)
             own = labeller(rows, generator)
-            path, model = _learn(values, codes, levels, own, rows, segments, generator, most)
+            path, model = _learn(answers, own, rows, segments, generator, most)
             parts.append(Part(walk(model, codes[away][:, path]), own[away], away))
-        path, model = _learn(values, codes, levels, labels, everybody, segments, generator, most)
-    rule = Promise(segments, error_rate, per_segment)
+        path, model = _learn(answers, labels, everybody, segments, generator, most)
+    rule = Promise(segments, error_rate, per_segment, counts)
     enough, least = rule.learned(parts)
     return Calibrated(path, [levels[item] for item in path], model, enough, least, rule.kept(parts))
 
 
+class _Answers(NamedTuple):
+    """Values and codes (people, items), the answers of each item, and how many each of the people counts as."""
+
+    values: Matrix
+    codes: Labels
+    levels: Sequence[Matrix]
+    counts: Matrix | None
+
+
 def _learn(
-    values: Matrix,
-    codes: Labels,
-    levels: Sequence[Matrix],
-    labels: Labels,
-    rows: Labels,
-    segments: int,
-    generator: Generator,
-    most: int,
+    answers: _Answers, labels: Labels, rows: Labels, segments: int, generator: Generator, most: int
 ) -> tuple[list[int], AnswerModel]:
     """Questions and the chances of their answers, learned from *rows* alone."""
-    known = filled(values[rows], fill_values(values[rows]))
-    path = forward_selection(known, labels[rows], generator, most=most, folds_within=WITHIN)
-    sizes = [len(levels[item]) for item in path]
-    return path, learn_answers(codes[rows][:, path], labels[rows], segments, sizes)
+    values, each = answers.values[rows], None if answers.counts is None else answers.counts[rows]
+    known = filled(values, fill_values(values, each))
+    path = forward_selection(known, labels[rows], generator, most=most, folds_within=WITHIN, counts=each)
+    sizes = [len(answers.levels[item]) for item in path]
+    return path, learn_answers(answers.codes[rows][:, path], labels[rows], segments, sizes, each)
 
 
 class Part(NamedTuple):
@@ -156,17 +195,18 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """What is promised: *error_rate* at most, of all people or within each segment."""
+    """What is promised: *error_rate* at most, of all people or within each segment, each counted *counts* times."""
 
     segments: int
     error_rate: float
     per_segment: bool
+    counts: Matrix | None = None
 
     def learned(self, parts: Sequence[Part]) -> tuple[float, Matrix]:
         """Return the probability at which interviews end, and the limits of the sets.
 
-        It is the least at which the likeliest segment is right as often as a conformal set asks for (`rank_of`). Where
-        the answers don't allow that, it is the least at which nearly as many as possible are told one segment.
+        It is the least at which the likeliest segment is right as often as a conformal set asks for (`weight_needed`).
+        Where the answers don't allow that, it is the least at which nearly as many as possible are told one segment.
         """
         leads = ((enough, self._lead(parts, enough)) for enough in GRID)
         reached = next((enough for enough, lead in leads if lead >= 0), None)
@@ -180,22 +220,26 @@ class Promise:
         """The limits of the sets where interviews end at *enough*, and the share who are then told one segment."""
         likely = np.concatenate([known_at(part.walked, stops(part.walked, enough)) for part in parts])
         truth = np.concatenate([part.truth for part in parts])
-        least = set_limits(likely, truth, self.segments, self.error_rate, per_segment=self.per_segment)
-        return least, float((sets_of(likely, least).sum(axis=1) == 1).mean())
+        each = self._counts_of(parts)
+        least = set_limits(likely, truth, self.segments, self.error_rate, per_segment=self.per_segment, counts=each)
+        return least, mean_of(sets_of(likely, least).sum(axis=1) == 1, each)
+
+    def _counts_of(self, parts: Sequence[Part]) -> Matrix:
+        """How many each counts as, (people,), in the order of *parts*."""
+        rows = np.concatenate([part.rows for part in parts])
+        return np.ones(len(rows)) if self.counts is None else self.counts[rows]
 
     def _lead(self, parts: Sequence[Part], enough: float) -> float:
         """By how much more people than needed are told right, as a share: of the worst segment, or of all."""
-        hits, people = np.zeros(self.segments), np.zeros(self.segments)
-        for part in parts:
-            right = known_at(part.walked, stops(part.walked, enough)).argmax(axis=1) == part.truth
-            hits += np.bincount(part.truth, right, minlength=self.segments)
-            people += np.bincount(part.truth, minlength=self.segments)
-        if not self.per_segment:
-            hits, people = hits.sum(keepdims=True), people.sum(keepdims=True)
+        right = np.concatenate(
+            [known_at(part.walked, stops(part.walked, enough)).argmax(axis=1) == part.truth for part in parts]
+        )
+        truth, each = np.concatenate([part.truth for part in parts]), self._counts_of(parts)
+        groups = [truth == segment for segment in range(self.segments)] if self.per_segment else [truth >= 0]
         leads = [
-            (right - rank_of(many, self.error_rate)) / many
-            for right, many in zip(hits.tolist(), people.astype(int).tolist(), strict=True)
-            if many
+            (each[group & right].sum() - weight_needed(each[group], self.error_rate)) / each[group].sum()
+            for group in groups
+            if group.any()
         ]
         return float(min(leads))
 
@@ -209,4 +253,4 @@ class Promise:
             steps = stops(part.walked, enough)
             likely[part.rows], truth[part.rows] = known_at(part.walked, steps), part.truth
             questions[part.rows], inside[part.rows] = steps, sets_of(likely[part.rows], least)
-        return Kept(likely, truth, questions, inside, self.per_segment)
+        return Kept(likely, truth, questions, inside, self.per_segment, self.counts)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from math import sqrt
 from typing import Any, Literal
 
 import numpy as np
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from segmenter.stats.folds import folds
+from segmenter.stats.proportions import wilson_of_rate
 from segmenter.stats.weighted import column_means, effective_size
 from segmenter.typing_tool.forward_selection import TINY, forward_selection
 from segmenter.typing_tool.lda import Labels, Linear, Matrix, Moments, probabilities
@@ -25,11 +25,11 @@ from segmenter.typing_tool.targets import Relabeller
 
 ToolMethod = Literal["lda", "logit"]
 METHODS: tuple[ToolMethod, ...] = ("lda", "logit")
-Z = 1.959963984540054  # of a 95% interval
 LETTING_ITERATE = 5000
 
 
-def _mean(of: NDArray[Any], counts: Matrix | None) -> float:
+def mean_of(of: NDArray[Any], counts: Matrix | None) -> float:
+    """Return the mean of *of* (people,), each counted *counts* times; None: once."""
     return float(of.mean() if counts is None else np.average(of, weights=counts))
 
 
@@ -52,7 +52,7 @@ class HeldOut:
     @property
     def hit_rate(self) -> float:
         """Share of people whose most likely segment is the true one."""
-        return _mean(self.scores.argmax(axis=1) == self.truth, self.counts)
+        return mean_of(self.scores.argmax(axis=1) == self.truth, self.counts)
 
     def interval(self) -> tuple[float, float]:
         """Return the 95% interval of the hit rate (Wilson 1927), with the effective number of people (Kish 1965).
@@ -61,9 +61,8 @@ class HeldOut:
             Low and high, 0 to 1.
         """
         n = float(len(self.truth)) if self.counts is None else effective_size(self.counts)
-        hit = self.hit_rate
-        middle, half = hit + Z**2 / (2 * n), Z * sqrt(hit * (1 - hit) / n + Z**2 / (4 * n**2))
-        return (middle - half) / (1 + Z**2 / n), (middle + half) / (1 + Z**2 / n)
+        interval = wilson_of_rate(self.hit_rate, n)
+        return interval.low, interval.high
 
     def above(self, p_min: float, margin: float, temperature: float = 1.0) -> tuple[float, float]:
         """Return the share of people who are assigned (coverage), and the hit rate among them (NaN for nobody).
@@ -80,7 +79,7 @@ class HeldOut:
         hits = matrix.argmax(axis=1) == self.truth
         if not sure.any():
             return 0.0, float("nan")
-        return _mean(sure, self.counts), _mean(hits[sure], None if self.counts is None else self.counts[sure])
+        return mean_of(sure, self.counts), mean_of(hits[sure], None if self.counts is None else self.counts[sure])
 
     def temperature(self) -> float:
         """Return what the scores have to be divided by, so that a confidence is what it says (Guo et al. 2017)."""
@@ -88,7 +87,7 @@ class HeldOut:
 
         def loss(log_temperature: float) -> float:
             matrix = probabilities(self.scores / np.exp(log_temperature))
-            return -_mean(np.log(matrix[np.arange(len(self.truth)), self.truth] + TINY), self.counts)
+            return -mean_of(np.log(matrix[np.arange(len(self.truth)), self.truth] + TINY), self.counts)
 
         return float(np.exp(minimize_scalar(loss, bounds=(-2.0, 2.0), method="bounded").x))
 

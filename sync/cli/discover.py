@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from connectors.errors import FixSettingsError
 from sync.cli.console import table
 from sync.cli.discover_text import audit_document, audit_lines, discovered_document, discovered_lines
 from sync.cli.names import completing, segments
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from segmenter.stats.alignment import Overlap
     from sync.cli.console import Console
     from sync.modeling.inputs import Base
+    from sync.session import Session
 
 MONTH = timedelta(days=30)
 
@@ -59,7 +59,7 @@ def discover_command(
         typer.Option(
             metavar="COLUMN",
             help="A column of FILE that says how many people each respondent stands for, or a file of weights as "
-            "`survey weight --out` writes it.",
+            "`survey weight --out` writes it; with --survey an item or a number trait.",
         ),
     ] = None,
     within: Annotated[
@@ -103,6 +103,7 @@ def discover_command(
         _accept(workspace, accept, as_json=as_json)
         return 0
     from sync.modeling import discover as job  # noqa: PLC0415 - heavy imports only where needed
+    from sync.modeling.audit import weights_told, with_kept_weights  # noqa: PLC0415
     from sync.modeling.discover_request import SegmentsAsked, base_of, check_request  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
@@ -123,15 +124,14 @@ def discover_command(
         seed,
     )
     check_request(asked)
-    if weight is not None and file is None:
-        raise FixSettingsError("--weight works only with FILE.", fix="Leave it out.")
     options = asked.options()
     asked = replace(asked, exclude=[*asked.exclude, *_partition_in(file, audit)])
     with session_of(workspace) as session:
-        base = base_of(session, asked)
+        asked, made = with_kept_weights(session.workspace.directory, audit, asked)
+        base = weights_told(made, base_of(session, asked))
         console.say(f"Analyzing {len(base.people):,} people and {len(base.items.names)} items; this may take a minute.")
         if audit is not None:
-            return _audit(console, audit, base, options, seed)
+            return _audit(session, console, audit, base, options, seed)
         with console.progress() as progress:
             discovered = job.discover(session, base, options, name=name, seed=seed, progress=progress)
     console.result(discovered_document(discovered), *discovered_lines(discovered))
@@ -147,10 +147,12 @@ def _partition_in(file: Path | None, audit: Path | None) -> list[str]:
     return [segment_column(audit)]
 
 
-def _audit(console: Console, file: Path, base: Base, asked: SearchOptions, seed: int) -> int:
+def _audit(session: Session, console: Console, file: Path, base: Base, asked: SearchOptions, seed: int) -> int:
     from sync.modeling.audit import audit_file  # noqa: PLC0415 - heavy imports only where needed
+    from sync.modeling.inputs import known_persons  # noqa: PLC0415
 
-    audited = audit_file(file, base, asked, seed=seed)
+    persons = known_persons(session.control, base.people, session.workspace.connections) if base.file else {}
+    audited = audit_file(file, base, asked, persons, seed=seed)
     console.result(audit_document(audited), *audit_lines(audited))
     return 0
 

@@ -17,7 +17,7 @@ from sync.cli.survey_options import (
     SurveyOption,
     TextsOption,
     ToolOption,
-    WeightOption,
+    WeightOfAnswersOption,
     survey_app,
     texts_in,
 )
@@ -84,7 +84,7 @@ def survey_design_command(
         bool, typer.Option("--anyway", help="Make the tool although the answers have no such segments.")
     ] = False,
     texts: TextsOption = None,
-    weight: WeightOption = None,
+    weight: WeightOfAnswersOption = None,
     survey: SurveyOption = None,
     sheet: SheetOption = None,
     out: OutOption = None,

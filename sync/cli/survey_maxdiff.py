@@ -21,6 +21,7 @@ from sync.cli.survey_options import (
 )
 
 if TYPE_CHECKING:
+    from segmenter.surveys.part_worths import Summary
     from sync.surveys.conjoint import ConjointOfFile
     from sync.surveys.maxdiff import MaxDiffResult
 
@@ -172,6 +173,7 @@ def survey_conjoint_command(
         Literal["differences", "importances"],
         typer.Option("--items", help="What --out holds: zero-centred differences of levels, or importances."),
     ] = "differences",
+    weight: WeightOption = None,
     respondent: RespondentOption = None,
     leave_out: LeaveOutOption = None,
     sheet: SheetOption = None,
@@ -182,7 +184,7 @@ def survey_conjoint_command(
     from sync.surveys.conjoint import conjoint_of_file  # noqa: PLC0415 - heavy imports only where needed
 
     _check_target(out)
-    made = conjoint_of_file(file, respondent=respondent, levels=levels, left_out=leave_out, sheet=sheet)
+    made = conjoint_of_file(file, respondent=respondent, levels=levels, left_out=leave_out, weight=weight, sheet=sheet)
     if items == "importances":
         known = [place for place, row in enumerate(made.importances.tolist()) if all(isfinite(value) for value in row)]
         names = [attribute.name for attribute in made.attributes]
@@ -201,50 +203,56 @@ def _level_names(made: ConjointOfFile) -> list[str]:
 
 
 def _conjoint_lines(made: ConjointOfFile) -> list[Any]:
-    from sync.surveys.conjoint import attribute_means  # noqa: PLC0415
+    from sync.surveys.conjoint import attribute_means, level_means  # noqa: PLC0415
 
-    means = attribute_means(made)
-    importance = [
-        (name, *(f"{figure:.1f}" if isfinite(figure) else "-" for figure in figures)) for name, figures in means.items()
-    ]
-    worths = [
-        (
-            attribute.name,
-            level,
-            f"{made.differences[:, column].mean():+.1f}",
-            f"{made.differences[:, column].std():.1f}",
-        )
-        for attribute in made.attributes
-        for level, column in zip(attribute.levels, attribute.columns, strict=True)
-    ]
+    importance = [(name, *_figures(figure, "")) for name, figure in attribute_means(made).items()]
+    worths = [(*names, *_figures(figure, "+")) for names, figure in level_means(made).items()]
     about = (
         f"Respondents: {len(made.respondents):,}. Differences are centred within each attribute; the ranges of a "
         f"person's {len(made.attributes)} attributes sum to {100 * len(made.attributes)}."
     )
     return [
         *(f"Note: {note}" for note in made.notes),
-        table("Attribute", "Importance in %", "Sd", rows=importance),
-        table("Attribute", "Level", "Difference", "Sd", rows=worths),
+        table("Attribute", "Importance in % (95% CI)", "Sd", rows=importance),
+        table("Attribute", "Level", "Difference (95% CI)", "Sd", rows=worths),
         about,
     ]
 
 
-def _conjoint_document(made: ConjointOfFile) -> dict[str, Any]:
-    from sync.surveys.conjoint import attribute_means  # noqa: PLC0415
+def _figures(figure: Summary, sign: str) -> tuple[str, str]:
+    """Mean with its interval, and standard deviation; a dash where there is none."""
+    if not isfinite(figure.mean):
+        return "-", "-"
+    mean = format(figure.mean, f"{sign}.1f")
+    if not isfinite(figure.deviation):
+        return mean, "-"
+    return f"{mean} ({figure.low:{sign}.1f} to {figure.high:{sign}.1f})", f"{figure.deviation:.1f}"
 
-    means = attribute_means(made)
+
+def _conjoint_document(made: ConjointOfFile) -> dict[str, Any]:
+    from segmenter.stats.pairwise import sample_of  # noqa: PLC0415
+    from sync.surveys.conjoint import attribute_means, level_means  # noqa: PLC0415
+
+    sample, levels = sample_of(made.weights), level_means(made)
     return {
         "respondents": len(made.respondents),
+        "effective": sample.effective,
         "attributes": [
             {
                 "attribute": attribute.name,
-                "importance": means[attribute.name][0] if isfinite(means[attribute.name][0]) else None,
-                "levels": {
-                    level: float(made.differences[:, column].mean())
-                    for level, column in zip(attribute.levels, attribute.columns, strict=True)
+                **{f"importance{end}": value for end, value in _known(importance).items()},
+                "levels": {level: levels[attribute.name, level].mean for level in attribute.levels},
+                "intervals": {
+                    level: [_known(levels[attribute.name, level])[end] for end in ("_low", "_high")]
+                    for level in attribute.levels
                 },
             }
-            for attribute in made.attributes
+            for attribute, importance in zip(made.attributes, attribute_means(made).values(), strict=True)
         ],
         "notes": list(made.notes),
     }
+
+
+def _known(figure: Summary) -> dict[str, float | None]:
+    ends = {"": figure.mean, "_low": figure.low, "_high": figure.high}
+    return {end: value if isfinite(value) else None for end, value in ends.items()}

@@ -48,6 +48,15 @@ WeightOption = Annotated[
         help="Column of the respondents' weights, or a file of them as `survey weight --out` writes it.",
     ),
 ]
+WeightOfAnswersOption = Annotated[
+    str | None,
+    typer.Option(
+        "--weight",
+        metavar="COLUMN",
+        help="Column of the respondents' weights, or a file of them as `survey weight --out` writes it; for answers in "
+        "the warehouse an item or a number trait. Default: the weights of the proposal.",
+    ),
+]
 LeaveOutOption = Annotated[
     Path | None,
     typer.Option(

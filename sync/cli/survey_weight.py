@@ -65,7 +65,9 @@ def _write(made: WeightedSurvey, out: Path | None) -> list[str]:
 
     weights = [round(float(weight), 6) for weight in made.raked.weights]
     write_rows(out, ("respondent", "weight"), list(zip(made.respondents.names, weights, strict=True)))
-    return [f"Wrote {out}: pass it on with --weight {out} to discover, survey design, crosstab, turf and maxdiff."]
+    return [
+        f"Wrote {out}: pass it on with --weight {out} to discover, survey design, crosstab, turf, maxdiff and conjoint."
+    ]
 
 
 def _lines(made: WeightedSurvey) -> list[Any]:

@@ -14,6 +14,7 @@ from segmenter.classifier.model_file import Coefficients
 from segmenter.typing_tool.tool_file import FORMAT, AnswerOption, SurveyQuestion, ToolFile, trait_name, version_of
 from sync.session import Session
 from sync.surveys.exports import quoted, trait_block
+from sync.surveys.kept_weights import weighted_by
 from sync.surveys.sensitive_items import why_item
 from sync.surveys.spreadsheet import read_grid
 from sync.workspace.definition_files import MAIN, SEGMENTS
@@ -125,6 +126,7 @@ def accept(workspace: Workspace, name: str, *, reader: str = "") -> Accepted:
     known = {segment.name for segment in workspace.segments}
     fresh = tuple(fromkey for fromkey in dict.fromkeys(named.values()) if fromkey not in known)
     tool, remarks = _tool(workspace, file, named)
+    remarks += (weighted_by(file.proposal),) if file.proposal.weight else ()
     titles = {part.name: part.title for part in file.segments}
     blocks = [_segment(label, titles[label], file.proposal.within) for label in fresh]
     lacking = [q for q in tool.questions if q.trait not in workspace.catalogue.traits] if tool else []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,12 @@ from connectors.errors import FixSettingsError
 from segmenter.discover.audit import Audit, audit_partition
 from segmenter.discover.propose import SearchOptions
 from segmenter.surveys.answers import is_no_answer
+from sync.modeling.discover_request import SegmentsAsked
 from sync.modeling.inputs import Base
 from sync.surveys.answers import usual_respondent
+from sync.surveys.kept_weights import changed_weights, kept_source, not_weighted, same_answers
 from sync.surveys.spreadsheet import Grid, read_grid
+from sync.workspace.proposals import ProposalPart, proposal_of
 
 SEGMENT = "segment"
 FEWEST = 2
@@ -44,27 +48,64 @@ def segment_column(path: Path) -> str:
     return read_grid(path).needed(SEGMENT)
 
 
-def audit_file(path: Path, base: Base, asked: SearchOptions, *, seed: int) -> AuditedPartition:
+def with_kept_weights(
+    directory: Path, path: Path | None, asked: SegmentsAsked
+) -> tuple[SegmentsAsked, ProposalPart | None]:
+    """Return what is asked for with the weights of the proposal whose members *path* lists, and that proposal.
+
+    Args:
+        directory: The workspace's folder.
+        path: The partition to audit; None: there is none.
+        asked: Weights that it names come first.
+
+    Returns:
+        The same and None where *path* is of no proposal, or of one without weights.
+
+    Raises:
+        FixSettingsError: The proposal can't be read, or its file of weights is gone.
+    """
+    file = None if path is None else proposal_of(directory, path)
+    if file is None or not file.proposal.weight:
+        return asked, None
+    made = file.proposal
+    if asked.weight is None and same_answers(directory, made, asked.file, asked.survey):
+        asked = replace(asked, weight=kept_source(directory, made))
+    return asked, made
+
+
+def weights_told(made: ProposalPart | None, base: Base) -> Base:
+    """Return the base with a note where its weights are not those that the audited proposal was found with."""
+    if made is None:
+        return base
+    said = not_weighted(made) if base.weights is None else changed_weights(made, base.weights.digest)
+    return replace(base, notes=(*base.notes, said)) if said else base
+
+
+def audit_file(
+    path: Path, base: Base, asked: SearchOptions, persons: Mapping[str, str] | None = None, *, seed: int
+) -> AuditedPartition:
     """Judge the segments that *path* gives to the people of *base*.
 
     Args:
         path: Has a column ``segment``, and one that says who: a usual name, else the rows in the order of the base.
         base: Items and people.
         asked: Effort of the tests.
+        persons: Person ids of respondents whom the workspace knows: an accepted proposal lists them so.
         seed: Of the tests.
 
     Raises:
         FixSettingsError: It lacks a column, gives one respondent two segments, or knows nobody or one segment only.
     """
     given = _segments(read_grid(path))
-    known = [place for place, person in enumerate(base.people) if given.get(person)]
-    names = tuple(sorted({given[base.people[place]] for place in known}))
+    segments = [given.get(who) or given.get((persons or {}).get(who, ""), "") for who in base.people]
+    known = [place for place, segment in enumerate(segments) if segment]
+    names = tuple(sorted({segments[place] for place in known}))
     if len(names) < FEWEST:
         raise FixSettingsError(
             f"{path.name} gives {len(known):,} of {len(base.people):,} people a segment, {len(names)} different ones.",
             fix="It needs two segments or more, and the respondents of the answers (--respondent names their column).",
         )
-    labels = np.array([names.index(given[base.people[place]]) for place in known], dtype=np.int64)
+    labels = np.array([names.index(segments[place]) for place in known], dtype=np.int64)
     items = base.items.rows(np.array(known))
     verdict = audit_partition(items, labels, names, asked, np.random.default_rng(seed))
     return AuditedPartition(verdict, names, len(base.people) - len(known), base.notes)

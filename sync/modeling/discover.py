@@ -71,6 +71,7 @@ def discover(
                 survey=base.survey,
                 file=_from_here(session.workspace.directory, base.file),
                 respondent=base.respondent,
+                **_weights(session.workspace.directory, base),
                 method=proposal.method,
                 base=base.items.names,
                 people=len(base.people),
@@ -110,6 +111,20 @@ def _of_persons(session: Session, base: Base) -> Base:
         return base
     known = known_persons(session.control, base.people, session.workspace.connections)
     return replace(base, people=tuple(known.get(person, person) for person in base.people))
+
+
+def _weights(directory: Path, base: Base) -> dict[str, Any]:
+    """What the proposal keeps of the weights."""
+    kept = base.weights
+    if kept is None:
+        return {}
+    return {
+        "weight": _from_here(directory, kept.source) if kept.kind == "file" else kept.source,
+        "weight_from": kept.kind,
+        "weight_digest": kept.digest,
+        "effective": kept.effective,
+        "design_effect": kept.design_effect,
+    }
 
 
 def _from_here(directory: Path, file: str) -> str:

@@ -33,7 +33,7 @@ class SegmentsAsked:
         respondent: The column that says who; None: a usual name.
         exclude: Columns, items or traits that are left out.
         describe: Columns that describe segments and do not form them.
-        weight: The column of weights.
+        weight: The column, or a file, of weights; of a survey in the warehouse an item or a trait.
         within: Only people of this segment.
         most: The largest number of segments to try.
         segments: The only number to judge.
@@ -75,6 +75,8 @@ def check_request(asked: SegmentsAsked) -> None:
     """
     if sum((asked.file is not None, asked.survey is not None, bool(asked.traits))) > 1:
         raise FixSettingsError("FILE, --survey and --trait can't be combined.", fix="Use only one of them.")
+    if asked.weight is not None and asked.file is None and asked.survey is None:
+        raise FixSettingsError("--weight works only with FILE or --survey.", fix="Leave it out.")
     name = asked.name
     if not (name.isascii() and name.isidentifier() and name.islower() and name[0] != "_" and len(name) <= LONGEST_NAME):
         raise FixSettingsError(f"{name!r} is not a valid name.", fix="Use lower-case letters, digits and _.")
@@ -121,7 +123,15 @@ def base_of(session: Session, asked: SegmentsAsked) -> Base:
         )
     if asked.survey is not None:
         return inputs.from_warehouse(
-            session, asked.survey, asked.items, asked.within, most, why, asked.exclude, as_categories=codes
+            session,
+            asked.survey,
+            asked.items,
+            asked.within,
+            most,
+            why,
+            asked.exclude,
+            as_categories=codes,
+            weight=asked.weight,
         )
     return inputs.from_traits(
         session, asked.traits, asked.within, most, np.random.default_rng(asked.seed), asked.exclude

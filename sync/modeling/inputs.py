@@ -16,13 +16,14 @@ from connectors.records import SURVEY_ANSWERS, email_key, normalise_email
 from segmenter.errors import DefinitionError
 from segmenter.privacy.sensitive import why_sensitive
 from segmenter.rules.segments import memberships
-from segmenter.stats.item_matrix import Items, numbers, survey_items
+from segmenter.stats.item_matrix import Items, Matrix, numbers, survey_items
 from segmenter.stats.item_words import OTHER, rare_joined, words_of
 from sync.active_people import assigned_people
 from sync.control.store import Control
-from sync.modeling.weights import weighted
+from sync.modeling.weights import weighted, weighted_people
 from sync.session import Session
 from sync.surveys.answers import looks_like_weights, usual_respondent
+from sync.surveys.kept_weights import KeptWeights
 from sync.surveys.spreadsheet import Grid, read_grid
 from sync.traits.compute import measured
 from sync.workspace.definition_files import SEGMENTS
@@ -45,6 +46,7 @@ class Base:
         words: By item of a survey: what each answer counts as.
         file: The file of answers; "" for none.
         respondent: The column that names each respondent; "" for none.
+        weights: What a proposal keeps of the weights; None: everybody counts alike.
     """
 
     people: tuple[str, ...]
@@ -57,6 +59,7 @@ class Base:
     words: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     file: str = ""
     respondent: str = ""
+    weights: KeptWeights | None = None
 
     def in_order(self) -> Base:
         """Return the same, items by name and people by their values: what is drawn by lot then hangs on the data alone.
@@ -208,9 +211,10 @@ def from_file(
     """
     grid = read_grid(path)
     who = grid.needed(respondent) if respondent else usual_respondent(grid)
-    grid, weights, own, notes = weighted(grid, weight, who)
+    counted = weighted(grid, weight, who)
+    grid, notes = grid.only(counted.places), counted.notes
     headers = [grid.needed(name) for name in beside]
-    away = own | {grid.needed(name) for name in exclude}
+    away = counted.own | {grid.needed(name) for name in exclude}
     names = [grid.needed(name) for name in wanted if grid.needed(name) not in away]
     who = None if not respondent and who in {*names, *headers} else who
     _refuse_named([*names, *headers], path.stem, why)
@@ -219,12 +223,11 @@ def from_file(
         names, harmless = _harmless(others, path.stem, why)
         notes += harmless
     people = _respondents(grid, who)
-    items, words, joined = _items_of(
-        {name: grid.column(name) for name in names}, grid.file, most, as_categories=as_categories
-    )
-    items = items if weights is None else items.weighted(weights)
+    answers = {name: grid.column(name) for name in names}
+    items, words, joined = _items_of(answers, grid.file, most, counted.values, as_categories=as_categories)
     described = {name: _described(grid.column(name)) for name in headers}
-    return Base(people, items, described, "survey", path.stem, None, notes + joined, words, str(path), who or "")
+    said = notes + joined
+    return Base(people, items, described, "survey", path.stem, None, said, words, str(path), who or "", counted.kept)
 
 
 def known_persons(control: Control, respondents: Sequence[str], connections: Collection[str]) -> dict[str, str]:
@@ -267,11 +270,7 @@ def _harmless(names: Sequence[str], survey: str, why: Sensitive) -> tuple[list[s
     """The items that may make segments, and a sentence about each that may not."""
     weights = looks_like_weights(names)
     reasons = {name: why(survey, name) for name in names if name != weights}
-    notes = (
-        [f"{weights} is excluded: it is named like weights. For a file, --weight {weights} uses it so."]
-        if weights
-        else []
-    )
+    notes = [f"{weights} is excluded: it is named like weights. --weight {weights} uses it so."] if weights else []
     notes += [f"{name} is excluded: it is sensitive, {reason}." for name, reason in reasons.items() if reason]
     if away := [name for name, reason in reasons.items() if reason]:
         listed = ", ".join(json.dumps(name, ensure_ascii=False) for name in away)
@@ -312,6 +311,7 @@ def from_warehouse(
     exclude: Sequence[str] = (),
     *,
     as_categories: bool = False,
+    weight: str | None = None,
 ) -> Base:
     """Take the answers to *survey* that were pulled, the latest of each person; *why* and the rest as in `from_file`.
 
@@ -324,6 +324,7 @@ def from_warehouse(
         why: Which items are sensitive.
         exclude: Items that are left out.
         as_categories: Take numbers as categories.
+        weight: An item or a trait that holds weights; None: everybody counts alike.
 
     Returns:
         Answers (people, items), with the person ids.
@@ -331,6 +332,21 @@ def from_warehouse(
     Raises:
         FixSettingsError: Nobody answered it, or an item can't be used.
     """
+    by_person = _latest_answers(session, survey, within)
+    counted = weighted_people(session, survey, weight, everybody := sorted(by_person))
+    people, notes, away = tuple(everybody[place] for place in counted.places), counted.notes, counted.own | {*exclude}
+    names = [name for name in wanted if name not in away]
+    _refuse_named(names, survey, why)
+    if not names:
+        names, harmless = _harmless(sorted(set().union(*by_person.values()) - away), survey, why)
+        notes += harmless
+    answers = {name: [by_person[person].get(name) for person in people] for name in names}
+    items, words, joined = _items_of(answers, f"The survey {survey}", most, counted.values, as_categories=as_categories)
+    return Base(people, items, {}, "survey", survey, within, notes + joined, words, weights=counted.kept)
+
+
+def _latest_answers(session: Session, survey: str, within: str | None) -> dict[str, dict[str, str]]:
+    """By person the latest answer to each item, of everybody or of those *within* a segment."""
     table = session.warehouse.current(SURVEY_ANSWERS.name)
     links = session.links()
     table = table.filter(table.survey == survey).inner_join(links, "contact_key")
@@ -343,27 +359,24 @@ def from_warehouse(
     by_person: dict[str, dict[str, str]] = {}
     for row in rows:
         by_person.setdefault(row["person_id"], {})[row["item"]] = row["value"]
-    names = [name for name in wanted if name not in exclude]
-    _refuse_named(names, survey, why)
-    notes: tuple[str, ...] = ()
-    if not names:
-        names, notes = _harmless(sorted({row["item"] for row in rows} - set(exclude)), survey, why)
-    people = tuple(sorted(by_person))
-    answers = {name: [by_person[person].get(name) for person in people] for name in names}
-    items, words, joined = _items_of(answers, f"The survey {survey}", most, as_categories=as_categories)
-    return Base(people, items, {}, "survey", survey, within, notes + joined, words)
+    return by_person
 
 
 def _items_of(
-    answers: Mapping[str, Sequence[str | None]], where: str, most: int, *, as_categories: bool
+    answers: Mapping[str, Sequence[str | None]],
+    where: str,
+    most: int,
+    weights: Matrix | None,
+    *,
+    as_categories: bool,
 ) -> tuple[Items, Mapping[str, Mapping[str, float]], tuple[str, ...]]:
-    """Items, what each answer counts as, and a sentence about each item whose rare answers are joined."""
+    """Items with weights, what each answer counts as, and a sentence about each item whose rare answers are joined."""
     columns, rare = rare_joined(answers)
     items = _checked(
         lambda: survey_items(columns, most=most, as_categories=as_categories), where, "Name the items with --item."
     )
     notes = (f"{name}: {many} rare answers are joined as {OTHER!r}." for name, many in rare.items())
-    return items, words_of(items, columns), tuple(notes)
+    return items if weights is None else items.weighted(weights), words_of(items, columns), tuple(notes)
 
 
 def _checked(make: Callable[[], Items], where: str, fix: str) -> Items:

@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 
 from segmenter.stats.item_matrix import Matrix
-from segmenter.stats.weighted import effective_size
+from sync.session import Session
+from sync.surveys.kept_weights import KeptWeights
 from sync.surveys.respondents import names_in, read_weights, weight_column
 from sync.surveys.spreadsheet import Grid
+from sync.surveys.warehouse_weights import kind_of_weights, weights_in_warehouse
+from sync.workspace.proposals import WeightsFrom
 
 
-def weighted(grid: Grid, source: str | None, who: str | None) -> tuple[Grid, Matrix | None, set[str], tuple[str, ...]]:
-    """Return the rows of *grid* that count, the weight of each, the column that holds them, and sentences about both.
+class Weighted(NamedTuple):
+    """Respondents who count.
+
+    Attributes:
+        places: Their places among all respondents.
+        values: (people,) the weight of each, above 0; None: there are none.
+        own: The column or item that holds the weights, which makes no segments.
+        notes: Sentences about both.
+        kept: What a proposal keeps of the weights.
+    """
+
+    places: list[int]
+    values: Matrix | None = None
+    own: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
+    kept: KeptWeights | None = None
+
+
+def weighted(grid: Grid, source: str | None, who: str | None) -> Weighted:
+    """Return which rows of *grid* count, and how much.
 
     Args:
         grid: A row a respondent.
@@ -22,19 +46,43 @@ def weighted(grid: Grid, source: str | None, who: str | None) -> tuple[Grid, Mat
         FixSettingsError: As `sync.surveys.respondents.read_weights`.
     """
     if source is None:
-        return grid, None, set(), ()
-    column = weight_column(grid, source)
-    values = read_weights(grid, source, names_in(grid, who))
-    kept = np.flatnonzero(values)
-    left_out = len(values) - len(kept)
+        return Weighted(list(range(len(grid.rows))))
+    column, names = weight_column(grid, source), names_in(grid, who)
+    kind: WeightsFrom = "file" if column is None else "column"
+    return _counted(source, kind, names, read_weights(grid, source, names), column)
+
+
+def weighted_people(session: Session, survey: str, source: str | None, people: Sequence[str]) -> Weighted:
+    """Return which *people* who answered a survey that was pulled count, and how much.
+
+    Args:
+        session: The open workspace.
+        survey: Its name.
+        source: An item of it, else a trait, that holds weights; 0 leaves a person out. None: no weights.
+        people: Person ids.
+
+    Raises:
+        FixSettingsError: As `sync.surveys.warehouse_weights.weights_in_warehouse`.
+    """
+    if source is None:
+        return Weighted(list(range(len(people))))
+    kind = kind_of_weights(session, survey, source)
+    values = weights_in_warehouse(session, survey, source, kind, people)
+    return _counted(source, kind, people, values, source if kind == "item" else None)
+
+
+def _counted(source: str, kind: WeightsFrom, names: Sequence[str], weights: Matrix, own: str | None) -> Weighted:
+    places = np.flatnonzero(weights).tolist()
+    left_out, values = len(weights) - len(places), weights[places]
     notes = (f"{left_out:,} respondents have the weight 0 in {source!r}: they are excluded.",) if left_out else ()
-    own = set() if column is None else {column}
-    return grid.only(kept.tolist()), values[kept], own, (*notes, _sentence(values[kept], source))
+    kept = KeptWeights.of(source, kind, [names[place] for place in places], values)
+    about = (*notes, _sentence(len(values), kept))
+    return Weighted(places, values, frozenset() if own is None else frozenset({own}), about, kept)
 
 
-def _sentence(weights: Matrix, source: str) -> str:
+def _sentence(people: int, kept: KeptWeights) -> str:
     """How the weights are used, and what they cost."""
     return (
-        f"Weighted by {source!r}: {len(weights):,} people tell shares as exactly as {effective_size(weights):,.0f} "
+        f"Weighted by {kept.source!r}: {people:,} people tell shares as exactly as {kept.effective:,.0f} "
         "without weights (effective sample size, Kish 1965). Segments are found, tested and described with the weights."
     )

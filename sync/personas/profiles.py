@@ -203,7 +203,9 @@ def _trust(
         for file in proposals:
             stabilities = [part.stability for part in file.segments if part.name == definition.name and part.keep]
             if stabilities:
-                firm[definition.name] = SegmentStability(definition.name, file.proposal.name, min(stabilities))
+                firm[definition.name] = SegmentStability(
+                    definition.name, file.proposal.name, min(stabilities), file.proposal.effective
+                )
     sources = tuple(Source(row.source, row.people, row.confidence) for row in rows if row.source)
     kept, people = sum(row.kept for row in rows), sum(row.people for row in rows)
     return Trust(people, everybody, sources, kept, tuple(firm.values()), age)

@@ -131,12 +131,6 @@ def design(
 
 
 def _check(sheet: AnswerSheet, wish: Wish) -> None:
-    if sheet.weights is not None and wish.error_rate is not None:
-        raise FixSettingsError(
-            "An adaptive tool (--error-rate) takes no weights: its error rate is that of people who come as the "
-            "respondents did (conformal sets).",
-            fix="Leave out --weight or --error-rate.",
-        )
     unknown = next((item for item in wish.reverse if item not in sheet.items), None)
     if unknown is not None:
         raise FixSettingsError(f"There is no item {unknown!r} to reverse.", fix=f"Items: {', '.join(sheet.items)}.")

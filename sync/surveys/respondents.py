@@ -153,7 +153,7 @@ def read_weights(grid: Grid, source: str, names: Sequence[str]) -> NDArray[np.fl
     """
     header = weight_column(grid, source)
     if header is not None:
-        return _numbers_of_weights(grid, header)
+        return numbers_of_weights(grid, header)
     other = read_grid(Path(source))
     header = looks_like_weights(other.headers) or other.needed(WEIGHT)
     who = usual_respondent(other)
@@ -164,7 +164,7 @@ def read_weights(grid: Grid, source: str, names: Sequence[str]) -> NDArray[np.fl
             f"{other.file}: {name!r} stands in rows {', '.join(str(other.numbers[row]) for row in rows)}.",
             fix="Keep one weight a respondent.",
         )
-    known = dict(zip(listed, _numbers_of_weights(other, header).tolist(), strict=True))
+    known = dict(zip(listed, numbers_of_weights(other, header).tolist(), strict=True))
     if not known.keys() & set(names):
         raise FixSettingsError(
             f"None of the {len(names):,} respondents of {grid.file} has a weight in {other.file}: "
@@ -182,13 +182,27 @@ def read_weights(grid: Grid, source: str, names: Sequence[str]) -> NDArray[np.fl
     return read
 
 
-def _numbers_of_weights(grid: Grid, header: str) -> NDArray[np.float64]:
+def numbers_of_weights(grid: Grid, header: str, places: Sequence[str] = ()) -> NDArray[np.float64]:
+    """Return the weights below *header*.
+
+    Args:
+        grid: A row a respondent.
+        header: The column of weights.
+        places: What an error calls each row; empty: file, row and column.
+
+    Returns:
+        (rows,) 0 or more, not all of them 0.
+
+    Raises:
+        FixSettingsError: A weight is missing, not a number or below 0; or all are 0.
+    """
+    where = places or [f"{grid.file}, row {row}, column {header!r}" for row in grid.numbers]
     weights = [number_of(cell) for cell in numbers_in(grid, header)]
-    for weight, cell, row in zip(weights, grid.column(header), grid.numbers, strict=True):
+    for weight, cell, place in zip(weights, grid.column(header), where, strict=True):
         if weight is None or weight < 0:
             said = "there is no weight" if is_no_answer(cell) else f"{cell!r} is not a weight"
             raise FixSettingsError(
-                f"{grid.file}, row {row}, column {header!r}: {said}.",
+                f"{place}: {said}.",
                 fix="Use a number from 0 on; a respondent with the weight 0 counts nowhere.",
             )
     read = np.array([weight or 0.0 for weight in weights])

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from connectors.errors import FixSettingsError
+from segmenter.surveys.survey_checks import SurveyFinding
 from sync.session import Progress, Session, no_progress
 from sync.surveys.answers import Read, SurveyColumns, answers_from_file, answers_in_warehouse, with_segments
 from sync.surveys.job import Designed, Wish, design
-from sync.surveys.weighted_answers import weighted_answers
-from sync.workspace.proposals import accepted, load
+from sync.surveys.kept_weights import kept_source, not_weighted, same_answers
+from sync.surveys.weighted_answers import weighted_answers, weighted_answers_in_warehouse
+from sync.workspace.proposals import ProposalPart, accepted, load
 
 SLUG = re.compile(r"[a-z][a-z0-9_]{0,19}")
 ADDRESS = re.compile(r"https?://[^\s<>\"']+")
@@ -30,7 +32,8 @@ class ToolAsked:
         segments: How many to find.
         proposal: Name of an accepted proposal.
         texts: What to ask, by item.
-        weight: A column of the file, or a file, of weights.
+        weight: A column of the file, or a file, of weights; of the warehouse an item or a trait. None: those that
+            the proposal was found with.
         length, error_rate, reverse, centre, anyway, seed: As `sync.surveys.job.Wish` has them.
     """
 
@@ -78,7 +81,7 @@ def design_asked(session: Session, asked: ToolAsked, progress: Progress = no_pro
             columns.respondent or made.respondent or None, None, columns.exclude, columns.only or made.base
         )
     of = asked.survey or (proposal.proposal.survey if proposal else "") or asked.tool
-    read = _answers(session, asked, file, of, columns)
+    read = _answers(session, asked, file, of, columns, None if proposal is None else proposal.proposal)
     if asked.proposal is not None:
         read = with_segments(read, accepted(directory, asked.proposal), session.control.links.mapping(), asked.proposal)
     wish = Wish(
@@ -97,14 +100,30 @@ def design_asked(session: Session, asked: ToolAsked, progress: Progress = no_pro
     return design(session.workspace, read, wish, now=session.now(), progress=progress)
 
 
-def _answers(session: Session, asked: ToolAsked, file: Path | None, survey: str, columns: SurveyColumns) -> Read:
-    if file is None and asked.weight is not None:
-        raise FixSettingsError("--weight works only with FILE.", fix="Name the file of answers.")
+def _answers(
+    session: Session,
+    asked: ToolAsked,
+    file: Path | None,
+    survey: str,
+    columns: SurveyColumns,
+    made: ProposalPart | None,
+) -> Read:
+    """The answers with their weights: those that were asked for, else those that the proposal was found with."""
+    directory, weight = session.workspace.directory, asked.weight
+    kept = made if weight is None and made is not None and made.weight else None
+    if kept is not None and same_answers(directory, kept, file, survey):
+        weight = kept_source(directory, kept)
+    if weight is None:
+        read = (
+            answers_in_warehouse(session.warehouse, survey, columns)
+            if file is None
+            else answers_from_file(file, columns, sheet=asked.sheet)
+        )
+        said = [] if kept is None else [SurveyFinding("weights", not_weighted(kept), "Pass --weight.")]
+        return replace(read, findings=[*said, *read.findings])
     if file is None:
-        return answers_in_warehouse(session.warehouse, survey, columns)
-    if asked.weight is None:
-        return answers_from_file(file, columns, sheet=asked.sheet)
-    return weighted_answers(file, columns, asked.weight, sheet=asked.sheet)
+        return weighted_answers_in_warehouse(session, survey, columns, weight)
+    return weighted_answers(file, columns, weight, sheet=asked.sheet, made=kept)
 
 
 def check_tool_name(tool: str) -> None:

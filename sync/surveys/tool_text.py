@@ -8,6 +8,10 @@ if TYPE_CHECKING:
     from segmenter.typing_tool.tool_file import Adaptive, ToolFile, ToolQuality
 
 FOUND_ONCE = "found once"
+BY_WEIGHT = (
+    "Weighted: the error rate is that of the population, if a respondent's weight is the inverse of the chance to be "
+    "asked and to answer, and nobody weighs more than the heaviest respondent (weighted conformal sets)."
+)
 FEW_ONE = 0.5  # of the people are told one segment: below, the tool tells little
 
 
@@ -34,7 +38,10 @@ def _effective(quality: ToolQuality) -> str:
 
 def tool_promises(file: ToolFile) -> list[str]:
     """Return what an adaptive tool promises and how it kept it; of another one, what a missing answer counts as."""
-    return _missing_lines(file) if file.adaptive is None else _promise_lines(file.adaptive)
+    if file.adaptive is None:
+        return _missing_lines(file)
+    weighted = file.quality is not None and file.quality.effective is not None
+    return [*_promise_lines(file.adaptive), *([BY_WEIGHT] if weighted else [])]
 
 
 def _promise_lines(adaptive: Adaptive) -> list[str]:

@@ -21,6 +21,9 @@ from sync.workspace.toml_reader import read_toml, replace_bytes, toml_string
 FOLDER = "proposals"
 HEADER = ("person_id", "segment")
 ACCEPTED = ".accepted.csv"
+LABELS = ".labels.csv"
+WeightsFrom = Literal["column", "file", "item", "trait"]
+"""What holds weights of respondents: a column of the answers, a file of its own, an item of the survey, or a trait."""
 
 
 class ProposalPart(FilePart):
@@ -32,6 +35,10 @@ class ProposalPart(FilePart):
         following: How stable one segment more would have been.
         file: Path of the file of answers, from the workspace's folder; "": answers that were pulled, or traits.
         respondent: The column of *file* that names each respondent; "": none.
+        weight: What holds the weights, a file's path from the workspace's folder; "": everybody counted alike.
+        weight_from: What that is.
+        weight_digest: Of the weights that were used, without names; another one: they were changed since.
+        effective: Size of a sample without weights that is as exact (Kish 1965); `design_effect`: *people* over it.
     """
 
     name: Slug
@@ -43,6 +50,11 @@ class ProposalPart(FilePart):
     survey: str = ""
     file: str = ""
     respondent: str = ""
+    weight: str = ""
+    weight_from: WeightsFrom | None = None
+    weight_digest: str = ""
+    effective: float | None = None
+    design_effect: float | None = None
     method: Literal["kmeans", "mixture", "lca"]
     base: tuple[str, ...]
     people: int
@@ -209,6 +221,18 @@ def accepted_proposals(directory: Path) -> list[ProposalFile]:
     return proposals
 
 
+def proposal_of(directory: Path, path: Path) -> ProposalFile | None:
+    """Return the proposal whose list of members *path* is, None where it is none of a proposal.
+
+    Raises:
+        FixSettingsError: The proposal can't be read.
+    """
+    if path.resolve().parent != (directory / FOLDER).resolve():
+        return None
+    ending = next((ending for ending in (ACCEPTED, LABELS) if path.name.endswith(ending)), None)
+    return None if ending is None else load(directory, path.name.removesuffix(ending))
+
+
 def labels(directory: Path, name: str) -> dict[str, int]:
     """Return the number of the segment of each person of the proposal *name*.
 
@@ -222,7 +246,7 @@ def labels(directory: Path, name: str) -> dict[str, int]:
     Raises:
         FixSettingsError: The file is missing or was changed.
     """
-    path = path_of(directory, name, ".labels.csv")
+    path = path_of(directory, name, LABELS)
     fix = f"Run `personasync discover --name {name}` again."
     try:
         rows = list(csv.reader(io.StringIO(path.read_text("utf-8"))))
@@ -299,7 +323,7 @@ def save(
     path = path_of(directory, file.proposal.name)
     path.parent.mkdir(exist_ok=True)
     path.write_text(_as_toml(file), "utf-8")
-    write_labels(path_of(directory, file.proposal.name, ".labels.csv"), members)
+    write_labels(path_of(directory, file.proposal.name, LABELS), members)
     model = path_of(directory, file.proposal.name, ".model.json")
     model.unlink(missing_ok=True)
     if form is not None:

@@ -25,6 +25,11 @@ FIRM = Trust(
         ({"sources": (Source("survey", 400, 0.5),)}, "weak", "mean confidence 50%"),
         ({"stability": (SegmentStability("needs", "kinds", 0.65),)}, "fair", "membership is uncertain"),
         ({"stability": (SegmentStability("needs", "kinds", 0.4),)}, "weak", "do not rely on it"),
+        (
+            {"stability": (SegmentStability("needs", "kinds", 0.9, 180.2),)},
+            "strong",
+            "Stability of needs 0.90 (proposal kinds, weighted: as exact as 180 respondents without weights): stable",
+        ),
         ({"stability": ()}, "fair", "is not tested"),
         ({"stability": (), "sources": (Source("rules", 400, 1.0),)}, "strong", "The segment is defined"),
         ({"age_days": 40}, "fair", "was 40 days old"),

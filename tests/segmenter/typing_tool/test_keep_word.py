@@ -13,7 +13,7 @@ from scipy.stats import binom
 
 from segmenter.discover.stability import best_labels
 from segmenter.stats.kmeans import Rows
-from segmenter.typing_tool.conformal import NEVER_RULED_OUT, enough_for, rank_of, set_limits, sets_of
+from segmenter.typing_tool.conformal import NEVER_RULED_OUT, enough_for, set_limits, sets_of, weight_needed
 from segmenter.typing_tool.interview import answer_codes, known_at, stops, walk
 from segmenter.typing_tool.keep_word import Calibrated, calibrate
 from segmenter.typing_tool.targets import found_anew, given
@@ -39,8 +39,8 @@ def test_of_exchangeable_people_at_most_the_error_rate_is_missed(own: list[float
 
 @pytest.mark.parametrize(("people", "rate", "rank"), [(9, 0.1, 9), (99, 0.1, 90), (8, 0.1, 9), (19, 0.05, 19)])
 def test_the_rank_of_the_limit_is_that_of_split_conformal_prediction(people: int, rate: float, rank: int) -> None:
-    assert rank_of(people, rate) == rank
-    assert enough_for(people, rate) == (rank <= people)
+    assert np.ceil(weight_needed(np.ones(people), rate)) == rank
+    assert enough_for(np.ones(people), rate) == (rank <= people)
 
 
 def test_too_few_people_rule_out_no_segment_and_a_third_is_never_ruled_out() -> None:

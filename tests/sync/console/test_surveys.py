@@ -13,6 +13,7 @@ import pytest
 from urllib3.filepost import encode_multipart_formdata
 
 from sync.cli.main import run
+from sync.workspace.proposals import ProposalFile, ProposalPart, save
 from tests.sync.console.survey_world import FILE, PEOPLE, answers, new_workspace, rows_of, with_answers
 from tests.sync.console.visitor import Answer, Visitor, visiting
 
@@ -263,3 +264,27 @@ def test_a_wish_that_makes_no_sense_starts_nothing(tmp_path: Path, fields: dict[
         answer = visitor.post("/surveys/design/tool", visitor.token("/surveys"), **fields)
 
     assert (answer.status, said in answer.words) == (400, True), answer.words
+
+
+def test_the_page_of_a_proposal_says_what_it_was_weighted_by(tmp_path: Path) -> None:
+    folder = new_workspace(tmp_path / "workspace")
+    made = ProposalPart(
+        name="kinds",
+        made_at="2026-12-01T08:00:00+00:00",
+        light="green",
+        sentence="Two segments.",
+        source="survey",
+        method="kmeans",
+        base=("a", "b"),
+        people=240,
+        seed=1,
+    )
+    weighted = {"weight": "w", "weight_from": "column", "effective": 180.2, "design_effect": 1.33}
+    save(folder, ProposalFile(proposal=made), [], None)
+    save(folder, ProposalFile(proposal=made.model_copy(update={"name": "heavy", **weighted})), [], None)
+
+    with visiting(folder, {}) as visitor:
+        alike, heavy = (visitor.get(f"/surveys/proposals/{name}").words for name in ("kinds", "heavy"))
+
+    assert "by k-means, weighted by w (as exact as 180 without weights);" in heavy
+    assert "weighted" not in alike

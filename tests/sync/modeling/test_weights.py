@@ -81,7 +81,7 @@ def test_a_column_that_is_named_like_weights_makes_no_segments(tmp_path: Path) -
 
     assert base.items.names == ("likes", "buys")
     assert base.items.weights is None
-    assert base.notes == ("Weight is excluded: it is named like weights. For a file, --weight Weight uses it so.",)
+    assert base.notes == ("Weight is excluded: it is named like weights. --weight Weight uses it so.",)
 
 
 def test_the_order_of_rows_changes_nobody_s_weight(tmp_path: Path) -> None:

@@ -79,6 +79,40 @@ def test_a_named_error_rate_makes_a_tool_that_says_how_it_kept_it(
 
 
 @pytest.mark.slow
+def test_with_weights_the_error_rate_is_that_of_the_population(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of the first segment three times as many were asked: its people are a third of the weight that they are here."""
+    people = scale_answers()[1:]
+    listed = [["respondent", "weight"], *([row[0], "1" if row[1] == SEGMENTS[0] else "3"] for row in people)]
+    write(folder / "w.csv", listed)
+    weighted = ("--error-rate", "0.1", "--weight", str(folder / "w.csv"))
+    status, document, _ = design(folder, capsys, *weighted, "--json")
+    _, shown, _ = design(folder, capsys, *weighted)
+
+    made, each = json.loads(document), np.array([float(weight) for _, weight in listed[1:]])
+    shares = {name: sum(each[[row[1] == name for row in people]]) / each.sum() for name in SEGMENTS}
+    assert status == 0
+    assert made["quality"]["effective"] == pytest.approx(each.sum() ** 2 / (each**2).sum())
+    assert dict(zip(sorted(SEGMENTS), made["profiles"]["shares"], strict=True)) == pytest.approx(shares, abs=0.01)
+    kept = made["adaptive"]["kept"]
+    assert kept["coverage"] == pytest.approx(sum(kept["segments"][name] * shares[name] for name in SEGMENTS))
+    assert kept["low"] <= kept["coverage"] <= kept["high"]
+    assert "the error rate is that of the population" in shown
+
+
+@pytest.mark.slow
+def test_one_heavy_respondent_takes_the_promise(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    listed = [["respondent", "weight"], *([row[0], "1"] for row in scale_answers()[1:-1]), ["p299@people.test", "10"]]
+    write(folder / "w.csv", listed)
+
+    status, _, error = design(folder, capsys, "--error-rate", "0.02", "--weight", str(folder / "w.csv"))
+
+    assert status == 2
+    assert "an error rate of 0.02 needs 49 times the largest weight, you have 30" in " ".join(error.split())
+
+
+@pytest.mark.slow
 def test_answers_are_told_one_segment_one_of_two_or_what_to_ask_next(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -228,7 +228,7 @@ def test_part_worths_become_items_and_importances(folder: Path, capsys: pytest.C
     assert weights.loc["p1"].tolist() == pytest.approx([26.6667, 60, 13.3333])
     assert [each["attribute"] for each in document["attributes"]] == ["Brand", "Price", "Look"]
     assert document["notes"] == ["No part-worths, left out: age."]
-    assert "Price 60.0 0.0" in [" ".join(line.split()) for line in shown.splitlines()]
+    assert "Price 60.0 (60.0 to 60.0) 0.0" in [" ".join(line.split()) for line in shown.splitlines()]
 
 
 @pytest.mark.parametrize(

@@ -270,9 +270,6 @@ def test_discover_audit_and_design_read_the_weights(
     assert alike["quality"]["effective"] is None
     ends = [(point["high"] - point["low"]) for point in (own["quality"]["curve"][1], alike["quality"]["curve"][1])]
     assert ends[0] > ends[1]
-    refused = [*design, "--weight", str(weights), "--error-rate", "0.1"]
-    assert run(refused) == 2
-    assert "An adaptive tool (--error-rate) takes no weights" in " ".join(capsys.readouterr().err.split())
 
 
 def test_maxdiff_reads_the_weights_of_rows_and_of_respondents(

@@ -1,0 +1,80 @@
+"""Weights of respondents whose answers were pulled: an item of their survey, or a trait of theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from connectors.errors import FixSettingsError
+from connectors.records import SURVEY_ANSWERS
+from sync.session import Session
+from sync.surveys.respondents import numbers_of_weights
+from sync.surveys.spreadsheet import Grid
+from sync.traits.compute import measured
+from sync.workspace.proposals import WeightsFrom
+
+
+def kind_of_weights(session: Session, survey: str, source: str) -> WeightsFrom:
+    """Return whether *source* is an item of the survey, or else a trait.
+
+    Raises:
+        FixSettingsError: It is neither, or the trait is no number.
+    """
+    if len(_answers(session, survey, source)):
+        return "item"
+    trait = session.workspace.catalogue.traits.get(source)
+    if trait is None:
+        raise FixSettingsError(
+            f"The survey {survey!r} has no item {source!r}, and there is no trait of that name.",
+            fix="Name the item or the trait that holds the weights; a number trait reads a property: [traits.NAME].",
+        )
+    if trait.type != "number":
+        raise FixSettingsError(f"The trait {source!r} is a {trait.type}, no weight.", fix="Use a number trait.")
+    return "trait"
+
+
+def weights_in_warehouse(
+    session: Session, survey: str, source: str, kind: WeightsFrom, names: Sequence[str]
+) -> NDArray[np.float64]:
+    """Return how many people of the population each respondent stands for.
+
+    Args:
+        session: The open workspace.
+        survey: Whose answers were pulled.
+        source: An item of it, or a trait.
+        kind: Which of these, as `kind_of_weights` says.
+        names: The respondents: person ids, or keys of contacts.
+
+    Returns:
+        (respondents,) 0 or more, not all of them 0.
+
+    Raises:
+        FixSettingsError: A weight is missing, no number or below 0; or all are 0.
+    """
+    person_of = session.control.links.mapping()
+    known: dict[str, str] = {}
+    if kind == "item":
+        for row in _answers(session, survey, source):
+            known[row["contact_key"]] = row["value"] or ""
+            known[person_of.get(row["contact_key"], "")] = row["value"] or ""
+        where = f"survey {survey!r}, item {source!r}"
+    else:
+        rows = measured(session, session.now()).select("person_id", source).to_pyarrow().to_pylist()
+        known = {row["person_id"]: "" if row[source] is None else repr(float(row[source])) for row in rows}
+        known |= {key: known[person] for key, person in person_of.items() if person in known}
+        where = f"trait {source!r}"
+    cells = tuple((known.get(name, ""),) for name in names)
+    grid = Grid(where, (source,), cells, tuple(range(1, len(cells) + 1)))
+    return numbers_of_weights(grid, source, [f"{where}, {name}" for name in names])
+
+
+def _answers(session: Session, survey: str, item: str) -> list[dict[str, Any]]:
+    """Answers to one item, the latest of each person last."""
+    table = session.warehouse.current(SURVEY_ANSWERS.name)
+    rows = table.filter(table.survey == survey, table["item"] == item)
+    ordered = rows.order_by([table["at"].asc(nulls_first=True), "contact_key"])
+    answers: list[dict[str, Any]] = ordered.select("contact_key", "value").to_pyarrow().to_pylist()
+    return answers
