@@ -48,6 +48,7 @@ VIEWS: tuple[tuple[str, tuple[str, ...], View], ...] = (
     ("/surveys/proposals/{proposal}/accept", POST, surveys.accept_task),
     ("/surveys/{tool}", GET, surveys.survey_page),
     ("/surveys/tools/{tool}/form", POST, surveys.write_form_task),
+    ("/surveys/tools/{tool}/add", POST, surveys.add_task),
     ("/surveys/tools/{tool}/form", GET, surveys.form_page),
     ("/surveys/tools/{tool}/files/{file}", GET, surveys.form_file),
     ("/data", GET, data.data_page),

@@ -71,6 +71,7 @@ def discover(
                 survey=base.survey,
                 file=_from_here(session.workspace.directory, base.file),
                 respondent=base.respondent,
+                sheet=base.sheet,
                 method=proposal.method,
                 base=base.items.names,
                 people=len(base.people),

@@ -45,6 +45,7 @@ class Base:
         words: By item of a survey: what each answer counts as.
         file: The file of answers; "" for none.
         respondent: The column that names each respondent; "" for none.
+        sheet: The sheet of *file* that was named; "" for none.
     """
 
     people: tuple[str, ...]
@@ -57,6 +58,7 @@ class Base:
     words: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     file: str = ""
     respondent: str = ""
+    sheet: str = ""
 
     def in_order(self) -> Base:
         """Return the same, items by name and people by their values: what is drawn by lot then hangs on the data alone.
@@ -186,6 +188,7 @@ def from_file(
     exclude: Sequence[str] = (),
     as_categories: bool = False,
     weight: str | None = None,
+    sheet: str | None = None,
 ) -> Base:
     """Take the answers of a file: a row a respondent, a column an item.
 
@@ -199,6 +202,7 @@ def from_file(
         exclude: Columns that are no items.
         as_categories: Take numbers as categories, as latent classes do.
         weight: The column, or a file, of weights; None: everybody counts alike.
+        sheet: Of a spreadsheet; None: the first one.
 
     Returns:
         Answers (respondents, items), with the respondents and the columns beside them.
@@ -206,7 +210,7 @@ def from_file(
     Raises:
         FixSettingsError: Names the file, the row, the item and the fix.
     """
-    grid = read_grid(path)
+    grid = read_grid(path, sheet=sheet)
     who = grid.needed(respondent) if respondent else usual_respondent(grid)
     grid, weights, own, notes = weighted(grid, weight, who)
     headers = [grid.needed(name) for name in beside]
@@ -218,13 +222,13 @@ def from_file(
         others = [header for header in grid.headers if header not in {who, *headers, *away}]
         names, harmless = _harmless(others, path.stem, why)
         notes += harmless
-    people = _respondents(grid, who)
-    items, words, joined = _items_of(
-        {name: grid.column(name) for name in names}, grid.file, most, as_categories=as_categories
-    )
+    people, columns = _respondents(grid, who), {name: grid.column(name) for name in names}
+    items, words, joined = _items_of(columns, grid.file, most, as_categories=as_categories)
     items = items if weights is None else items.weighted(weights)
-    described = {name: _described(grid.column(name)) for name in headers}
-    return Base(people, items, described, "survey", path.stem, None, notes + joined, words, str(path), who or "")
+    described, named = {name: _described(grid.column(name)) for name in headers}, who or ""
+    return Base(
+        people, items, described, "survey", path.stem, None, notes + joined, words, str(path), named, sheet or ""
+    )
 
 
 def known_persons(control: Control, respondents: Sequence[str], connections: Collection[str]) -> dict[str, str]:

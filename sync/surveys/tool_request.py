@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from connectors.errors import FixSettingsError
@@ -66,19 +66,19 @@ def design_asked(session: Session, asked: ToolAsked, progress: Progress = no_pro
         FixSettingsError: The name is none, two sources of segments are named, or the answers can't carry a tool.
     """
     check_tool_name(asked.tool)
-    columns, file = asked.columns, asked.file
+    columns, file, sheet = asked.columns, asked.file, asked.sheet
     if asked.proposal is not None and (columns.segment is not None or asked.segments is not None):
         raise FixSettingsError("--proposal, --segment and --segments can't be combined.", fix="Use only one of them.")
     directory = session.workspace.directory
     proposal = None if asked.proposal is None else load(directory, asked.proposal)
     if file is None and asked.survey is None and proposal is not None and proposal.proposal.file:
         made = proposal.proposal
-        file = directory / made.file
+        file, sheet = directory / made.file, sheet or made.sheet or None
         columns = SurveyColumns(
             columns.respondent or made.respondent or None, None, columns.exclude, columns.only or made.base
         )
     of = asked.survey or (proposal.proposal.survey if proposal else "") or asked.tool
-    read = _answers(session, asked, file, of, columns)
+    read = _answers(session, replace(asked, file=file, sheet=sheet, columns=columns), of)
     if asked.proposal is not None:
         read = with_segments(read, accepted(directory, asked.proposal), session.control.links.mapping(), asked.proposal)
     wish = Wish(
@@ -97,7 +97,8 @@ def design_asked(session: Session, asked: ToolAsked, progress: Progress = no_pro
     return design(session.workspace, read, wish, now=session.now(), progress=progress)
 
 
-def _answers(session: Session, asked: ToolAsked, file: Path | None, survey: str, columns: SurveyColumns) -> Read:
+def _answers(session: Session, asked: ToolAsked, survey: str) -> Read:
+    file, columns = asked.file, asked.columns
     if file is None and asked.weight is not None:
         raise FixSettingsError("--weight works only with FILE.", fix="Name the file of answers.")
     if file is None:

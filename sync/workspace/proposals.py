@@ -32,6 +32,7 @@ class ProposalPart(FilePart):
         following: How stable one segment more would have been.
         file: Path of the file of answers, from the workspace's folder; "": answers that were pulled, or traits.
         respondent: The column of *file* that names each respondent; "": none.
+        sheet: The sheet of *file* that was named; "": none.
     """
 
     name: Slug
@@ -43,6 +44,7 @@ class ProposalPart(FilePart):
     survey: str = ""
     file: str = ""
     respondent: str = ""
+    sheet: str = ""
     method: Literal["kmeans", "mixture", "lca"]
     base: tuple[str, ...]
     people: int
