@@ -20,7 +20,7 @@ from connectors.files.parquet_file import read_parquet
 from connectors.files.spss import SPSS_KINDS, read_spss
 from connectors.files.text_file import read_lines
 from connectors.files.workbook import KINDS as SHEETS
-from connectors.files.workbook import is_workbook, read_sheet
+from connectors.files.workbook import SheetSize, is_workbook, read_sheet, sheet_sizes
 
 PARQUET = (".parquet", ".pq")
 BATCH = 10_000  # rows that are Python objects at one time
@@ -121,10 +121,11 @@ def read_table(path: Path, *, sheet: str | None = None) -> FileTable:
         FixSettingsError: There is no such file, or its structure is broken as a whole.
     """
     suffix = path.suffix.lower()
-    if sheet is not None and suffix not in SHEETS:
-        raise FixSettingsError(f"{path.name} has no sheets.", fix="Remove the name of the sheet.")
     try:
-        if suffix in SHEETS or (suffix not in PARQUET and is_workbook(path)):
+        sheets = _has_sheets(path)
+        if sheet is not None and not sheets:
+            raise FixSettingsError(f"{path.name} has no sheets.", fix="Remove the name of the sheet.")
+        if sheets:
             headers, rows, first = read_sheet(path, sheet)
             return FileTable(path, tuple(headers), rows, {}, first)
         if suffix in PARQUET:
@@ -140,6 +141,23 @@ def read_table(path: Path, *, sheet: str | None = None) -> FileTable:
             f"{path.name} can't be read: {reason_of(error)}.", fix="Save it as CSV in UTF-8, Excel or Parquet."
         ) from error
     return FileTable(path, tuple(lines.headers), lines.rows, lines.ragged, lines.first)
+
+
+def _has_sheets(path: Path) -> bool:
+    suffix = path.suffix.lower()
+    return suffix in SHEETS or (suffix not in PARQUET and is_workbook(path))
+
+
+def sheets_of(path: Path) -> list[SheetSize]:
+    """Return the sheets of a file; empty where its kind has none.
+
+    Raises:
+        FixSettingsError: There is no such file, or it is a broken workbook.
+    """
+    try:
+        return sheet_sizes(path) if _has_sheets(path) else []
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
 def _read_parquet(path: Path) -> FileTable:

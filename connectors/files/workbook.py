@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -61,16 +64,48 @@ def read_sheet(path: Path, sheet: str | None) -> tuple[list[str], pa.Table, int]
     return headers, rows, above + place + 2
 
 
+@dataclass(frozen=True, slots=True)
+class SheetSize:
+    """A sheet; *rows* and *columns* of the rectangle that is used, 0 where it is empty."""
+
+    name: str
+    rows: int
+    columns: int
+
+
+def sheet_sizes(path: Path) -> list[SheetSize]:
+    """Return the sheets of a workbook, in its order.
+
+    Raises:
+        FixSettingsError: It is broken or too large.
+        OSError: It can't be read.
+    """
+    with _opened(path) as book:
+        return [_size(path, book, name) for name in book.sheet_names]
+
+
+def _size(path: Path, book: Any, name: str) -> SheetSize:
+    worksheet = book.get_sheet_by_name(name)
+    _refuse_size(path, worksheet.height, worksheet.width)
+    return SheetSize(name, worksheet.height, worksheet.width)
+
+
 def _cells(path: Path, sheet: str | None) -> tuple[list[list[Any]], int]:
+    with _opened(path) as book:
+        worksheet = book.get_sheet_by_name(_named(path, book.sheet_names, sheet))
+        _refuse_size(path, worksheet.height, worksheet.width)
+        return worksheet.to_python(skip_empty_area=True), worksheet.start[0] if worksheet.start else 0
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """The workbook; whatever breaks while it is read becomes the sentence that it can't be read."""
     from python_calamine import CalamineError, CalamineWorkbook, WorksheetNotFound  # noqa: PLC0415 - only for sheets
 
     try:
         _refuse_large(path)
         with path.open("rb") as file, CalamineWorkbook.from_filelike(file) as book:
-            name = _named(path, book.sheet_names, sheet)
-            worksheet = book.get_sheet_by_name(name)
-            _refuse_size(path, worksheet.height, worksheet.width)
-            return worksheet.to_python(skip_empty_area=True), worksheet.start[0] if worksheet.start else 0
+            yield book
     except (CalamineError, WorksheetNotFound, zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError) as error:
         raise _broken(path) from error
     except BaseException as error:

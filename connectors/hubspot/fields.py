@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from connectors.errors import FixSettingsError
@@ -96,20 +96,32 @@ def create_property(api: HubSpotApi, field: FieldDefinition, *, group: str) -> N
 def extend(api: HubSpotApi, field: FieldDefinition) -> None:
     """Add options that are missing. An update replaces the whole list (PLATFORMS), so those that are there go along.
 
-    Labels are unique too: an older option whose label a new one takes shows its value beside it.
+    Labels are unique too. Where a new option takes the label of one that is there, those that are still wanted get the
+    labels of now, and an older one whose label is taken shows its value beside it.
     """
     present = next(row for row in entries(api.call(PROPERTIES), "results") if row["name"] == field.name)
-    wanted = dict(field.options)
-    taken = {label.casefold() for value, label in field.options if value not in _values(present)}
-    kept = [
-        {**option, "label": f"{option['label']} ({option['value']})"}
-        if option["value"] not in wanted and str(option["label"]).casefold() in taken
-        else option
-        for option in present["options"]
-    ]
+    kept = _relabelled(present["options"], field, _values(present))
     new = [(value, label) for value, label in field.options if value not in _values(present)]
     added = [_option(value, label, len(kept) + place) for place, (value, label) in enumerate(new)]
     api.call(PROPERTY_UPDATE, path={"property_name": field.name}, body={"options": [*kept, *added]})
+
+
+def _relabelled(
+    present: Sequence[Mapping[str, Any]], field: FieldDefinition, known: Collection[str]
+) -> list[dict[str, Any]]:
+    wanted = dict(field.options)
+    taken = {label.casefold() for value, label in field.options if value not in known}
+    renamed = any(each["value"] in wanted and str(each["label"]).casefold() in taken for each in present)
+    taken |= {label.casefold() for label in wanted.values()} if renamed else set()
+    kept = []
+    for option in present:
+        value, label = str(option["value"]), str(option["label"])
+        if value in wanted:
+            label = wanted[value] if renamed else label
+        elif label.casefold() in taken:
+            label = f"{label} ({value})"
+        kept.append({**option, "label": label})
+    return kept
 
 
 def _values(present: Mapping[str, Any]) -> set[str]:

@@ -40,7 +40,8 @@ def check_fields(fields: Mapping[str, TemplateField], catalogue: Catalogue, purp
 
     Raises:
         DefinitionError: A trait that does not exist, that the field's type can't show, or that is sensitive and has no
-            purpose; a level that nothing stands behind; a choice without options, or options of something else.
+            purpose; a level that nothing stands behind; a choice without options, with one twice, or options of
+            something else.
     """
     for template in fields.values():
         where = f"field {template.name!r}"
@@ -51,6 +52,8 @@ def check_fields(fields: Mapping[str, TemplateField], catalogue: Catalogue, purp
             )
         if (template.type == "choice") != bool(template.options):
             raise DefinitionError('options go with type = "choice", which needs at least one', where=where)
+        if twice := next((option for option in template.options if template.options.count(option) > 1), None):
+            raise DefinitionError(f"the option {twice!r} stands there twice", where=where)
         if template.trait is not None:
             _check_trait(template, template.trait, catalogue, purpose, where=where)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from connectors.errors import PersonasyncError
 from sync.cli.console import put
+from sync.cli.where import workspace_option
 from sync.clock import clock_of
 
 SILENT = {
@@ -42,17 +42,16 @@ def advise(command: str, given: Mapping[str, Any], status: int) -> None:
         return
     if status in ENDED or command == "doctor":
         directory = Path(given.get("workspace") or given.get("directory") or ".")
-        sentence = _sentence(directory, command, status)
+        sentence = _sentence(directory, command, status, workspace_option(given))
         if sentence:
             put(sentence, sys.stderr)
 
 
-def _sentence(directory: Path, command: str, status: int) -> str:
+def _sentence(directory: Path, command: str, status: int, where: str) -> str:
     from sync.ops.next_step import next_step, workspace_standing  # noqa: PLC0415 - help and completion need none of it
     from sync.session import open_read_stores  # noqa: PLC0415
 
     now = clock_of(directory)
-    where = "" if directory == Path() else f" --workspace {shlex.quote(str(directory))}"
     try:
         with open_read_stores(directory, now=now) as looked:
             standing = workspace_standing(looked, now=now())

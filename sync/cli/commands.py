@@ -92,3 +92,36 @@ HELP_GROUPS: dict[str, tuple[Entry, ...]] = {
 }
 
 ENTRIES = {entry.name: entry for entries in HELP_GROUPS.values() for entry in entries}
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "connectors": ("list", "new"),
+    "experiment": ("create", "end", "list", "show"),
+    "export": ("audience", "people", "person", "plan", "segment", "tables"),
+    "personas": ("diff", "draft", "poster", "show"),
+    "sandbox": ("send", "up"),
+    "survey": (
+        "add",
+        "conjoint",
+        "crosstab",
+        "design",
+        "import",
+        "list",
+        "maxdiff",
+        "quality",
+        "sample-size",
+        "score",
+        "turf",
+        "weight",
+    ),
+}
+"""Commands below others, by the name of the group; a test holds them equal to those that there are."""
+NO_WORKSPACE = {
+    "campaign",
+    "connectors list",
+    "connectors new",
+    "demo",
+    "help",
+    "init",
+    *(f"survey {name}" for name in ("conjoint", "crosstab", "maxdiff", "quality", "sample-size", "turf", "weight")),
+}
+"""Commands without the option --workspace; held equal as well."""

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from connectors.visible import visible, visible_json
 from sync.cli.layout import UNBOUNDED, Table, wrap
+from sync.cli.where import with_workspace
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -32,8 +33,11 @@ def width_of(stream: IO[str]) -> int:
 
 
 def put(text: str, stream: IO[str]) -> None:
-    """Write prose to *stream*, broken between words; what a terminal would obey is spelled out."""
-    stream.write("\n".join(wrap(visible(text), width_of(stream))) + "\n")
+    """Write prose to *stream*, broken between words; what a terminal would obey is spelled out.
+
+    Commands that it names get the workspace that this command was given.
+    """
+    stream.write("\n".join(wrap(visible(with_workspace(text)), width_of(stream))) + "\n")
     stream.flush()
 
 
@@ -125,4 +129,5 @@ class Bars:
 
 def table(*columns: str, rows: Sequence[Sequence[object]], title: str | None = None) -> Table:
     """Return a plain table; numbers are right-aligned and grouped by thousands."""
-    return Table(columns, rows, title)
+    named = [[with_workspace(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+    return Table(columns, named, title)

@@ -93,6 +93,9 @@ def discover_command(
     ] = None,
     name: Annotated[str, typer.Option(help="The proposal's name.")] = "proposal",
     seed: Annotated[int, typer.Option(help="Random seed; the same seed gives the same segments.")] = SEED,
+    sheet: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Sheet of an XLSX file. Default: the first.")
+    ] = None,
     accept: Annotated[
         str | None, typer.Option(metavar="NAME", help="Add the segments of an edited proposal to the workspace.")
     ] = None,
@@ -122,6 +125,7 @@ def discover_command(
         segments,
         method,
         seed,
+        sheet,
     )
     check_request(asked)
     options = asked.options()

@@ -15,6 +15,7 @@ from sync.cli.advice import advise
 from sync.cli.commands import ENTRIES, HELP_GROUPS
 from sync.cli.layout import cells, wrap
 from sync.cli.options import app
+from sync.cli.where import GIVEN, workspace_option
 
 WIDEST = 100  # longer lines are hard to read
 TERM = 30  # what stands before an explanation, where it is not longer
@@ -134,6 +135,7 @@ def _prepared(command: Any, path: str) -> Any:
 
 def _advising(invoke: Callable[[typer.Context], Any], path: str) -> Callable[[typer.Context], Any]:
     def invoked(ctx: typer.Context) -> Any:
+        GIVEN.option = workspace_option(ctx.params)
         status = invoke(ctx)
         if not ctx.find_root().params.get("quiet"):
             advise(path, ctx.params, int(status or 0))

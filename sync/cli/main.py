@@ -23,6 +23,7 @@ from connectors.visible import visible
 from sync.cli.console import put, put_json
 from sync.cli.lazy_group import Interrupted, LazyGroup
 from sync.cli.options import app
+from sync.cli.where import GIVEN
 
 INTERRUPTED = 130  # the shell's status for Ctrl-C
 
@@ -99,6 +100,7 @@ def _thread_failed(failed: threading.ExceptHookArgs) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command that *arguments* name, and return its exit status."""
+    GIVEN.option = ""
     try:
         result = app(args=arguments, standalone_mode=False)
     except typer.Exit as ended:

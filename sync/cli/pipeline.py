@@ -23,6 +23,7 @@ from sync.cli.options import (
     ConnectionOption,
     JsonOption,
     WorkspaceOption,
+    YesOption,
     app,
     console_of,
     read_stores_of,
@@ -41,7 +42,6 @@ AsOfOption = Annotated[
         "--as-of", metavar="TIME", help="As-of time, ISO 8601 (UTC unless a time zone is given). Default: now."
     ),
 ]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask for confirmation.")]
 OverrideOption = Annotated[
     list[str] | None,
     typer.Option(

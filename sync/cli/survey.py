@@ -19,7 +19,6 @@ from sync.cli.survey_options import (
     ToolOption,
     WeightOfAnswersOption,
     survey_app,
-    texts_in,
 )
 from sync.cli.survey_text import design_lines, is_anyway, tool_origin, written_lines
 
@@ -107,6 +106,7 @@ def survey_design_command(
 ) -> None:
     """Design a typing tool from survey answers. Selects and validates the best questions, and writes a ready form."""
     from sync.surveys.answers import SurveyColumns  # noqa: PLC0415 - heavy imports only where needed
+    from sync.surveys.question_texts import texts_in  # noqa: PLC0415
     from sync.surveys.tool_request import ToolAsked, check_form_address, check_tool_name, design_asked, ends_of  # noqa: PLC0415
 
     check_tool_name(tool)
@@ -142,7 +142,7 @@ def survey_design_command(
             "written": [str(path) for path in written],
         },
         *design_lines(made),
-        *written_lines(made.path, written, action),
+        *written_lines(tool, made.path, written, action),
     )
 
 
@@ -271,7 +271,7 @@ def survey_import_command(
             "It has no means, so every question must be answered. Add a column 'mean' to allow missing answers."
         )
     document = {**made.model_dump(mode="json"), "transposed": transposed, "written": [str(path) for path in written]}
-    console.result(document, *lines, *written_lines(saved, written))
+    console.result(document, *lines, *written_lines(tool, saved, written))
 
 
 @survey_app.command("list")

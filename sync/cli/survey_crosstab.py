@@ -22,7 +22,6 @@ from sync.cli.survey_options import (
     TextsOption,
     WeightOption,
     survey_app,
-    texts_in,
 )
 
 if TYPE_CHECKING:
@@ -70,6 +69,7 @@ def survey_crosstab_command(
     """Show answers by group, with significance letters. Effect sizes, weights, XLSX; needs no workspace."""
     from segmenter.surveys.crosstab import CrosstabOptions  # noqa: PLC0415 - heavy imports only where needed
     from sync.surveys.crosstab import CrosstabWish, crosstab_of_file  # noqa: PLC0415
+    from sync.surveys.question_texts import texts_in  # noqa: PLC0415
 
     _check_target(out)
     wish = CrosstabWish(

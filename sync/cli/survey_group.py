@@ -2,6 +2,7 @@
 
 from sync.cli import (
     survey,
+    survey_add,
     survey_crosstab,
     survey_maxdiff,
     survey_quality,
@@ -12,6 +13,7 @@ from sync.cli import (
 
 __all__ = [
     "survey",
+    "survey_add",
     "survey_crosstab",
     "survey_maxdiff",
     "survey_quality",

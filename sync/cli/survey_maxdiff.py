@@ -17,7 +17,6 @@ from sync.cli.survey_options import (
     TextsOption,
     WeightOption,
     survey_app,
-    texts_in,
 )
 
 if TYPE_CHECKING:
@@ -65,6 +64,7 @@ def survey_maxdiff_command(
 ) -> None:
     """Estimate each respondent's utilities of a MaxDiff. Counts, hierarchical logit, fit; needs no workspace."""
     from sync.surveys.maxdiff import MaxDiffWish, maxdiff_of_files  # noqa: PLC0415 - heavy imports only where needed
+    from sync.surveys.question_texts import texts_in  # noqa: PLC0415
 
     _check_target(out)
     wish = MaxDiffWish(file, design, respondent, leave_out, texts_in(texts), positions, seed, weight)

@@ -68,16 +68,6 @@ TextsOption = Annotated[
 ]
 
 
-def texts_in(path: Path | None) -> dict[str, str]:
-    """Return what was asked, by item, as a file with the columns item and text says; empty for None."""
-    if path is None:
-        return {}
-    from sync.surveys.spreadsheet import read_grid  # noqa: PLC0415 - heavy imports only where needed
-
-    grid = read_grid(path)
-    return dict(zip(grid.column(grid.needed("item")), grid.column(grid.needed("text")), strict=True))
-
-
 def check_outputs(file: Path, *targets: Path | None) -> None:
     """Refuse a file to write that can't be written, or that is the file of answers.
 

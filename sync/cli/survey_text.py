@@ -46,8 +46,8 @@ def design_lines(made: Designed) -> list[Any]:
     ]
 
 
-def written_lines(saved: Path, written: list[Path], action: str | None = None) -> list[str]:
-    """Return where the tool and its exports are, and what to do next."""
+def written_lines(tool: str, saved: Path, written: list[Path], action: str | None = None) -> list[str]:
+    """Return where a tool and its exports are, and what to do next."""
     kept = (
         "form.html saves answers as a file on the reader's computer. To collect them, pass --action with the address "
         "of a form of one of the platforms."
@@ -55,10 +55,7 @@ def written_lines(saved: Path, written: list[Path], action: str | None = None) -
     return [
         f"Saved {saved}",
         *(f"Wrote {path}" for path in written),
-        (
-            "Next: copy traits.toml into your personasync.toml and segments.toml into your "
-            "segments.toml, and send people the form."
-        ),
+        f"Next: `personasync survey add --tool {tool}` adds its traits and segments. Then send people the form.",
         *([] if action else [kept]),
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlencode
@@ -17,11 +18,12 @@ from sync.modeling.discover import discover
 from sync.modeling.discover_request import SegmentsAsked, base_of, check_request
 from sync.modeling.limits import LEAST, MOST
 from sync.session import Progress, Session
-from sync.surveys.answer_files import answers_file, keep_answers
+from sync.surveys.answer_files import SheetsOfFile, answer_files, answers_file, keep_answers, sheets_in
 from sync.surveys.answers import Read, SurveyColumns, answers_of, usual_respondent
 from sync.surveys.exports import AGREEMENT, form_folder, write_exports
 from sync.surveys.job import Designed
 from sync.surveys.quality import QualityOfFile, QualityWish, quality_of_file
+from sync.surveys.question_texts import texts_in
 from sync.surveys.tool_request import ToolAsked, check_form_address, check_tool_name, design_asked, ends_of
 
 SECTION = "/surveys"
@@ -31,7 +33,11 @@ LISTED = 25
 COLUMNS = 150
 """Columns that the page offers to leave out."""
 MOST_QUESTIONS, MOST_SEGMENTS = 100, 30
-LONGEST_TITLE = 200
+LONGEST_TITLE, LONGEST_TEXT = 200, 1_000
+TEXT_OF = "text:"
+"""Begins the name of the field that says what a question asks; the column follows."""
+LEAST_ATTENTION, MOST_ATTENTION = 2, 10
+"""Attention items that the form has room for."""
 WORST, BEST = 1, 50
 """Per cent: limits of the error rate of an adaptive survey, as the command has them."""
 
@@ -46,9 +52,9 @@ class AnswersShown:
     plan: SamplePlan | None
 
 
-def answers_address(name: str) -> str:
-    """Return the address of the page of a file."""
-    return f"{SECTION}/answers/file?{urlencode({'name': name})}"
+def answers_address(name: str, sheet: str | None = None) -> str:
+    """Return the address of the page of a file, or of one of its sheets."""
+    return f"{SECTION}/answers/file?{urlencode({'name': name} | ({'sheet': sheet} if sheet else {}))}"
 
 
 def keep_task(desk: Desk, asked: Asked) -> Elsewhere:
@@ -63,15 +69,24 @@ def keep_task(desk: Desk, asked: Asked) -> Elsewhere:
 
 def answers_page(desk: Desk, asked: Asked) -> ConsolePage:
     """Return who answered, which answers are to be looked at, what the sample can tell, and what can be made of it."""
-    name = asked.query.get("name", "")
+    name, sheet = asked.query.get("name", ""), asked.query.get("sheet", "")
     path = answers_file(desk.reader.directory, name)
-    wish = QualityWish(respondent=asked.query.get("respondent") or None, duration=asked.query.get("duration") or None)
-    key = ("answers", name, wish.respondent, wish.duration)
-    shown = desk.reader.of_file(key, path, lambda: _looked_at(path, wish))
+    sheets = _sheets(desk, name, path)
+    if sheets.undecided and not sheet:
+        return ConsolePage(SECTION, Path(name).name, "sheets.html.j2", {"name": name, "sheets": sheets.filled})
+    wish, given = _wish_of(asked)
+    shown, trouble = _shown(desk, (name, sheets.chosen(sheet)), path, wish, given)
     judged = shown.judged
     values = {
         "name": name,
+        "sheet": sheet,
+        "sheets": sheets.filled,
         "shown": shown,
+        "trouble": trouble,
+        "pairs": [*given, *[("", "")] * max(1, LEAST_ATTENTION - len(given))][:MOST_ATTENTION],
+        "texts": shown.read.texts,
+        "files": answer_files(desk.reader.directory),
+        "apart": [*(wish.attention or {}), wish.duration],
         "flags": judged.quality.counts(),
         "meanings": judged.meanings(SPEED),
         "flagged": _flagged(judged),
@@ -83,12 +98,59 @@ def answers_page(desk: Desk, asked: Asked) -> ConsolePage:
         "proposal": _slug(Path(name).stem, 40, "segments"),
         "ends": AGREEMENT,
     }
-    return ConsolePage(SECTION, Path(name).name, "answers.html.j2", values)
+    return ConsolePage(SECTION, Path(name).name, "answers.html.j2", values, 400 if trouble else 200)
 
 
-def _looked_at(path: Path, wish: QualityWish) -> AnswersShown:
-    judged = quality_of_file(path, wish)
-    away = [judged.grid.needed(wish.duration)] if wish.duration else []
+def _sheets(desk: Desk, name: str, path: Path) -> SheetsOfFile:
+    return desk.reader.of_file(("sheets", name), path, lambda: sheets_in(path))
+
+
+def _wish_of(asked: Asked) -> tuple[QualityWish, list[tuple[str, str]]]:
+    """What is known of a survey, and the attention items with their right answers as they were written."""
+    numbers = range(1, MOST_ATTENTION + 1)
+    given = [(asked.query.get(f"attention_{n}", ""), asked.query.get(f"answer_{n}", "").strip()) for n in numbers]
+    pairs = [pair for pair in given if any(pair)]
+    wish = QualityWish(
+        respondent=asked.query.get("respondent") or None,
+        duration=asked.query.get("duration") or None,
+        attention=dict(pairs),
+    )
+    return wish, pairs
+
+
+def _shown(
+    desk: Desk, of: tuple[str, str | None], path: Path, wish: QualityWish, pairs: Sequence[tuple[str, str]]
+) -> tuple[AnswersShown, str]:
+    """The answers as the wish has them; where it can't be, as they are without one, and why."""
+
+    def look(wanted: QualityWish) -> AnswersShown:
+        key = ("answers", *of, wanted.respondent, wanted.duration, *(wanted.attention or {}).items())
+        return desk.reader.of_file(key, path, lambda: _looked_at(path, of[1], wanted))
+
+    try:
+        _check_attention(pairs)
+        return look(wish), ""
+    except FixSettingsError as error:
+        if wish == QualityWish(attention={}):
+            raise
+        return look(QualityWish(attention={})), str(error)
+
+
+def _check_attention(items: Sequence[tuple[str, str]]) -> None:
+    for column, answer in items:
+        if not column or not answer:
+            raise FixSettingsError(
+                f"An attention item lacks its {'answer' if column else 'column'}.",
+                fix="Choose the column, and write the answer that passes.",
+            )
+    columns = [column for column, _ in items]
+    if twice := next((column for column in columns if columns.count(column) > 1), None):
+        raise FixSettingsError(f"{twice!r} is an attention item twice.", fix="Give each one right answer.")
+
+
+def _looked_at(path: Path, sheet: str | None, wish: QualityWish) -> AnswersShown:
+    judged = quality_of_file(path, wish, sheet=sheet)
+    away = [judged.grid.needed(column) for column in (wish.duration, *(wish.attention or {})) if column]
     read = answers_of(judged.grid, SurveyColumns(wish.respondent, None, away))
     usable = len(judged.names) - int(judged.flagged.sum())
     return AnswersShown(judged, read, usable, plan_sample(SampleAim(respondents=usable)) if usable else None)
@@ -111,9 +173,12 @@ def _slug(text: str, longest: int, otherwise: str) -> str:
 def discover_task(desk: Desk, asked: Asked) -> Elsewhere:
     """Find segments in the answers, and save a proposal where there are any."""
     name = asked.field("file")
+    path = answers_file(desk.reader.directory, name)
+    sheet = _sheets(desk, name, path).chosen(asked.field("sheet"))
     wanted = SegmentsAsked(
         name=asked.field("name").strip(),
-        file=answers_file(desk.reader.directory, name),
+        file=path,
+        sheet=sheet,
         respondent=asked.field("respondent") or None,
         exclude=asked.fields("exclude"),
         segments=_number(asked.field("segments"), "segments", LEAST, MOST),
@@ -129,18 +194,21 @@ def discover_task(desk: Desk, asked: Asked) -> Elsewhere:
         said = [done.proposal.sentence, *done.notes, done.proposal.power]
         sizes = [(part.title or part.name, part.size) for part in done.file.segments]
         if done.path is None:
-            return Finished(said, sizes, answers_address(name), "Back to the answers")
+            return Finished(said, sizes, answers_address(name, sheet), "Back to the answers")
         return Finished(said, sizes, f"{SECTION}/proposals/{wanted.name}", "Review the proposal")
 
-    return started(desk, f"Find segments in {Path(name).name}", answers_address(name), work)
+    return started(desk, f"Find segments in {Path(name).name}", answers_address(name, sheet), work)
 
 
 def design_task(desk: Desk, asked: Asked) -> Elsewhere:
     """Design a short survey, and write its form."""
     proposal, name, tool = asked.field("proposal") or None, asked.field("file"), asked.field("tool").strip()
+    file = answers_file(desk.reader.directory, name) if name else None
+    sheet = _sheets(desk, name, file).chosen(asked.field("sheet")) if file else None
     wanted = ToolAsked(
         tool,
-        file=answers_file(desk.reader.directory, name) if name else None,
+        file=file,
+        sheet=sheet,
         survey=None,
         columns=SurveyColumns(
             asked.field("respondent") or None, asked.field("segment") or None, asked.fields("exclude")
@@ -151,12 +219,13 @@ def design_task(desk: Desk, asked: Asked) -> Elsewhere:
         reverse=asked.fields("reverse"),
         centre=bool(asked.field("centre")),
         anyway=bool(asked.field("anyway")),
+        texts=_texts(desk, asked),
     )
     rate = _number(asked.field("error_rate").removesuffix("%").strip(), "per cent", WORST, BEST)
     wanted = wanted if rate is None else replace(wanted, error_rate=rate / 100)
     check_tool_name(tool)
     form = form_wish(asked)
-    back = f"{SECTION}/proposals/{proposal}" if proposal else answers_address(name)
+    back = f"{SECTION}/proposals/{proposal}" if proposal else answers_address(name, sheet)
 
     def work(session: Session, progress: Progress) -> Finished:
         made = design_asked(session, wanted, progress)
@@ -164,6 +233,17 @@ def design_task(desk: Desk, asked: Asked) -> Elsewhere:
         return Finished(_designed(made), (), f"{SECTION}/{tool}", "See the survey and its form")
 
     return started(desk, f"Design the survey {tool}", back, work)
+
+
+def _texts(desk: Desk, asked: Asked) -> dict[str, str]:
+    """What questions ask: a file says it as for the command, and what was written on the page comes before that."""
+    name = asked.field("texts")
+    written = {
+        key.removeprefix(TEXT_OF): " ".join(text.split())[:LONGEST_TEXT]
+        for key, text in asked.form
+        if key.startswith(TEXT_OF) and text.strip()
+    }
+    return {**texts_in(answers_file(desk.reader.directory, name) if name else None), **written}
 
 
 def _designed(made: Designed) -> list[str]:

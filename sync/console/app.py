@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from sync.console import answers, campaigns, data, home, people, personas, plans, segments, surveys
-from sync.console.pages import Desk, View, missing_page, page_of, task_page
+from sync.console.pages import Desk, View, form_again_page, missing_page, page_of, task_page
 from sync.console.security import OPEN, USED, Guard, set_session
 from sync.design.page import prepared
 
@@ -48,6 +48,7 @@ VIEWS: tuple[tuple[str, tuple[str, ...], View], ...] = (
     ("/surveys/proposals/{proposal}/accept", POST, surveys.accept_task),
     ("/surveys/{tool}", GET, surveys.survey_page),
     ("/surveys/tools/{tool}/form", POST, surveys.write_form_task),
+    ("/surveys/tools/{tool}/add", POST, surveys.add_task),
     ("/surveys/tools/{tool}/form", GET, surveys.form_page),
     ("/surveys/tools/{tool}/files/{file}", GET, surveys.form_file),
     ("/data", GET, data.data_page),
@@ -73,10 +74,12 @@ def make_console(desk: Desk, hosts: Collection[str]) -> Guard:
         for path, methods, view in VIEWS
     ]
     routes.append(Route("/tasks/{task}", task_page("task.html.j2"), methods=["GET"]))
+    routes.append(Route("/tasks/{task}/form", form_again_page, methods=["GET"]))
     routes.append(Route(f"{OPEN}{{key}}", _open, methods=["GET", "POST"]))
     app = Starlette(routes=routes, exception_handlers={404: _missing, 405: _missing})
     app.router.redirect_slashes = False
     app.state.desk = desk
+    app.state.views = {path: view for path, methods, view in VIEWS if methods == GET}
     return Guard(app, desk.door, hosts)
 
 

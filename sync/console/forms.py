@@ -14,9 +14,9 @@ from starlette.requests import ClientDisconnect, Request
 
 from sync.surveys.spreadsheet import MOST_BYTES as MOST_OF_FILE
 
-MOST_BYTES = 100_000
+MOST_BYTES = 1_000_000
 """Of a form without its file."""
-MOST_FIELDS = 200
+MOST_FIELDS = 1_000
 READ_ON = 2 * 2**30
 """Bytes of a file that is too large which are read and dropped: a browser shows no answer while it is sending."""
 TOO_LARGE = f"The file has more than {MOST_OF_FILE // 2**20} MB. Remove columns that are not needed, or take a sample."

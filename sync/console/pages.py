@@ -6,16 +6,19 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Match
 
 from connectors.errors import FixSettingsError, PersonasyncError
 from connectors.secret import hide
 from sync.console.forms import TOO_LARGE, TooLargeError, Upload, read_form
 from sync.console.reading import NoDataError, Reader
+from sync.console.refill import FORM, refilled
 from sync.console.security import ConsoleDoor
 from sync.console.tasks import Task, Tasks
 from sync.control.damage import control_trouble
@@ -35,6 +38,10 @@ SECTIONS = (
     ("/surveys", "Surveys"),
     ("/data", "Data and sync"),
 )
+TASKS = "/tasks/"
+ERROR = "error.html.j2"
+SENT_KEPT = 20
+"""Forms that are remembered until their tasks have ended."""
 log = logging.getLogger(__name__)
 
 
@@ -107,11 +114,12 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What pages are made from."""
+    """What pages are made from; *sent*: the form that a task was started with, by the task's id."""
 
     reader: Reader
     tasks: Tasks
     door: ConsoleDoor
+    sent: dict[str, Sent] = field(default_factory=dict)
 
 
 Made = ConsolePage | Document | Download | Elsewhere
@@ -141,11 +149,77 @@ def page_of(view: View, *, at_once: bool = False, upload: bool = False) -> Calla
             asked = replace(asked, form=sent.fields, upload=sent.upload)
         work = asyncio.ensure_future(asyncio.to_thread(_made, view, desk, asked, section))
         await asyncio.wait([work], timeout=None if at_once else AT_ONCE_SECONDS)
-        if request.method == "POST" or work.done():
+        if request.method == "POST":
+            return await asyncio.to_thread(_after_post, request, desk, asked, await work)
+        if work.done():
             return _whole(desk, await work)
         return StreamingResponse(_streamed(desk, section, work, request.url.path), media_type="text/html")
 
     return answered
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A form as it was sent: the page that it stands on, where it went, and its fields."""
+
+    view: View
+    page: Asked
+    action: str
+    fields: tuple[tuple[str, str], ...]
+
+
+def _origin(request: Request) -> tuple[View, Asked] | None:
+    """The page that a form was sent from, by the address that the browser names; None where it is none of ours."""
+    try:
+        came = urlsplit(request.headers.get("referer", ""))
+    except ValueError:
+        return None
+    if came.netloc != request.headers.get("host"):
+        return None
+    scope = {"type": "http", "method": "GET", "path": unquote(came.path), "headers": []}
+    for route in request.app.routes:
+        match, known = route.matches(scope)
+        view = request.app.state.views.get(route.path)
+        if match == Match.FULL and view is not None:
+            return view, Asked(known["path_params"], dict(parse_qsl(came.query, keep_blank_values=True)))
+    return None
+
+
+def _after_post(request: Request, desk: Desk, asked: Asked, made: Made) -> Response:
+    """The answer to a form. What was typed is not lost: a form that is refused is shown again, filled in."""
+    origin = _origin(request)
+    if origin is None:
+        return _whole(desk, made)
+    sent = Sent(*origin, request.scope["raw_path"].decode("latin-1"), asked.form)
+    if isinstance(made, Elsewhere) and made.path.startswith(TASKS):
+        desk.sent[made.path.removeprefix(TASKS)] = sent
+        while len(desk.sent) > SENT_KEPT:
+            del desk.sent[next(iter(desk.sent))]
+    if not isinstance(made, ConsolePage) or made.status < HTTPStatus.BAD_REQUEST:
+        return _whole(desk, made)
+    message = str(made.values.get("message", ""))
+    return _once_more(desk, sent, message, made.status) or _whole(desk, made)
+
+
+def _once_more(desk: Desk, sent: Sent, message: str, status: int) -> Response | None:
+    """The page of a form with what was sent, under the reason; None where the page has no such form any more."""
+    page = _made(sent.view, desk, sent.page, section_of(sent.action))
+    if not isinstance(page, ConsolePage) or page.template == ERROR:
+        return None
+    filled = refilled(_content(desk, page), sent.action, sent.fields)
+    if filled is None:
+        return None
+    told = _part("refused.html.j2", message=message, form=FORM)
+    return HTMLResponse(_head(desk, page.section, page.title) + told + filled + _foot(), status_code=status)
+
+
+def form_again_page(request: Request) -> Response:
+    """Show the form of a task that failed, with what was typed."""
+    desk: Desk = request.app.state.desk
+    name = request.path_params["task"]
+    task, sent = desk.tasks.get(name), desk.sent.get(name)
+    shown = _once_more(desk, sent, task.message, 200) if task is not None and sent is not None else None
+    return shown or _whole(desk, _error("/", "This is not known any more.", 404, "Not found"))
 
 
 def task_page(template: str) -> Callable[[Request], Any]:
@@ -168,7 +242,7 @@ def section_of(path: str) -> str:
 
 def _error(section: str, message: str, status: int, title: str = "This did not work") -> ConsolePage:
     back = {"section": section, "name": dict(SECTIONS)[section]}
-    return ConsolePage(section, title, "error.html.j2", {"message": message, "back": back}, status)
+    return ConsolePage(section, title, ERROR, {"message": message, "back": back}, status)
 
 
 def missing_page(desk: Desk) -> Response:
@@ -231,7 +305,7 @@ async def _progress(desk: Desk, task: Task, template: str) -> AsyncIterator[str]
         if state != "working":
             break
         await asyncio.sleep(TICK_SECONDS)
-    yield _part(template, task=task, working=False, token=desk.door.token()) + _foot()
+    yield _part(template, task=task, working=False, again=task.task_id in desk.sent, token=desk.door.token()) + _foot()
 
 
 def _content(desk: Desk, made: ConsolePage) -> str:

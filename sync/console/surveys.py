@@ -22,6 +22,7 @@ from sync.surveys.answer_files import answer_files
 from sync.surveys.exports import AGREEMENT, FORM_PAGE, form_folder, written_exports
 from sync.surveys.job import SurveyScores, score_workspace
 from sync.surveys.spreadsheet import KINDS, MOST_BYTES
+from sync.surveys.tool_parts import add_parts, lacking_parts, parts_sentences
 from sync.surveys.tool_text import chance_sentence, tool_promises
 from sync.workspace.proposals import ACCEPTED, ProposalFile, all_proposals, edit, load, path_of
 from sync.workspace.typing_tools import load_tool, load_tools
@@ -72,6 +73,7 @@ def proposal_page(desk: Desk, asked: Asked) -> ConsolePage:
         "step": 3 if agreed else 2,
         "ends": AGREEMENT,
         "most": MOST_QUESTIONS,
+        "files": answer_files(directory),
     }
     return ConsolePage(SECTION, f"Proposal {name}", "proposal.html.j2", values)
 
@@ -130,7 +132,14 @@ def survey_page(desk: Desk, asked: Asked) -> ConsolePage:
     except NoDataError as error:
         scored = SurveyAnswers(None, str(error))
     written = written_exports(form_folder(workspace.directory, name))
-    values = {"tool": tool, "scored": scored, "written": [path.name for path in written], "ends": AGREEMENT}
+    values = {
+        "tool": tool,
+        "scored": scored,
+        "written": [path.name for path in written],
+        "ends": AGREEMENT,
+        "adding": lacking_parts(workspace, tool),
+        "lacking": next((known.lacking for known in load_tools(workspace) if known.file.name == name), ""),
+    }
     return ConsolePage(SECTION, f"Survey {name}", "survey.html.j2", {**values, **_quality(tool)})
 
 
@@ -140,6 +149,19 @@ def _quality(tool: ToolFile) -> Mapping[str, Any]:
     point = next((each for each in quality.curve if each.items == size), None) if quality else None
     said: Sequence[str] = [chance_sentence(quality), *tool_promises(tool)] if quality else []
     return {"point": point, "said": said}
+
+
+def add_task(desk: Desk, asked: Asked) -> Elsewhere:
+    """Add to the workspace's files what they lack of a tool, as the page showed it."""
+    name, code = asked.path["tool"], asked.field("code")
+    load_tool(desk.reader.workspace().state_dir, name)
+
+    def work(session: Session, progress: Progress) -> Finished:
+        progress("Adding traits and segments to the workspace", 0, None)
+        done = add_parts(session.workspace, load_tool(session.workspace.state_dir, name), code)
+        return Finished(parts_sentences(done, session.workspace), (), f"{SECTION}/{name}", "See the survey")
+
+    return started(desk, f"Add the survey {name} to the workspace", f"{SECTION}/{name}", work)
 
 
 def form_page(desk: Desk, asked: Asked) -> Document:

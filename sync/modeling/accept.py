@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from sync.surveys.exports import quoted, trait_block
 from sync.surveys.kept_weights import weighted_by
 from sync.surveys.sensitive_items import why_item
 from sync.surveys.spreadsheet import read_grid
+from sync.workspace.additions import add_to_files
 from sync.workspace.definition_files import MAIN, SEGMENTS
 from sync.workspace.proposals import (
     ACCEPTED,
@@ -30,7 +31,7 @@ from sync.workspace.proposals import (
     path_of,
     write_labels,
 )
-from sync.workspace.settings import Workspace, load_workspace
+from sync.workspace.settings import Workspace
 from sync.workspace.typing_tools import load_tools, save_tool
 
 MOST_CHOICES = 50  # answers of a question that are offered one by one
@@ -133,7 +134,8 @@ def accept(workspace: Workspace, name: str, *, reader: str = "") -> Accepted:
     traits = [trait_block(tool, question) for question in lacking] if tool else []
     traits += _asked_of(workspace, file) if tool else []
     traits += [reader] if reader and tool else []
-    _append(directory, {SEGMENTS: blocks, MAIN: traits})
+    joined = {name: "\n\n".join(parts) + "\n" if parts else "" for name, parts in ((SEGMENTS, blocks), (MAIN, traits))}
+    add_to_files(directory, joined)
     if tool is not None:
         save_tool(workspace.state_dir, tool)
     target = path_of(directory, name, ACCEPTED)
@@ -253,16 +255,3 @@ def _asked_of(workspace: Workspace, file: ProposalFile) -> list[str]:
 def _segment(name: str, title: str, within: str | None) -> str:
     lines = ["[[segments]]", f'name = "{name}"', f"title = {quoted(title or name)}"]
     return "\n".join([*lines, *([f'parent = "{within}"'] if within else [])])
-
-
-def _append(directory: Path, blocks: Mapping[str, Sequence[str]]) -> None:
-    """Append blocks to files; what people wrote there stays as it is. Taken back where the workspace would not load."""
-    before = {name: (directory / name).read_text("utf-8") for name, block in blocks.items() if block}
-    for name, text in before.items():
-        (directory / name).write_text(text.rstrip("\n") + "\n\n" + "\n\n".join(blocks[name]) + "\n", "utf-8")
-    try:
-        load_workspace(directory)
-    except FixSettingsError:
-        for name, text in before.items():
-            (directory / name).write_text(text, "utf-8")
-        raise

@@ -68,7 +68,7 @@ def with_kept_weights(
     if file is None or not file.proposal.weight:
         return asked, None
     made = file.proposal
-    if asked.weight is None and same_answers(directory, made, asked.file, asked.survey):
+    if asked.weight is None and same_answers(directory, made, asked.file, asked.survey, sheet=asked.sheet):
         asked = replace(asked, weight=kept_source(directory, made))
     return asked, made
 

@@ -72,6 +72,7 @@ def discover(
                 file=_from_here(session.workspace.directory, base.file),
                 respondent=base.respondent,
                 **_weights(session.workspace.directory, base),
+                sheet=base.sheet,
                 method=proposal.method,
                 base=base.items.names,
                 people=len(base.people),

@@ -38,6 +38,7 @@ class SegmentsAsked:
         most: The largest number of segments to try.
         segments: The only number to judge.
         method: "auto", "kmeans" or "lca".
+        sheet: Of a spreadsheet; None: the first one.
     """
 
     name: str = "proposal"
@@ -54,6 +55,7 @@ class SegmentsAsked:
     segments: int | None = None
     method: str = "auto"
     seed: int = SEED
+    sheet: str | None = None
 
     def options(self) -> SearchOptions:
         """Return how the search is done.
@@ -77,6 +79,8 @@ def check_request(asked: SegmentsAsked) -> None:
         raise FixSettingsError("FILE, --survey and --trait can't be combined.", fix="Use only one of them.")
     if asked.weight is not None and asked.file is None and asked.survey is None:
         raise FixSettingsError("--weight works only with FILE or --survey.", fix="Leave it out.")
+    if asked.sheet is not None and asked.file is None:
+        raise FixSettingsError("--sheet works only with FILE.", fix="Name the file of answers.")
     name = asked.name
     if not (name.isascii() and name.isidentifier() and name.islower() and name[0] != "_" and len(name) <= LONGEST_NAME):
         raise FixSettingsError(f"{name!r} is not a valid name.", fix="Use lower-case letters, digits and _.")
@@ -120,6 +124,7 @@ def base_of(session: Session, asked: SegmentsAsked) -> Base:
             exclude=asked.exclude,
             as_categories=codes,
             weight=asked.weight,
+            sheet=asked.sheet,
         )
     if asked.survey is not None:
         return inputs.from_warehouse(

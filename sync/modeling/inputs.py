@@ -47,6 +47,7 @@ class Base:
         file: The file of answers; "" for none.
         respondent: The column that names each respondent; "" for none.
         weights: What a proposal keeps of the weights; None: everybody counts alike.
+        sheet: The sheet of *file* that was named; "" for none.
     """
 
     people: tuple[str, ...]
@@ -60,6 +61,7 @@ class Base:
     file: str = ""
     respondent: str = ""
     weights: KeptWeights | None = None
+    sheet: str = ""
 
     def in_order(self) -> Base:
         """Return the same, items by name and people by their values: what is drawn by lot then hangs on the data alone.
@@ -189,6 +191,7 @@ def from_file(
     exclude: Sequence[str] = (),
     as_categories: bool = False,
     weight: str | None = None,
+    sheet: str | None = None,
 ) -> Base:
     """Take the answers of a file: a row a respondent, a column an item.
 
@@ -202,6 +205,7 @@ def from_file(
         exclude: Columns that are no items.
         as_categories: Take numbers as categories, as latent classes do.
         weight: The column, or a file, of weights; None: everybody counts alike.
+        sheet: Of a spreadsheet; None: the first one.
 
     Returns:
         Answers (respondents, items), with the respondents and the columns beside them.
@@ -209,7 +213,7 @@ def from_file(
     Raises:
         FixSettingsError: Names the file, the row, the item and the fix.
     """
-    grid = read_grid(path)
+    grid = read_grid(path, sheet=sheet)
     who = grid.needed(respondent) if respondent else usual_respondent(grid)
     counted = weighted(grid, weight, who)
     grid, notes = grid.only(counted.places), counted.notes
@@ -222,12 +226,11 @@ def from_file(
         others = [header for header in grid.headers if header not in {who, *headers, *away}]
         names, harmless = _harmless(others, path.stem, why)
         notes += harmless
-    people = _respondents(grid, who)
-    answers = {name: grid.column(name) for name in names}
-    items, words, joined = _items_of(answers, grid.file, most, counted.values, as_categories=as_categories)
-    described = {name: _described(grid.column(name)) for name in headers}
-    said = notes + joined
-    return Base(people, items, described, "survey", path.stem, None, said, words, str(path), who or "", counted.kept)
+    people, columns = _respondents(grid, who), {name: grid.column(name) for name in names}
+    items, words, joined = _items_of(columns, grid.file, most, counted.values, as_categories=as_categories)
+    described, said = {name: _described(grid.column(name)) for name in headers}, notes + joined
+    file = {"file": str(path), "respondent": who or "", "sheet": sheet or ""}
+    return Base(people, items, described, "survey", path.stem, None, said, words, weights=counted.kept, **file)
 
 
 def known_persons(control: Control, respondents: Sequence[str], connections: Collection[str]) -> dict[str, str]:

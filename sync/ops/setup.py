@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from connectors.connector import Connector
@@ -106,6 +107,16 @@ def owned_fields(session: Session, connector: Connector) -> list[FieldDefinition
 
 def _options(session: Session, role: str) -> tuple[tuple[str, str], ...]:
     if role == "segment":
-        return tuple((segment.name, segment.title or segment.name) for segment in session.workspace.segments)
+        return unlike_labels([(each.name, each.title or each.name) for each in session.workspace.segments])
     personas = tuple((slug, persona.name) for slug, persona in session.workspace.personas.items())
     return (*personas, (UNCLASSIFIED, "Unclassified"))
+
+
+def unlike_labels(options: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Return values with labels that no two share, as HubSpot wants them: a label that stands twice names its value.
+
+    Args:
+        options: Value and label; values are unique.
+    """
+    many = Counter(label.casefold() for _, label in options)
+    return tuple((value, label if many[label.casefold()] == 1 else f"{label} ({value})") for value, label in options)

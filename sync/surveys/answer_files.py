@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from connectors.errors import FixSettingsError
+from connectors.files.table import sheets_of
+from connectors.files.workbook import SheetSize
 from sync.control.erasures import Erasures
 from sync.surveys.spreadsheet import KINDS, MOST_BYTES, read_grid
 
@@ -79,6 +81,50 @@ def answers_file(directory: Path, name: str) -> Path:
     return directory / name
 
 
+@dataclass(frozen=True, slots=True)
+class SheetsOfFile:
+    """The sheets of a file; none where its kind has none. *file*: its name, for people."""
+
+    file: str
+    sheets: tuple[SheetSize, ...] = ()
+
+    @property
+    def filled(self) -> tuple[SheetSize, ...]:
+        """Those that hold anything."""
+        return tuple(sheet for sheet in self.sheets if sheet.rows)
+
+    @property
+    def undecided(self) -> bool:
+        """Whether several hold something, so that somebody has to choose one."""
+        return len(self.filled) > 1
+
+    def chosen(self, wanted: str | None) -> str | None:
+        """Return the sheet to read; None: the file has none, or only one.
+
+        Args:
+            wanted: Its name; None or "": nobody has chosen one.
+
+        Raises:
+            FixSettingsError: There is none of that name, or somebody has to choose one.
+        """
+        names = [sheet.name for sheet in self.filled]
+        if not wanted and self.undecided:
+            raise FixSettingsError(f"{self.file} has several sheets.", fix=f"Choose one of them: {', '.join(names)}.")
+        if wanted and wanted not in names:
+            has = f"It has: {', '.join(names)}." if names else "Leave out the name of the sheet."
+            raise FixSettingsError(f"{self.file} has no answers in a sheet {wanted!r}.", fix=has)
+        return (wanted or names[0]) if names and len(self.sheets) > 1 else None
+
+
+def sheets_in(path: Path) -> SheetsOfFile:
+    """Return the sheets of a file.
+
+    Raises:
+        FixSettingsError: It can't be read.
+    """
+    return SheetsOfFile(path.name, tuple(sheets_of(path)))
+
+
 def keep_answers(erasures: Erasures, directory: Path, name: str, content: bytes) -> Path:
     """Keep a file of answers in the workspace, once it was read as a table.
 
@@ -108,7 +154,9 @@ def keep_answers(erasures: Erasures, directory: Path, name: str, content: bytes)
     with tempfile.TemporaryDirectory(prefix=INCOMING, dir=folder) as apart:
         incoming = Path(apart) / kept_as
         incoming.write_bytes(content)
-        read_grid(incoming)
+        sheets = sheets_in(incoming)
+        if not sheets.undecided:  # else whoever chooses a sheet is told what is wrong with it
+            read_grid(incoming, sheet=sheets.chosen(None))
         target = _free(folder, kept_as, content)
         erasures.note_file(target)  # first: a file that nobody knows of can't be cleaned
         incoming.replace(target)

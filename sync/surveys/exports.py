@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Collection, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -215,14 +216,21 @@ def questions_csv(file: ToolFile) -> str:
     return out.getvalue()
 
 
-def traits_toml(file: ToolFile) -> str:
-    """Return the block to paste into personasync.toml."""
+def traits_toml(file: ToolFile, lacking: Collection[str] | None = None) -> str:
+    """Return the part of personasync.toml: a trait a question.
+
+    Args:
+        file: The tool.
+        lacking: The traits that are wanted; None: all.
+    """
     lines = [
         f"# Questions of the typing tool {file.name!r}, for personasync.toml. The files connector reads the answers.",
         "# If the answers are in fields of a platform, write connection and property instead of survey and item.",
     ]
     titles, targets = load_manifest().connectors, form_targets()
     for question, asked in zip(file.questions, form_questions(file), strict=True):
+        if lacking is not None and question.trait not in lacking:
+            continue
         where = ", ".join(f"{titles[name].title} {target.form_field(asked)}" for name, target in targets.items())
         lines += ["", trait_block(file, question, where)]
     return "\n".join(lines) + "\n"
@@ -257,8 +265,12 @@ def trait_block(file: ToolFile, question: SurveyQuestion, remark: str = "") -> s
 
 def segments_toml(file: ToolFile) -> str:
     """Return the segments that segments.toml needs, without rules: the tool says who is in them."""
-    blocks = [f"[[segments]]\nname = {quoted(label)}\n" for label in file.segments]
-    return "# For segments.toml; skip those that exist already.\n" + "\n".join(blocks)
+    return "# For segments.toml; skip those that exist already.\n" + segment_blocks(file.segments)
+
+
+def segment_blocks(names: Sequence[str]) -> str:
+    """Return segments without rules as segments.toml defines them."""
+    return "\n".join(f"[[segments]]\nname = {quoted(name)}\n" for name in names)
 
 
 def quoted(text: str) -> str:

@@ -325,7 +325,7 @@ def score_workspace(session: Session, file: ToolFile, thresholds: Thresholds) ->
     lacking = [q.trait for q in file.questions if q.trait not in session.workspace.catalogue.traits]
     if lacking:
         raise FixSettingsError(
-            f"personasync.toml lacks [traits.{lacking[0]}].", fix="Paste the tool's traits.toml into personasync.toml."
+            f"personasync.toml lacks [traits.{lacking[0]}].", fix=f"Run `personasync survey add --tool {file.name}`."
         )
     names = [question.trait for question in file.questions]
     rows = measured(session, session.now()).select("person_id", *names).to_pyarrow().to_pylist()

@@ -71,11 +71,14 @@ def kept_source(directory: Path, made: ProposalPart) -> str:
     return str(path)
 
 
-def same_answers(directory: Path, made: ProposalPart, file: Path | None, survey: str | None) -> bool:
-    """Return whether *file*, or else *survey*, is what the proposal was found in."""
+def same_answers(
+    directory: Path, made: ProposalPart, file: Path | None, survey: str | None, *, sheet: str | None
+) -> bool:
+    """Return whether *file* (its *sheet*), or else *survey*, is what the proposal was found in."""
     if file is None:
         return not made.file and made.survey == survey
-    return bool(made.file) and file.resolve() == (directory / made.file).resolve()
+    same = bool(made.file) and file.resolve() == (directory / made.file).resolve()
+    return same and (sheet or "") == made.sheet
 
 
 def weighted_by(made: ProposalPart) -> str:

@@ -69,19 +69,20 @@ def design_asked(session: Session, asked: ToolAsked, progress: Progress = no_pro
         FixSettingsError: The name is none, two sources of segments are named, or the answers can't carry a tool.
     """
     check_tool_name(asked.tool)
-    columns, file = asked.columns, asked.file
+    columns, file, sheet = asked.columns, asked.file, asked.sheet
     if asked.proposal is not None and (columns.segment is not None or asked.segments is not None):
         raise FixSettingsError("--proposal, --segment and --segments can't be combined.", fix="Use only one of them.")
     directory = session.workspace.directory
     proposal = None if asked.proposal is None else load(directory, asked.proposal)
     if file is None and asked.survey is None and proposal is not None and proposal.proposal.file:
         made = proposal.proposal
-        file = directory / made.file
+        file, sheet = directory / made.file, sheet or made.sheet or None
         columns = SurveyColumns(
             columns.respondent or made.respondent or None, None, columns.exclude, columns.only or made.base
         )
     of = asked.survey or (proposal.proposal.survey if proposal else "") or asked.tool
-    read = _answers(session, asked, file, of, columns, None if proposal is None else proposal.proposal)
+    wanted = replace(asked, file=file, sheet=sheet, columns=columns)
+    read = _answers(session, wanted, of, None if proposal is None else proposal.proposal)
     if asked.proposal is not None:
         read = with_segments(read, accepted(directory, asked.proposal), session.control.links.mapping(), asked.proposal)
     wish = Wish(
@@ -100,18 +101,11 @@ def design_asked(session: Session, asked: ToolAsked, progress: Progress = no_pro
     return design(session.workspace, read, wish, now=session.now(), progress=progress)
 
 
-def _answers(
-    session: Session,
-    asked: ToolAsked,
-    file: Path | None,
-    survey: str,
-    columns: SurveyColumns,
-    made: ProposalPart | None,
-) -> Read:
+def _answers(session: Session, asked: ToolAsked, survey: str, made: ProposalPart | None) -> Read:
     """The answers with their weights: those that were asked for, else those that the proposal was found with."""
-    directory, weight = session.workspace.directory, asked.weight
+    directory, weight, file, columns = session.workspace.directory, asked.weight, asked.file, asked.columns
     kept = made if weight is None and made is not None and made.weight else None
-    if kept is not None and same_answers(directory, kept, file, survey):
+    if kept is not None and same_answers(directory, kept, file, survey, sheet=asked.sheet):
         weight = kept_source(directory, kept)
     if weight is None:
         read = (

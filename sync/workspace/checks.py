@@ -88,6 +88,27 @@ def credentials_in(address: str) -> str:
     return "a query" if "?" in address else "a fragment" if "#" in address else ""
 
 
+def check_persona_names(path: Path, personas: Mapping[str, PersonaPart]) -> None:
+    """Refuse two personas of one name: nobody could tell them apart, and HubSpot takes no two options of one label.
+
+    Args:
+        path: Of personas.toml.
+        personas: By slug.
+
+    Raises:
+        FixSettingsError: Names both, and the line of the second.
+    """
+    known = {"unclassified": ""}
+    for slug, persona in personas.items():
+        read = " ".join(persona.name.split()).casefold()
+        if read in known:
+            other = known[read]
+            whose = f"[personas.{other}] has" if other else "people without a persona have"
+            message = f"{whose} the name {persona.name!r} too; give [personas.{slug}] another name."
+            raise _wrong(path, ("personas", slug, "name"), message)
+        known[read] = slug
+
+
 def check_targets(path: Path, personas: PersonasFile, main: MainFile, manifest: Manifest) -> None:
     """Look at the names that the template fields have on the platforms.
 

@@ -39,6 +39,7 @@ class ProposalPart(FilePart):
         weight_from: What that is.
         weight_digest: Of the weights that were used, without names; another one: they were changed since.
         effective: Size of a sample without weights that is as exact (Kish 1965); `design_effect`: *people* over it.
+        sheet: The sheet of *file* that was named; "": none.
     """
 
     name: Slug
@@ -55,6 +56,7 @@ class ProposalPart(FilePart):
     weight_digest: str = ""
     effective: float | None = None
     design_effect: float | None = None
+    sheet: str = ""
     method: Literal["kmeans", "mixture", "lca"]
     base: tuple[str, ...]
     people: int

@@ -24,7 +24,7 @@ from segmenter.traits.builtin import Catalogue, catalogue
 from segmenter.traits.counts import CountedTrait
 from segmenter.traits.next_best_offer import NEXT
 from sync.workspace.assistant_part import AssistantPart
-from sync.workspace.checks import check_connections, check_targets, persona_remarks
+from sync.workspace.checks import check_connections, check_persona_names, check_targets, persona_remarks
 from sync.workspace.consent_parts import ConsentPart
 from sync.workspace.consent_rules import ConsentRules, consent_rules
 from sync.workspace.decisions import DecisionsPart, check_decisions, check_named
@@ -252,6 +252,7 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
     files = read_definition_files(directory, segments_path)
     manifest = load_manifest()
     check_connections(files.main_path, files.main, manifest)
+    check_persona_names(files.personas_path, files.personas.personas)
     check_targets(files.personas_path, files.personas, files.main, manifest)
     return _workspace(files, _definitions(files, manifest))
 

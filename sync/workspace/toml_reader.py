@@ -86,10 +86,15 @@ def append_text(path: Path, text: str) -> bytes:
         The earlier content, for `replace_bytes` to put back.
     """
     before = path.read_bytes()
+    replace_bytes(path, joined_text(before, text))
+    return before
+
+
+def joined_text(before: bytes, text: str) -> bytes:
+    """Return what `append_text` makes of the content of a file and *text*."""
     ending = b"\r\n" if b"\r\n" in before else b"\n"
     gap = b"" if not before.strip() else ending if before.endswith(b"\n") else 2 * ending
-    replace_bytes(path, before + gap + text.encode().replace(b"\n", ending))
-    return before
+    return before + gap + text.encode().replace(b"\n", ending)
 
 
 def replace_bytes(path: Path, content: bytes) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from connectors.errors import CredentialError, FixSettingsError
+from connectors.errors import CredentialError, FixSettingsError, PersonasyncError
 from connectors.hubspot import operations
 from connectors.hubspot.connector import HubSpot
 from connectors.hubspot.operations import Operation
@@ -151,6 +151,26 @@ def test_options_that_people_added_are_kept(sandbox: Sandbox, hubspot: HubSpot) 
     values = [choice["value"] for choice in state.properties["contacts/personasync_persona"]["options"]]
     assert values == ["a", "b", "own", "c"]
     assert hubspot.missing([wider], ["champions"]) == []
+
+
+def test_a_label_that_moves_to_a_new_option_is_taken_from_the_one_that_had_it(
+    sandbox: Sandbox, hubspot: HubSpot
+) -> None:
+    renamed = FieldDefinition("personasync_persona", "Persona", "enumeration", (("a", "B"), ("b", "Bee"), ("c", "A")))
+    for step in hubspot.missing([renamed], ["champions"]):
+        hubspot.create(step)
+
+    shown = HubSpotState.of(sandbox.world).properties["contacts/personasync_persona"]["options"]
+    assert [(option["value"], option["label"]) for option in shown] == [("a", "B"), ("b", "Bee"), ("c", "A")]
+
+
+def test_two_options_of_one_label_are_refused_as_on_the_platform(sandbox: Sandbox, hubspot: HubSpot) -> None:
+    twice = FieldDefinition("personasync_kind", "Kind", "enumeration", (("a", "Same"), ("b", "Same")))
+    step = next(step for step in hubspot.missing([twice], ["champions"]) if step.action == "create_field")
+
+    with pytest.raises(PersonasyncError, match="labels must be unique"):
+        hubspot.create(step)
+    assert "contacts/personasync_kind" not in HubSpotState.of(sandbox.world).properties
 
 
 def test_a_property_of_another_type_is_told_and_left(hubspot: HubSpot) -> None:

@@ -38,6 +38,7 @@ ARGUMENTS = {  # "(busy)": a folder that is not empty, "(port)": a taken one; "(
     "experiment show": ["test"],
     "experiment end": ["test"],
     "survey import": [ANSWERS],
+    "survey add": ["--yes"],
     "survey crosstab": [ANSWERS],
     "survey quality": [ANSWERS],
     "survey turf": [ANSWERS],

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 
 import numpy as np
+import openpyxl
 
 PEOPLE = 240
 FILE = "surveys/answers.csv"
+BOOK, SHEET = "surveys/book.xlsx", "Answers & more"
 
 
 def answers() -> str:
@@ -20,6 +23,24 @@ def answers() -> str:
     rows[5][-1] = 3  # far below half of the median
     lines = [["email", *(f"q{item}" for item in range(6)), "duration"], *rows]
     return "\n".join(",".join(map(str, line)) for line in lines) + "\n"
+
+
+def book(*, notes: bool = True) -> bytes:
+    """The answers as the second sheet, behind a note; an empty sheet ends the workbook."""
+    made = openpyxl.Workbook()
+    first = made.active
+    assert first is not None
+    first.title = "Read me"
+    if notes:
+        for row in (["What this is"], ["A note", "of ours"]):
+            first.append(row)
+    sheet = made.create_sheet(SHEET)
+    for line in answers().splitlines():
+        sheet.append([int(cell) if cell.isdigit() else cell for cell in line.split(",")])
+    made.create_sheet("Empty")
+    out = io.BytesIO()
+    made.save(out)
+    return out.getvalue()
 
 
 def new_workspace(folder: Path) -> Path:

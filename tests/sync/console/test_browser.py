@@ -27,7 +27,7 @@ from tests.sync.chromium import (
     barriers,
 )
 from tests.sync.conftest import Moment, Platforms, connected
-from tests.sync.console.survey_world import FILE, answers, new_workspace
+from tests.sync.console.survey_world import BOOK, FILE, answers, book, new_workspace
 from tests.sync.console.visitor import Visitor, visiting
 
 pytestmark = pytest.mark.browser
@@ -49,6 +49,7 @@ PAGES = (
     "/campaigns/new",
     "/surveys",
     "/surveys/answers/file?name=surveys%2Fanswers.csv",
+    "/surveys/answers/file?name=surveys%2Fbook.xlsx",
     "/surveys/proposals/kinds",
     "/surveys/short",
     "/data",
@@ -68,6 +69,7 @@ def survey(folder: Path) -> None:
     """Hand in answers, find segments, accept them and design a short survey, by the commands."""
     (folder / "surveys").mkdir()
     (folder / FILE).write_text(answers(), "utf-8")
+    (folder / BOOK).write_bytes(book())
     where = ["--workspace", str(folder)]
     for arguments in (
         ["discover", str(folder / FILE), "--name", "kinds", "--exclude", "duration"],
@@ -209,6 +211,7 @@ def test_a_survey_is_designed_with_the_keyboard_alone(page: Page, tmp_path: Path
 
     assert '<form id="form"' in (folder / "survey-short" / "form.html").read_text("utf-8")
     assert 'name = "buyers"' in (folder / "segments.toml").read_text("utf-8")
+    assert (folder / "personasync.toml").read_text("utf-8").count("[traits.") >= 6
 
 
 def _chooser_by_keyboard(page: Page) -> FileChooser:
@@ -249,7 +252,12 @@ def _design_by_keyboard(page: Page, surveys: str, file: Path) -> None:
     page.keyboard.press("Enter")
     page.get_by_role("link", name="See the survey and its form").focus(timeout=120_000)
     page.keyboard.press("Enter")
-    assert "Right about held-out people" in page.inner_text("main")
+    page.wait_for_selector("text=Right about held-out people", timeout=60_000)
+    page.get_by_role("button", name="Add to the workspace").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="See the survey").focus(timeout=120_000)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=its traits and segments are part of the workspace", timeout=60_000)
 
 
 def test_a_workspace_without_people_has_pages_that_say_what_to_do(page: Page, tmp_path: Path) -> None:

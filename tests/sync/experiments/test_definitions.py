@@ -118,7 +118,10 @@ def test_an_edit_after_the_start_is_refused_with_what_was_changed_and_there_are_
     refused = [say(*line.split()) for line in ("assign", "plan", "lift --experiment spring", "experiment show spring")]
     assert [status for status, _ in refused] == [2] * 4
     assert all("Experiment 'spring' was edited after its start (" in output for _, output in refused)
-    assert all("Restore it, or end the experiment with `personasync experiment end spring`" in t for _, t in refused)
+    assert all(
+        "Restore it, or end the experiment with `personasync experiment end spring --workspace " in t
+        for _, t in refused
+    )
     assert any(
         "spring is excluded. Experiment 'spring' was edited" in sentence
         for sentence in document(say, "report")["summary"]

@@ -208,7 +208,15 @@ def looped(looped_moment: Moment, tmp_path: Path) -> Iterator[Platforms]:
 
 
 @pytest.fixture(scope="session")
-def served(looped_moment: Moment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """One service for all tests that only bring people of their own."""
+def shared_service(looped_moment: Moment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with standing(looped_moment, tmp_path_factory.mktemp("served")) as platforms, serving(platforms) as running:
         yield running
+
+
+@pytest.fixture
+def served(shared_service: Served) -> Iterator[Served]:
+    """One service for all tests that only bring people of their own; nothing of one test is under way in the next."""
+    shared_service.idle()
+    yield shared_service
+    shared_service.idle()
+    assert shared_service.service.control.inbox.backlog().dead_letters == 0, "a test leaves this to all others"
