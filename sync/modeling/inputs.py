@@ -225,10 +225,8 @@ def from_file(
     people, columns = _respondents(grid, who), {name: grid.column(name) for name in names}
     items, words, joined = _items_of(columns, grid.file, most, as_categories=as_categories)
     items = items if weights is None else items.weighted(weights)
-    described, named = {name: _described(grid.column(name)) for name in headers}, who or ""
-    return Base(
-        people, items, described, "survey", path.stem, None, notes + joined, words, str(path), named, sheet or ""
-    )
+    described, named = {name: _described(grid.column(name)) for name in headers}, (who or "", sheet or "")
+    return Base(people, items, described, "survey", path.stem, None, notes + joined, words, str(path), *named)
 
 
 def known_persons(control: Control, respondents: Sequence[str], connections: Collection[str]) -> dict[str, str]:
