@@ -157,11 +157,10 @@ def load(directory: Path, name: str) -> ProposalFile:
     Raises:
         FixSettingsError: There is none, or it is wrong: with the line.
     """
-    path = path_of(directory, name)
-    if not path.is_file():
-        known = ", ".join(sorted(sibling.stem for sibling in path.parent.glob("*.toml"))) or "none"
-        raise FixSettingsError(f"Proposal {name!r} not found.", fix=f"{FOLDER} has: {known}.")
-    return read_toml(path, ProposalFile)
+    known = sorted(path.stem for path in (directory / FOLDER).glob("*.toml"))
+    if name not in known:  # a name that no file can have is none either
+        raise FixSettingsError(f"Proposal {name!r} not found.", fix=f"{FOLDER} has: {', '.join(known) or 'none'}.")
+    return read_toml(path_of(directory, name), ProposalFile)
 
 
 def all_proposals(directory: Path) -> list[ProposalFile]:

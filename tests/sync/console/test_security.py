@@ -113,7 +113,7 @@ def test_a_form_without_the_token_is_refused(visitor: Visitor, body: str) -> Non
 def test_a_form_that_is_too_large_or_of_another_kind_is_refused(visitor: Visitor) -> None:
     token = visitor.token()
 
-    assert visitor.ask("POST", "/plans/make", f"token={token}&x={'y' * 200_000}").status == 403
+    assert visitor.ask("POST", "/plans/make", f"token={token}&x={'y' * 1_100_000}").status == 403
     assert visitor.ask("POST", "/plans/make", f"token={token}", Content_Type="text/plain").status == 403
 
 

@@ -228,6 +228,7 @@ def test_a_file_is_taken_only_from_our_own_page(visitor: Visitor, folder: Path) 
         "/surveys/answers/file",
         "/surveys/proposals/..%2Fpersonasync",
         "/surveys/proposals/none",
+        f"/surveys/proposals/{'x' * 10_000}",
         "/surveys/none",
         "/surveys/tools/none/form",
         "/surveys/tools/short/files/..%2F..%2Fpersonasync.toml",

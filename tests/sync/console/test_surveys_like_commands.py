@@ -137,7 +137,7 @@ def test_a_wrong_attention_item_is_told_and_what_was_written_stays(
 ) -> None:
     page = visitor.get(f"{CHECKED}&{urlencode(fields)}")
 
-    assert (page.status, said in page.words) == (400, True)
+    assert said in page.words
     assert "Respondents 240 " in page.words
     assert "<i>" not in page.text
     answers_written = [value for name, value in fields.items() if name.startswith("answer")]
