@@ -7,9 +7,10 @@
 
 Files go the way of `discover FILE --weight weight --segments k`. The weighted share of each segment has the 95%
 interval that its effective number of respondents gives (Kish 1965; Wilson 1927); it should hold the true share in 95 of
-100 cases. Adaptive typing tools (`survey design --error-rate 0.1 --weight`) are asked people of the population. Beside
-both stand the same people without weights. `benchmarks/science.py` has the figures in its last line; files and seeds
-of its grid are others. `--into` puts them into a document that it has written.
+100 cases or more (Kish is cautious where weights hang on the answers). Adaptive typing tools (`survey design
+--error-rate 0.1 --weight`) are asked people of the population. Beside both stand the same people without weights.
+`benchmarks/science.py` has the figures in its last line; files and seeds of its grid are others. `--into` puts them
+into a document that it has written.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ MEANING = {
     "tool_coverage": ("about .90", "new people whose segment is in the set of an adaptive tool with error rate .1"),
     "tool_median_questions": ("at most 5", "questions that these tools ask"),
     "tool_hit_rate": ("at least .90", "new people whose likeliest segment is the true one"),
-    "weighted_shares_covered": ("about .95", "95% intervals of weighted shares that hold the true share"),
+    "weighted_shares_covered": ("at least .95", "95% intervals of weighted shares that hold the true share"),
     "weighted_tool_coverage": ("about .90", "people of the population whose segment is in the set of a weighted tool"),
 }
 HEAD = """# What the statistics do on known truth
