@@ -23,7 +23,7 @@ from tests.described.klaviyo_stand import KlaviyoStand
 
 pytestmark = [pytest.mark.outside, pytest.mark.slow]
 MISSING: Any = object()
-ODD = (MISSING, None, 5, "x", True, [], {}, [None], [[]], [{}], {"a": []}, float("nan"))
+ODD: tuple[Any, ...] = (MISSING, None, 5, "x", True, [], {}, [None], [[]], [{}], {"a": []}, float("nan"))
 MANY = 300  # requests of one doing: more of them are a reading that never ends
 Place = tuple[str | int, ...]
 Told = dict[str, list[Any]]
@@ -97,7 +97,8 @@ class Recorded:
     """Gives recorded answers again, one of them with another value."""
 
     def __init__(self, told: Told) -> None:
-        self.told, self.place, self.other, self.endpoint = told, (), MISSING, ""
+        self.told, self.other, self.endpoint = told, MISSING, ""
+        self.place: Place = ()
         self.asked: dict[str, int] = defaultdict(int)
 
     def __call__(self, call: Call) -> Any:
