@@ -16,8 +16,8 @@ import uvicorn
 
 from connectors.errors import FixSettingsError
 from sync.console.app import make_console
+from sync.console.calculator import Calculator
 from sync.console.pages import Desk
-from sync.console.reading import Reader
 from sync.console.security import OPEN, ConsoleDoor
 from sync.console.tasks import Tasks
 from sync.workspace.settings import load_workspace
@@ -87,7 +87,7 @@ def serve_console(
     """
     load_workspace(directory)
     port = listening.getsockname()[1]
-    reader = Reader(directory, now=now, environment=environment)
+    reader = Calculator(directory, now=now, environment=environment)
     tasks, door = Tasks(directory, now=now, environment=environment), ConsoleDoor(now)
     hosts = {f"{name}:{port}" for name in (LOOPBACK, "localhost")}
     link = f"http://{LOOPBACK}:{port}{OPEN}{door.key}"
