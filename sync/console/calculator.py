@@ -10,11 +10,11 @@ import inspect
 import logging
 import signal
 import threading
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from itertools import count
@@ -50,7 +50,10 @@ class Waited:
     """How far the calculation that a page waits for is: what is done, how much of it, and of how much."""
 
     step: tuple[str, int, int | None] | None = None
-    questions: set[int] = field(default_factory=set)
+
+    def tell(self, step: tuple[str, int, int | None]) -> None:
+        """Note how far it is."""
+        self.step = step
 
 
 WAITED: ContextVar[Waited | None] = ContextVar("waited", default=None)
@@ -58,10 +61,18 @@ WAITED: ContextVar[Waited | None] = ContextVar("waited", default=None)
 
 
 class Calculator(WorkspaceReader):
-    """Answers of one workspace, calculated in a process of its own; arguments as of its base."""
+    """Answers of one workspace, calculated in a process of its own; arguments as of `Reader`, to be pickled."""
 
-    def __init__(self, directory: Path, *, now: Callable[[], datetime], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        now: Callable[[], datetime],
+        environment: Mapping[str, str],
+        first: Sequence[Callable[[Session], object]] = (),
+    ) -> None:
         super().__init__(directory, now=now, environment=environment)
+        self._first = tuple(first)
         self._lock = threading.Lock()
         self._numbers = count(1)
         self._asked: dict[int, tuple[Future[Any], Waited | None]] = {}
@@ -93,7 +104,7 @@ class Calculator(WorkspaceReader):
             raise TryLaterError("The console is ending.", fix="Start it again.")
         context = get_context("spawn")
         ours, theirs = context.Pipe()
-        arguments = (theirs, self.directory, self.now, dict(self.environment))
+        arguments = (theirs, self.directory, self.now, dict(self.environment), self._first)
         process = context.Process(target=calculate, args=arguments, name="console-calculator", daemon=True)
         process.start()
         theirs.close()
@@ -120,7 +131,7 @@ class Calculator(WorkspaceReader):
         if kind == "progress":
             waited = self._asked.get(number, (None, None))[1]
             if waited is not None:
-                waited.step = content
+                waited.tell(content)
             return
         with self._lock:
             answer, _ = self._asked.pop(number, (None, None))
@@ -169,7 +180,11 @@ def _told_of(error: BaseException) -> tuple[str, tuple[str, str]]:
 
 
 def calculate(
-    connection: Connection, directory: Path, now: Callable[[], datetime], environment: Mapping[str, str]
+    connection: Connection,
+    directory: Path,
+    now: Callable[[], datetime],
+    environment: Mapping[str, str],
+    first: Sequence[Callable[[Session], object]],
 ) -> None:
     """Answer questions until the console ends; this is what the process runs.
 
@@ -178,10 +193,11 @@ def calculate(
         directory: The workspace's folder.
         now: Clock, UTC.
         environment: Where secrets are looked up.
+        first: What is read before anybody asks.
     """
     for number in (signal.SIGINT, signal.SIGTERM):  # they reach the whole group, and the console says when to end
         signal.signal(number, signal.SIG_IGN)
-    reader = Reader(directory, now=now, environment=environment, first=open_first)
+    reader = Reader(directory, now=now, environment=environment, first=first)
     sending = threading.Lock()
 
     def send(number: int, kind: str, content: Any) -> None:
@@ -217,15 +233,3 @@ def _with_progress(
     if "progress" not in inspect.signature(function).parameters:
         return function
     return partial(function, progress=lambda name, done, total: told((name, done, total)))
-
-
-def open_first(session: Session) -> None:
-    """Read what every page of people, and of a segment or a persona, asks of everybody."""
-    # pages import this module, and only its process needs what reads their rows
-    from sync.console.people import open_people  # noqa: PLC0415
-    from sync.console.personas import open_personas  # noqa: PLC0415
-    from sync.console.segments import open_segments  # noqa: PLC0415
-
-    for first in (open_people, open_segments, open_personas):
-        with suppress(PersonasyncError):  # nobody is assigned yet, say: the page tells it
-            first(session)

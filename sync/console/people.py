@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from sync.assign.explain import Explanation, explain
-from sync.assign.members import members, open_members
+from sync.assign.members import members
 from sync.assign.person_rows import rows_of_session
-from sync.assign.timeline import open_timelines, timeline
+from sync.assign.timeline import timeline
 from sync.console.pages import Asked, ConsolePage, Desk
 from sync.design.hues import GREY, hues_of
 from sync.session import Session
@@ -40,13 +40,6 @@ def addressed(path: str, **fixed: str) -> Callable[[int], str]:
     """Return the address of a page by its number, with what else was asked for."""
     kept = {name: value for name, value in fixed.items() if value}
     return lambda number: f"{path}?{urlencode({**kept, 'page': number})}"
-
-
-def open_people(session: Session) -> None:
-    """Read what every page of people asks of everybody."""
-    open_members(session)
-    rows_of_session(session)
-    open_timelines(session)
 
 
 def people_page(desk: Desk, asked: Asked) -> ConsolePage:

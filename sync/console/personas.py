@@ -41,13 +41,8 @@ def personas_page(desk: Desk, asked: Asked) -> ConsolePage:
     return ConsolePage(SECTION, "Personas", "personas.html.j2", values)
 
 
-def open_personas(session: Session) -> None:
-    """Draw the avatars: the library that draws them loads slowly."""
-    avatars(session)
-
-
 def avatars(session: Session) -> dict[str, str]:
-    """Return the drawn avatar of each persona, by slug."""
+    """Return the drawn avatar of each persona, by slug; the library that draws them loads slowly."""
     return {slug: avatar(slug) for slug in session.workspace.personas}
 
 

@@ -12,7 +12,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
@@ -107,15 +107,22 @@ class Lane:
             finally:
                 self._asking = False
 
-    def read_first(self) -> Future[None]:
-        """Open the copy and read what pages ask first, before anybody asks; trouble is told who does."""
+    def read_first(self) -> None:
+        """Open the copy and read what pages ask first, before anybody asks; trouble is told who does.
 
+        It is done in parts, and what is asked meanwhile comes between them.
+        """
+        self._read_from(0)
+
+    def _read_from(self, place: int) -> None:
         def read() -> None:
-            if self._reader.first is not None:
-                with suppress(Exception):
-                    self._asked(self._renewed(), self._reader.first)
+            with suppress(Exception):
+                self._asked(self._renewed(), self._reader.first[place])
+            self._read_from(place + 1)
 
-        return self._pool.submit(read)
+        if place < len(self._reader.first):
+            with suppress(RuntimeError):  # the pool has been shut down
+                self._pool.submit(read)
 
     def _renewed(self) -> Session:
         """The session on the newest copy, or on the one before while a command runs."""
@@ -312,7 +319,7 @@ class Reader(WorkspaceReader):
         directory: The workspace's folder.
         now: Clock, UTC.
         environment: Where secrets are looked up.
-        first: What is read before anybody asks, at once and whenever data or state have changed; None: nothing.
+        first: What is read before anybody asks, at once and whenever data or state have changed.
     """
 
     def __init__(
@@ -321,13 +328,12 @@ class Reader(WorkspaceReader):
         *,
         now: Callable[[], datetime],
         environment: Mapping[str, str],
-        first: Callable[[Session], None] | None = None,
+        first: Sequence[Callable[[Session], object]] = (),
     ) -> None:
         super().__init__(directory, now=now, environment=environment)
         self._lanes = {name: Lane(self, name) for name in ("quick", "slow")}
         self.first = first
-        if first is not None:
-            self._lanes["quick"].read_first()
+        self._lanes["quick"].read_first()
         self._ended = threading.Event()
         self._watch = threading.Thread(target=self._watching, name="console-watch", daemon=True)
         self._watch.start()
