@@ -4,7 +4,7 @@
 
     python benchmarks/console.py                     # 100,000 people
     python benchmarks/console.py --people 10000
-    python benchmarks/console.py --workspace DIR     # a workspace that is there; its warehouse is touched, not changed
+    python benchmarks/console.py --workspace DIR     # a workspace that is there; its personas are drafted
 
 The console runs as a process of its own, which answers pages, and beside it its calculator, which reads the warehouse.
 The operating system tells the CPU of both (user and system, all threads). Before each page the data become new: the
@@ -18,7 +18,8 @@ page             the middle of the three others, of the process that answers
 reading          CPU of the calculator after new data before anybody asks: what every page of people needs
 
 No page may cost the answering process more than 300 ms. A page about one person, one segment or one persona, or of a
-list, may not cost both together more, at any request; those that calculate over everybody are marked "all".
+list, may not cost both together more, at any request; those that calculate over everybody are marked "all". A persona
+is one of them until `personas draft` has kept a version of it: both are measured.
 """
 
 from __future__ import annotations
@@ -34,14 +35,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from statistics import median
 from typing import Any
 from urllib.parse import quote
 
-from size import COMMAND, SECRETS, prepare
+from size import COMMAND, SECRETS, measure, prepare
 
 LIMIT_MS = 300
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -56,6 +57,7 @@ PAGES = {
     "segments by value": "/segments/by-value",
     "personas": "/personas",
     "persona": "/personas/{persona}",
+    "persona drafted": "/personas/{persona}",
     "poster": "/personas/{persona}/poster/a4",
     "plans": "/plans",
     "campaigns": "/campaigns",
@@ -65,7 +67,7 @@ PAGES = {
     "data": "/data",
     "quality": "/data/quality",
 }
-OF_EVERYBODY = {"segments by value", "poster", "campaigns", "experiment", "quality"}
+OF_EVERYBODY = {"segments by value", "persona", "poster", "campaigns", "experiment", "quality"}
 """What is a calculation over everybody: it runs beside the console, and the page shows its head at once."""
 STILL_SECONDS = 3.0
 """So long without CPU, and the calculator waits: it looks for new data every two seconds."""
@@ -112,19 +114,21 @@ class Console:
 
     def calculated(self) -> float:
         """Return the CPU seconds of all processes beside the one that answers."""
+        return sum(self._cpu(pid) for pid in self._beside())
+
+    def _beside(self) -> list[int]:
         children = Path(f"/proc/{self.process.pid}/task").glob("*/children")
-        return sum(self._cpu(int(pid)) for path in children for pid in path.read_text("utf-8").split())
+        return [int(pid) for path in children for pid in path.read_text("utf-8").split()]
 
     def wait_until_still(self) -> float:
-        """Wait until the calculator waits; return its CPU seconds meanwhile."""
-        began = last = self.calculated()
-        still = time.monotonic()
+        """Wait until no thread of the calculator works, or waits for a processor; return its CPU seconds meanwhile."""
+        began, still = self.calculated(), time.monotonic()
         while time.monotonic() - still < STILL_SECONDS:
-            time.sleep(STILL_SECONDS / 10)
-            if (now := self.calculated()) - last > 2 / TICKS:  # a look for new data costs a tick
-                still = time.monotonic()
-            last = now
-        return last - began
+            time.sleep(STILL_SECONDS / 30)
+            threads = [path for pid in self._beside() for path in Path(f"/proc/{pid}/task").glob("*/stat")]
+            states = {path.read_text("utf-8").rpartition(")")[2].split()[0] for path in threads}
+            still = time.monotonic() if "R" in states or "D" in states else still
+        return self.calculated() - began
 
     @staticmethod
     def _cpu(pid: int) -> float:
@@ -137,8 +141,8 @@ class Console:
         self.process.wait()
 
 
-def measured(workspace: Path) -> dict[str, dict[str, Any]]:
-    """Ask for every page, and print and return its CPU."""
+def measured(workspace: Path, only: Collection[str] = ()) -> dict[str, dict[str, Any]]:
+    """Ask for every page, or for some of them, and print and return its CPU."""
     text = (workspace / "segments.toml").read_text("utf-8"), (workspace / "personas.toml").read_text("utf-8")
     segment = re.findall(r'^name = "(\w+)"', text[0], re.MULTILINE)[0]
     write_answers(workspace)
@@ -149,6 +153,10 @@ def measured(workspace: Path) -> dict[str, dict[str, Any]]:
     try:
         console.wait_until_still()
         for name, path in PAGES.items():
+            if only and name not in only:
+                continue
+            if name == "persona drafted":
+                measure("draft", [str(COMMAND), "personas", "draft", "--all", "--workspace", str(workspace)])
             os.utime(warehouse)
             reading.append(1000 * console.wait_until_still())
             asked = [path.format(n=n, segment=quote(segment), persona=quote(persona)) for n in (11, 12, 13, 14)]
@@ -183,13 +191,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="CPU of each page of the console.")
     parser.add_argument("--people", type=int, default=100_000)
     parser.add_argument("--workspace", type=Path)
+    parser.add_argument("--only", type=lambda text: text.split(","), default=(), help="some pages, with commas between")
     options = parser.parse_args()
     if options.workspace:
-        figures = measured(options.workspace)
+        figures = measured(options.workspace, options.only)
     else:
         with tempfile.TemporaryDirectory() as folder:
             prepare(Path(folder), options.people)
-            figures = measured(Path(folder) / "workspace")
+            figures = measured(Path(folder) / "workspace", options.only)
     print(json.dumps(figures))
     sys.exit(any(entry["over"] or entry["status"] != HTTPStatus.OK for entry in figures.values()))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import logging
 import signal
+import sys
 import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
@@ -195,8 +196,8 @@ def calculate(
         environment: Where secrets are looked up.
         first: What is read before anybody asks.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):  # they reach the whole group, and the console says when to end
-        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group, and the console says when to end
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # copies are deleted then
     reader = Reader(directory, now=now, environment=environment, first=first)
     sending = threading.Lock()
 

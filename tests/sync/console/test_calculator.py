@@ -52,6 +52,10 @@ def process(session: Session) -> int:
     return os.getpid()
 
 
+def people(session: Session) -> int:
+    return int(session.warehouse.current("assignments").count().to_pyarrow().as_py())
+
+
 def unpicklable(session: Session) -> Callable[[], Session]:
     return lambda: session
 
@@ -155,7 +159,7 @@ def test_progress_reaches_who_waits_and_a_process_that_was_killed_is_told_and_st
 
 def test_what_pages_ask_first_is_read_before_anybody_asks_and_again_after_new_data(platforms: Platforms) -> None:
     read: list[int] = []
-    first = (lambda session: read.append(1), lambda session: read.append(session.warehouse.last_sequence()))
+    first = (lambda session: read.append(session.now().year), lambda session: read.append(people(session)))
     reader = Reader(platforms.folder, now=now, environment=platforms.environment, first=first)
     try:
         for _ in first:  # what is asked comes between the parts
@@ -169,8 +173,7 @@ def test_what_pages_ask_first_is_read_before_anybody_asks_and_again_after_new_da
     finally:
         reader.end()
 
-    assert once[0] == 1
-    assert once[1] > 1
+    assert once[1] > 0
     assert read == once * 2
 
 
@@ -209,7 +212,13 @@ def test_a_page_shows_its_head_at_once_then_how_far_the_calculation_is_and_then_
 
     reader = AtHand(tmp_path, now=now, environment={})
     desk = Desk(reader, Tasks(tmp_path, now=now, environment={}), ConsoleDoor(now))
-    scope = {"type": "http", "method": "GET", "path": "/data/quality", "query_string": b"", "headers": []}
+    scope: dict[str, Any] = {
+        "type": "http",
+        "method": "GET",
+        "path": "/data/quality",
+        "query_string": b"",
+        "headers": [],
+    }
     scope |= {"path_params": {}, "app": SimpleNamespace(state=SimpleNamespace(desk=desk))}
 
     async def parts() -> list[str]:
