@@ -228,9 +228,9 @@ def calculate(
 
 
 def _with_progress(
-    function: Callable[..., Answer], told: Callable[[tuple[str, int, int | None]], None]
+    function: Callable[..., Answer], tell: Callable[[tuple[str, int, int | None]], None]
 ) -> Callable[[Session], Answer]:
     """Tell how far a function is that can tell it."""
     if "progress" not in inspect.signature(function).parameters:
         return function
-    return partial(function, progress=lambda name, done, total: told((name, done, total)))
+    return partial(function, progress=lambda name, done, total: tell((name, done, total)))
