@@ -141,10 +141,6 @@ class Calculator(WorkspaceReader):
         elif answer is not None:
             answer.set_exception(_error_of(kind, content))
 
-    def process_id(self) -> int | None:
-        """Return the id of the process; None where none runs."""
-        return self._process.pid if self._process is not None and self._process.is_alive() else None
-
     def end(self) -> None:
         """End the process, which deletes its copies; what it calculates is broken off."""
         with self._lock:

@@ -90,7 +90,6 @@ def test_another_process_answers_what_the_session_says_and_leaves_no_copy(
 
     assert listed == known
     assert len(listed.members) == 7
-    assert other == calculator.process_id() or calculator.process_id() is None
     assert other != os.getpid()
     assert not list((platforms.folder / ".personasync").glob(f"{COPIES}*"))
 
