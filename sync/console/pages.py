@@ -226,7 +226,7 @@ async def _streamed(
     made = await work
     if isinstance(made, ConsolePage):
         yield _content(desk, made)
-    else:  # the head has gone out: the browser goes on to it, and a link does where it does not
+    else:  # the head has gone out: a link takes the reader there
         yield _part("arrived.html.j2", path=made.path if isinstance(made, Elsewhere) else address)
     yield _foot()
 
