@@ -74,10 +74,7 @@ def members(session: Session, segment: str | None, *, find: str = "", page: int 
     Raises:
         FixSettingsError: There is no such segment.
     """
-    inside = _inside(session, segment)
-    address = session.warehouse.read_once.get(
-        ("first addresses", session.control.links.newest()), lambda: _addresses(session)
-    )
+    inside, address = _inside(session, segment), _addresses_once(session)
     people = inside.left_join(address, "person_id").drop("person_id_right")
     if find.strip():
         people = people.filter(people.every_email.contains(find.strip().lower()))
@@ -102,6 +99,17 @@ def _inside(session: Session, segment: str | None) -> Table:
         return assigned
     check_segment(session.workspace, segment)
     return assigned.filter(assigned.segment.isin(sorted(with_subsegments([segment], session.workspace.steps))))
+
+
+def open_members(session: Session) -> None:
+    """Read what every page of `members` asks, for who goes on to ask pages while the session only reads."""
+    assigned_people(session)
+    _addresses_once(session)
+
+
+def _addresses_once(session: Session) -> Table:
+    key = ("first addresses", session.control.links.newest())
+    return session.warehouse.read_once.get(key, lambda: _addresses(session))
 
 
 def _addresses(session: Session) -> Table:

@@ -56,7 +56,7 @@ VIEWS: tuple[tuple[str, tuple[str, ...], View], ...] = (
     ("/data/runs/{run}", GET, data.run_page),
 )
 
-WHOLE = (personas.poster_document, surveys.form_page, surveys.form_file)
+WHOLE = (surveys.form_page, surveys.form_file)
 """What can't begin before all of it is known."""
 WITH_FILE = (answers.keep_task,)
 """Forms with a file."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 from connectors.errors import FixSettingsError
 from segmenter.lift.randomization import HOLDOUT, Experiment
@@ -44,18 +45,7 @@ def campaigns_page(desk: Desk, asked: Asked) -> ConsolePage:
 def campaign_page(desk: Desk, asked: Asked) -> ConsolePage:
     """Return one campaign: each persona and variant, and the lift where it was sent in variants."""
     wanted = asked.path["connection"], asked.path["campaign"]
-
-    def read(session: Session) -> tuple[CampaignResult, Lift | None, str]:
-        every = newest_campaigns(session)
-        result = next((each for each in every if (each.connection, each.campaign_id) == wanted), None)
-        if result is None:
-            raise FixSettingsError("There is no such campaign among the newest.", fix="See the list of campaigns.")
-        try:
-            return result, lift_of_campaign(session, result.campaign_id), ""
-        except FixSettingsError as error:
-            return result, None, str(error)
-
-    result, lift, why = desk.reader.ask(("campaign", *wanted), read, slow=True)
+    result, lift, why = desk.reader.ask(("campaign", *wanted), partial(_campaign, wanted=wanted), slow=True)
     values = {
         "result": result,
         "shown": show_campaign(result),
@@ -64,6 +54,17 @@ def campaign_page(desk: Desk, asked: Asked) -> ConsolePage:
         "why": why,
     }
     return ConsolePage(SECTION, result.name, "campaign.html.j2", values)
+
+
+def _campaign(session: Session, wanted: tuple[str, str]) -> tuple[CampaignResult, Lift | None, str]:
+    every = newest_campaigns(session)
+    result = next((each for each in every if (each.connection, each.campaign_id) == wanted), None)
+    if result is None:
+        raise FixSettingsError("There is no such campaign among the newest.", fix="See the list of campaigns.")
+    try:
+        return result, lift_of_campaign(session, result.campaign_id), ""
+    except FixSettingsError as error:
+        return result, None, str(error)
 
 
 def _hues(desk: Desk) -> Mapping[str, int]:
@@ -75,12 +76,7 @@ def _hues(desk: Desk) -> Mapping[str, int]:
 def experiment_page(desk: Desk, asked: Asked) -> ConsolePage:
     """Return one experiment: its people, what they can detect, and the verdict."""
     name = asked.path["experiment"]
-
-    def read(session: Session) -> tuple[ExperimentView, Lift | None]:
-        view = measured_experiment(session, name)
-        return view, lift_of_experiment(session, name) if view.sizes else None
-
-    view, lift = desk.reader.ask(("experiment", name), read, slow=True)
+    view, lift = desk.reader.ask(("experiment", name), partial(_experiment, name=name), slow=True)
     values = {
         "view": view,
         "sizes": [*view.sizes, *([view.everyone] if len(view.sizes) > 1 else [])],
@@ -91,6 +87,11 @@ def experiment_page(desk: Desk, asked: Asked) -> ConsolePage:
         "holdout": HOLDOUT,
     }
     return ConsolePage(SECTION, f"Experiment {name}", "experiment.html.j2", values)
+
+
+def _experiment(session: Session, name: str) -> tuple[ExperimentView, Lift | None]:
+    view = measured_experiment(session, name)
+    return view, lift_of_experiment(session, name) if view.sizes else None
 
 
 def new_experiment_page(desk: Desk, asked: Asked) -> ConsolePage:

@@ -16,8 +16,9 @@ from starlette.routing import Match
 
 from connectors.errors import FixSettingsError, PersonasyncError
 from connectors.secret import hide
+from sync.console.calculator import WAITED, TroubleError, Waited
 from sync.console.forms import TOO_LARGE, TooLargeError, Upload, read_form
-from sync.console.reading import NoDataError, Reader
+from sync.console.reading import NoDataError, WorkspaceReader
 from sync.console.refill import FORM, refilled
 from sync.console.security import ConsoleDoor
 from sync.console.tasks import Task, Tasks
@@ -116,7 +117,7 @@ class Asked:
 class Desk:
     """What pages are made from; *sent*: the form that a task was started with, by the task's id."""
 
-    reader: Reader
+    reader: WorkspaceReader
     tasks: Tasks
     door: ConsoleDoor
     sent: dict[str, Sent] = field(default_factory=dict)
@@ -147,13 +148,15 @@ def page_of(view: View, *, at_once: bool = False, upload: bool = False) -> Calla
             if sent is None or not desk.door.is_token(dict(sent.fields).get("token", "")):
                 return PlainTextResponse("This form is out of date. Go back, reload the page and try again.", 403)
             asked = replace(asked, form=sent.fields, upload=sent.upload)
+        waited = Waited()
+        WAITED.set(waited)  # the thread gets a copy of this context
         work = asyncio.ensure_future(asyncio.to_thread(_made, view, desk, asked, section))
         await asyncio.wait([work], timeout=None if at_once else AT_ONCE_SECONDS)
         if request.method == "POST":
             return await asyncio.to_thread(_after_post, request, desk, asked, await work)
         if work.done():
             return _whole(desk, await work)
-        return StreamingResponse(_streamed(desk, section, work, request.url.path), media_type="text/html")
+        return StreamingResponse(_streamed(desk, section, work, request.url.path, waited), media_type="text/html")
 
     return answered
 
@@ -258,6 +261,8 @@ def _made(view: View, desk: Desk, asked: Asked, section: str) -> Made:
         return ConsolePage(section, "No data yet", "nothing.html.j2")
     except PersonasyncError as error:
         return _error(section, hide(str(error)), 400 if isinstance(error, FixSettingsError) else 503)
+    except TroubleError as error:
+        return _error(section, str(error), 500)
     except Exception as error:  # noqa: BLE001 - the outer edge: nobody should have to read a traceback
         known = warehouse_trouble(error) or control_trouble(error)
         log.warning("%s", hide(repr(error)))
@@ -282,9 +287,16 @@ OF_DOCUMENTS = (  # a document names its own styles by digest in its head; both 
 )
 
 
-async def _streamed(desk: Desk, section: str, work: asyncio.Future[Made], address: str) -> AsyncIterator[str]:
-    title = dict(SECTIONS)[section]
-    yield _head(desk, section, title) + _part("waiting.html.j2")
+async def _streamed(
+    desk: Desk, section: str, work: asyncio.Future[Made], address: str, waited: Waited
+) -> AsyncIterator[str]:
+    """The head with how far the calculation is, then the page; each part of the progress hides the one before."""
+    yield _head(desk, section, dict(SECTIONS)[section]) + _part("waiting.html.j2", step=None)
+    shown = waited.step
+    while not (await asyncio.wait([work], timeout=TICK_SECONDS))[0]:
+        if waited.step != shown:
+            shown = waited.step
+            yield _part("waiting.html.j2", step=shown)
     made = await work
     if isinstance(made, ConsolePage):
         yield _content(desk, made)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
 from sync.assign.explain import Explanation, explain
-from sync.assign.members import MembersPage, members
+from sync.assign.members import members
 from sync.assign.person_rows import rows_of_session
-from sync.assign.timeline import TimelinePage, timeline
+from sync.assign.timeline import timeline
 from sync.console.pages import Asked, ConsolePage, Desk
 from sync.design.hues import GREY, hues_of
 from sync.session import Session
@@ -46,9 +47,7 @@ def people_page(desk: Desk, asked: Asked) -> ConsolePage:
     find = asked.query.get("find", "").strip()[:LONGEST]
     segment, page = asked.query.get("segment", ""), asked.number("page")
 
-    def read(session: Session) -> MembersPage:
-        return members(session, segment or None, find=find, page=page, size=SIZE)
-
+    read = partial(members, segment=segment or None, find=find, page=page, size=SIZE)
     listing = desk.reader.ask(("members", segment, find, page), read)
     workspace = desk.reader.workspace()
     values = {
@@ -72,10 +71,7 @@ def person_page(desk: Desk, asked: Asked) -> ConsolePage:
     """Return one person: the decision with its reasons, and what would change it."""
     email = asked.query.get("email", "")[:LONGEST]
 
-    def read(session: Session) -> Explanation:
-        return explain(session, rows_of_session(session), email)
-
-    explanation = desk.reader.ask(("explain", email), read)
+    explanation = desk.reader.ask(("explain", email), partial(_explained, email=email))
     values = {
         "document": explanation.document,
         "sentences": _first(explanation.sentences),
@@ -85,13 +81,15 @@ def person_page(desk: Desk, asked: Asked) -> ConsolePage:
     return ConsolePage(SECTION, str(explanation.document["email"]), "person.html.j2", values)
 
 
+def _explained(session: Session, email: str) -> Explanation:
+    return explain(session, rows_of_session(session), email)
+
+
 def timeline_page(desk: Desk, asked: Asked) -> ConsolePage:
     """Return what happened to one person, a page at a time."""
     email, page = asked.query.get("email", "")[:LONGEST], asked.number("page")
 
-    def read(session: Session) -> TimelinePage:
-        return timeline(session, email, page=page, size=SIZE)
-
+    read = partial(timeline, email=email, page=page, size=SIZE)
     happened = desk.reader.ask(("timeline", email, page), read)
     address = addressed(f"{SECTION}/person/timeline", email=email)
     values = {"timeline": happened, "tabs": _tabs(email), "address": address}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from connectors.errors import FixSettingsError
@@ -18,7 +19,6 @@ from sync.posters.job import SIZES, Shape, poster_pages
 from sync.report.job import persona_shares
 from sync.report.persona_cards import picture
 from sync.session import Session
-from sync.workspace.settings import Workspace
 
 SECTION = "/personas"
 
@@ -33,7 +33,7 @@ def personas_page(desk: Desk, asked: Asked) -> ConsolePage:
         "shares": shares,
         "slices": parts_of_whole([(s.name, s.share, hues.get(s.slug, GREY)) for s in shares if s.persons]),
         "personas": named_personas(workspace),
-        "pictures": {slug: _picture(workspace, slug) for slug in workspace.personas},
+        "pictures": {slug: _picture(desk, slug) for slug in workspace.personas},
         "quotes": {slug: persona.quote for slug, persona in workspace.personas.items()},
         "unclassified": UNCLASSIFIED,
         "without": [each.name for each in workspace.segments if each.name not in workspace.persona_of],
@@ -41,20 +41,24 @@ def personas_page(desk: Desk, asked: Asked) -> ConsolePage:
     return ConsolePage(SECTION, "Personas", "personas.html.j2", values)
 
 
-def _picture(workspace: Workspace, slug: str) -> str:
-    return picture(workspace.directory, workspace.personas[slug].picture) or avatar(slug)
+def avatars(session: Session) -> dict[str, str]:
+    """Return the drawn avatar of each persona, by slug; the library that draws them loads slowly."""
+    return {slug: avatar(slug) for slug in session.workspace.personas}
+
+
+def _picture(desk: Desk, slug: str) -> str:
+    """The team's picture, which may be another file by now, or else the avatar."""
+    workspace = desk.reader.workspace()
+    own = picture(workspace.directory, workspace.personas[slug].picture)
+    return own or desk.reader.ask(("avatars",), avatars)[slug]
 
 
 def persona_page(desk: Desk, asked: Asked) -> ConsolePage:
     """Return one persona: facts by family, its typical member, what the team wrote, and what changed last."""
     slug = asked.path["persona"]
-
-    def read(session: Session) -> tuple[PersonaView, list[Compared]]:
-        shown = persona_view(session, slug)
-        several = len(shown.versions) > 1
-        return shown, list(compare_versions(session, None, None, shown.slug)[0]) if several else []
-
-    shown, compared = desk.reader.ask(("persona", slug), read, slow=True)
+    with desk.reader.whole_control() as control:
+        kept = bool(control.personas.of(slug))  # else everybody is looked at
+    shown, compared = desk.reader.ask(("persona", slug), partial(_persona, slug=slug), slow=not kept)
     workspace = desk.reader.workspace()
     profile = shown.profile
     values: dict[str, Any] = {
@@ -67,17 +71,23 @@ def persona_page(desk: Desk, asked: Asked) -> ConsolePage:
         "invention": workspace.personas[shown.slug].invention(),
         "missing": to_write(workspace, shown.slug),
         "named": named_personas(workspace)[shown.slug],
-        "picture": _picture(workspace, shown.slug),
+        "picture": _picture(desk, shown.slug),
         "compared": compared,
         "shapes": list(SIZES),
     }
     return ConsolePage(SECTION, workspace.personas[shown.slug].name, "persona.html.j2", values)
 
 
+def _persona(session: Session, slug: str) -> tuple[PersonaView, list[Compared]]:
+    shown = persona_view(session, slug)
+    several = len(shown.versions) > 1
+    return shown, list(compare_versions(session, None, None, shown.slug)[0]) if several else []
+
+
 def poster_document(desk: Desk, asked: Asked) -> Document:
     """Return a persona's poster, as `personas poster` writes it."""
     shape: Shape = "slide" if asked.path["shape"] == "slide" else "a4"
-    pages = desk.reader.ask(("posters", shape), lambda session: poster_pages(session, shape), slow=True)
+    pages = desk.reader.ask(("posters", shape), partial(poster_pages, shape=shape), slow=True)
     if asked.path["persona"] not in pages:
         raise FixSettingsError(f"There is no persona {asked.path['persona']!r}.", fix="See the list of personas.")
     return Document(pages[asked.path["persona"]])

@@ -2,15 +2,17 @@
 
 The embedded engine's file has one user at a time. The console never opens it: it copies the file as the last commit
 left it, and reads the copy until the file has changed. While a command runs, pages go on showing what was there before
-it. The control store is opened for each question only. Answers are kept until something changes.
+it. The control store is opened for each question only. Answers are kept until something changes. The console asks in a
+process of its own (`sync.console.calculator`), so that no page waits for a calculation of another.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
@@ -90,17 +92,37 @@ class Lane:
             self._kept.move_to_end(key)
             known: Answer = self._kept[key]
             return known
-        with self._reader.whole_control() as control:
-            session.control = control
-            self._asking = True
-            try:
-                answer = function(session)
-            finally:
-                self._asking = False
+        answer = self._asked(session, function)
         self._kept[key] = answer
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
         return answer
+
+    def _asked(self, session: Session, function: Callable[[Session], Answer]) -> Answer:
+        with self._reader.whole_control() as control:
+            session.control = control
+            self._asking = True
+            try:
+                return function(session)
+            finally:
+                self._asking = False
+
+    def read_first(self) -> None:
+        """Open the copy and read what pages ask first, before anybody asks; trouble is told who does.
+
+        It is done in parts, and what is asked meanwhile comes between them.
+        """
+        self._read_from(0)
+
+    def _read_from(self, place: int) -> None:
+        def read() -> None:
+            with suppress(Exception):
+                self._asked(self._renewed(), self._reader.first[place])
+            self._read_from(place + 1)
+
+        if place < len(self._reader.first):
+            with suppress(RuntimeError):  # the pool has been shut down
+                self._pool.submit(read)
 
     def _renewed(self) -> Session:
         """The session on the newest copy, or on the one before while a command runs."""
@@ -140,13 +162,21 @@ class Lane:
         self._opened.enter_context(warehouse.reading())
         return session
 
-    def close_if(self, *, present: Mark) -> Future[None]:
-        """Delete the copy where the data in force are others (*present*), or nobody has asked for long."""
+    def close_if(self, *, data: Mark, state: Mark) -> Future[None]:
+        """Delete the copy where the data in force are others, or nobody has asked for long.
+
+        Where somebody asked of late, what pages ask first is read again as soon as data or state are others.
+        """
 
         def look() -> None:
             idle = time.monotonic() - self.used_at > IDLE_SECONDS
-            if self._session is not None and (idle or self._data != present):
+            if self._session is None:
+                return
+            changed = (self._data, self._state) != (data, state)
+            if idle or self._data != data:
                 self._close()
+            if changed and not idle:
+                self.read_first()  # after what was asked meanwhile
 
         return self._pool.submit(look)
 
@@ -173,8 +203,8 @@ class Lane:
         return any(thread.is_alive() for thread in threads)
 
 
-class Reader:
-    """Answers of one workspace: quick ones, and slow ones that others do not wait for.
+class WorkspaceReader(ABC):
+    """What pages read of one workspace: its files and its control store at once, its warehouse by `ask`.
 
     Args:
         directory: The workspace's folder.
@@ -185,12 +215,9 @@ class Reader:
     def __init__(self, directory: Path, *, now: Callable[[], datetime], environment: Mapping[str, str]) -> None:
         self.directory, self.now, self.environment = directory, now, environment
         self._workspace: tuple[Mark, Workspace] | None = None
-        self._lanes = {name: Lane(self, name) for name in ("quick", "slow")}
         self._of_files: dict[Hashable, tuple[Any, Any]] = {}
-        self._ended = threading.Event()
-        self._watch = threading.Thread(target=self._watching, name="console-watch", daemon=True)
-        self._watch.start()
 
+    @abstractmethod
     def ask(self, key: Hashable, function: Callable[[Session], Answer], *, slow: bool = False) -> Answer:
         """Return the answer of *function* to the session on the copy.
 
@@ -202,7 +229,10 @@ class Reader:
         Raises:
             PersonasyncError: Whatever *function* raises; `NoDataError` before the first pull.
         """
-        return self._lanes["slow" if slow else "quick"].ask(key, function).result()
+
+    @abstractmethod
+    def end(self) -> None:
+        """Delete the copies."""
 
     def of_file(self, key: Hashable, path: Path, function: Callable[[], Answer]) -> Answer:
         """Return what *function* says of a file; it is asked again once the file has changed.
@@ -281,6 +311,41 @@ class Reader:
         except PersonasyncError:
             return ()
 
+
+class Reader(WorkspaceReader):
+    """Answers of one workspace: quick ones, and slow ones that others do not wait for.
+
+    Args:
+        directory: The workspace's folder.
+        now: Clock, UTC.
+        environment: Where secrets are looked up.
+        first: What is read before anybody asks, at once and whenever data or state have changed.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        now: Callable[[], datetime],
+        environment: Mapping[str, str],
+        first: Sequence[Callable[[Session], object]] = (),
+    ) -> None:
+        super().__init__(directory, now=now, environment=environment)
+        self._lanes = {name: Lane(self, name) for name in ("quick", "slow")}
+        self.first = first
+        self._lanes["quick"].read_first()
+        self._ended = threading.Event()
+        self._watch = threading.Thread(target=self._watching, name="console-watch", daemon=True)
+        self._watch.start()
+
+    def ask(self, key: Hashable, function: Callable[[Session], Answer], *, slow: bool = False) -> Answer:
+        """Return the answer of *function* to the session on the copy (`WorkspaceReader.ask`)."""
+        return self.asked(key, function, slow=slow).result()
+
+    def asked(self, key: Hashable, function: Callable[[Session], Answer], *, slow: bool = False) -> Future[Answer]:
+        """Return the answer of `ask` to come."""
+        return self._lanes["slow" if slow else "quick"].ask(key, function)
+
     def _watching(self) -> None:
         """An erasure must reach the copy too, although nobody asks a page."""
         while not self._ended.wait(WATCH_SECONDS):
@@ -289,7 +354,8 @@ class Reader:
     def sweep(self) -> None:
         """Delete copies that are out of date, unless a command runs, and those that nobody has asked for long."""
         if not self.running():
-            closing = [lane.close_if(present=self.data_mark()) for lane in self._lanes.values()]
+            data, state = self.data_mark(), self.state_mark()
+            closing = [lane.close_if(data=data, state=state) for lane in self._lanes.values()]
             wait(closing, timeout=SWEEP_SECONDS)
 
     def end(self) -> None:

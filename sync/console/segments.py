@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 from connectors.errors import FixSettingsError
@@ -15,7 +17,7 @@ from sync.console.pages import Asked, ConsolePage, Desk
 from sync.console.people import addressed, named_personas, person_address
 from sync.design.plots import Measured, plot, spark
 from sync.monitor.migration import SegmentMoves, migration, moves_of
-from sync.session import Session
+from sync.session import Progress, Session, no_progress
 from sync.value.ranking import SegmentValues, focus, rank_segments
 
 SECTION = "/segments"
@@ -41,6 +43,13 @@ def segments_page(desk: Desk, asked: Asked) -> ConsolePage:
     return ConsolePage(SECTION, "Segments", "segments.html.j2", values)
 
 
+def open_segments(session: Session) -> None:
+    """Calculate what the pages of all segments share."""
+    history = segment_history(session)
+    if history.sizes:
+        moved_since(session, history.sizes[-1].as_of)
+
+
 def _courses(history: SegmentHistory) -> Mapping[str, Any]:
     names = dict.fromkeys(name for then in history.sizes for name in then.segments)
     return {
@@ -58,7 +67,7 @@ def segment_page(desk: Desk, asked: Asked) -> ConsolePage:
     defined = next((each for each in workspace.segments if each.name == name), None)
     if defined is None:
         raise FixSettingsError(f"There is no segment {name!r}.", fix="See the list of segments.")
-    listing = desk.reader.ask(("members", name, "", page, SIZE), lambda s: members(s, name, page=page, size=SIZE))
+    listing = desk.reader.ask(("members", name, "", page, SIZE), partial(members, segment=name, page=page, size=SIZE))
     values = {
         "segment": defined,
         "persona": named_personas(workspace).get(workspace.persona_of.get(name, "")),
@@ -67,7 +76,7 @@ def segment_page(desk: Desk, asked: Asked) -> ConsolePage:
         "course": _courses(history).get(name),
         "changes": [change for change in history.changes if change.segment == name],
         "listing": listing,
-        "funnel": desk.reader.ask(("funnel", name), lambda session: funnel(session, name), slow=True),
+        "funnel": desk.reader.ask(("funnel", name), partial(funnel, segment=name)),
         "tried": _tried(desk, name, tried_rule) if tried_rule and tried_rule != defined.rule else None,
         "rule": tried_rule or defined.rule,
         "since": history.sizes[-1].as_of if history.sizes else None,
@@ -83,21 +92,26 @@ def _moves(desk: Desk, history: SegmentHistory, name: str) -> SegmentMoves | Non
     if not history.sizes:
         return None
     before = history.sizes[-1].as_of
+    moved = desk.reader.ask(("migration", before), partial(moved_since, before=before))
+    return moves_of(moved, name) if moved else None
 
-    def read(session: Session) -> Overlap | None:
+
+def moved_since(session: Session, before: datetime) -> Overlap | None:
+    """Return who moved between segments since a moment (UTC), of all segments at once; None where nobody had one."""
+
+    def moved() -> Overlap | None:
         try:
-            return migration(session, before, session.now())
+            return migration(session, before)
         except FixSettingsError:
             return None
 
-    moved = desk.reader.ask(("migration", before), read, slow=True)  # of all segments at once
-    return moves_of(moved, name) if moved else None
+    return session.warehouse.read_once.get(("moved since", before), moved)
 
 
 def _tried(desk: Desk, name: str, rule: str) -> RuleDraft | str:
     """The rule that is tried; why it can't be, where it can't."""
     try:
-        return desk.reader.ask(("tried", name, rule), lambda session: draft_rule(session, name, rule), slow=True)
+        return desk.reader.ask(("tried", name, rule), partial(draft_rule, segment=name, rule=rule), slow=True)
     except FixSettingsError as error:
         return str(error)
 
@@ -114,9 +128,9 @@ def _over_time(history: SegmentHistory, name: str) -> Any:
 def value_page(desk: Desk, asked: Asked) -> ConsolePage:
     """Return the segments by value, as `segments` ranks them."""
     del asked
-
-    def read(session: Session) -> tuple[SegmentValues, str]:
-        return rank_segments(session), focus(session)[1]
-
-    ranked, sentence = desk.reader.ask(("value",), read, slow=True)
+    ranked, sentence = desk.reader.ask(("value",), _ranked, slow=True)
     return ConsolePage(SECTION, "Segments by value", "value.html.j2", {"ranked": ranked, "focus": sentence})
+
+
+def _ranked(session: Session, progress: Progress = no_progress) -> tuple[SegmentValues, str]:
+    return rank_segments(session, progress=progress), focus(session)[1]

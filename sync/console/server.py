@@ -15,15 +15,22 @@ from typing import Any
 import uvicorn
 
 from connectors.errors import FixSettingsError
+from sync.assign.members import open_members
+from sync.assign.person_rows import rows_of_session
+from sync.assign.timeline import open_timelines
 from sync.console.app import make_console
+from sync.console.calculator import Calculator
 from sync.console.pages import Desk
-from sync.console.reading import Reader
+from sync.console.personas import avatars
 from sync.console.security import OPEN, ConsoleDoor
+from sync.console.segments import open_segments
 from sync.console.tasks import Tasks
 from sync.workspace.settings import load_workspace
 
 LOOPBACK = "127.0.0.1"
 GRACE_SECONDS = 2
+READ_FIRST = (open_members, rows_of_session, open_timelines, open_segments, avatars)
+"""What the pages of people, segments and personas ask of everybody, read before somebody asks for one."""
 BACKLOG = 64
 READY_SECONDS = 0.01
 
@@ -87,7 +94,7 @@ def serve_console(
     """
     load_workspace(directory)
     port = listening.getsockname()[1]
-    reader = Reader(directory, now=now, environment=environment)
+    reader = Calculator(directory, now=now, environment=environment, first=READ_FIRST)
     tasks, door = Tasks(directory, now=now, environment=environment), ConsoleDoor(now)
     hosts = {f"{name}:{port}" for name in (LOOPBACK, "localhost")}
     link = f"http://{LOOPBACK}:{port}{OPEN}{door.key}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -118,17 +119,8 @@ def survey_page(desk: Desk, asked: Asked) -> ConsolePage:
     name = asked.path["tool"]
     workspace = desk.reader.workspace()
     tool = load_tool(workspace.state_dir, name)
-
-    def read(session: Session) -> SurveyAnswers:
-        limits = session.workspace.classify
-        thresholds = Thresholds(limits.min_confidence, limits.min_margin, limits.min_known)
-        try:
-            return SurveyAnswers(score_workspace(session, tool, thresholds))
-        except FixSettingsError as error:
-            return SurveyAnswers(None, str(error))
-
     try:
-        scored = desk.reader.ask(("survey", name), read, slow=True)
+        scored = desk.reader.ask(("survey", name), partial(_scored, tool=tool), slow=True)
     except NoDataError as error:
         scored = SurveyAnswers(None, str(error))
     written = written_exports(form_folder(workspace.directory, name))
@@ -141,6 +133,15 @@ def survey_page(desk: Desk, asked: Asked) -> ConsolePage:
         "lacking": next((known.lacking for known in load_tools(workspace) if known.file.name == name), ""),
     }
     return ConsolePage(SECTION, f"Survey {name}", "survey.html.j2", {**values, **_quality(tool)})
+
+
+def _scored(session: Session, tool: ToolFile) -> SurveyAnswers:
+    limits = session.workspace.classify
+    thresholds = Thresholds(limits.min_confidence, limits.min_margin, limits.min_known)
+    try:
+        return SurveyAnswers(score_workspace(session, tool, thresholds))
+    except FixSettingsError as error:
+        return SurveyAnswers(None, str(error))
 
 
 def _quality(tool: ToolFile) -> Mapping[str, Any]:

@@ -17,7 +17,7 @@ from sync.workspace.proposals import labels, load
 IN_FORCE = "assigned"
 
 
-def migration(session: Session, before: datetime, after: datetime) -> Overlap:
+def migration(session: Session, before: datetime, after: datetime | None = None) -> Overlap:
     """Return people by their segment as it was known at *before* (rows) and at *after* (columns), both UTC.
 
     People who were known at one of both moments only, or had left by the second, are left out.
@@ -25,7 +25,7 @@ def migration(session: Session, before: datetime, after: datetime) -> Overlap:
     Args:
         session: The open workspace.
         before: The earlier moment, UTC.
-        after: The later moment, UTC.
+        after: The later moment, UTC; None: now.
 
     Returns:
         The migration matrix in people; None is unclassified.
@@ -33,10 +33,15 @@ def migration(session: Session, before: datetime, after: datetime) -> Overlap:
     Raises:
         FixSettingsError: Nobody was assigned at one of the moments, or the order is wrong.
     """
-    if before >= after:
-        raise FixSettingsError(f"{before:%Y-%m-%d %H:%M} is not before {after:%Y-%m-%d %H:%M}.", fix="Swap them.")
-    first, second = (session.warehouse.as_of(ASSIGNMENTS.name, moment) for moment in (before, after))
-    there = second.semi_join(active_people(session, at=after), "person_id")
+    later = after or session.now()
+    if before >= later:
+        raise FixSettingsError(f"{before:%Y-%m-%d %H:%M} is not before {later:%Y-%m-%d %H:%M}.", fix="Swap them.")
+    first = session.warehouse.as_of(ASSIGNMENTS.name, before)
+    if after is None:  # what is in force has been read
+        there = assigned_people(session)
+    else:
+        second = session.warehouse.as_of(ASSIGNMENTS.name, after)
+        there = second.semi_join(active_people(session, at=after), "person_id")
     segments = there.select("person_id", there="segment")
     both = first.select("person_id", here="segment").inner_join(segments, "person_id")
     rows = both.group_by("here", "there").aggregate(people=both.count()).to_pyarrow().to_pylist()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -16,8 +16,6 @@ from segmenter.profile import text as words
 from segmenter.profile.profile import Profile, profile_of
 from sync.design.hues import GREY, hues_of
 from sync.design.page import render
-from sync.personas.groups import as_they_were_assigned
-from sync.personas.profiles import profiles
 from sync.personas.versions import slug_of
 from sync.posters.browser import INSTALL, draw, find_chromium
 from sync.posters.poster import DAYS, VersionChange, apart_plot, busiest, change_of, facts_of, week_of, what_to_say
@@ -25,14 +23,16 @@ from sync.report import sections as parts
 from sync.report.engagement_profile import Portrait, portraits
 from sync.report.job import persona_shares
 from sync.report.page import Card
-from sync.report.persona_cards import cards
+from sync.report.persona_cards import assigned_profiles, cards
 from sync.report.sentences import PersonaShare
 from sync.results.campaigns import newest_campaigns
-from sync.session import Session
+from sync.session import Progress, Session, no_progress
+from sync.stages import stages
 from sync.value.ranking import SegmentValues
 
 Shape = Literal["a4", "slide"]
 Format = Literal["html", "pdf", "png"]
+STAGES = 4
 FORMATS: tuple[Format, ...] = ("html", "pdf", "png")
 SIZES: Mapping[Shape, tuple[int, int]] = {"a4": (794, 1123), "slide": (1280, 720)}
 """CSS pixels, 96 an inch: A4 is 210 by 297 mm, the slide 16 to 9."""
@@ -104,12 +104,13 @@ def make_posters(
     return Posters(files, missing if drawn and not chromium else "")
 
 
-def poster_pages(session: Session, shape: Shape) -> dict[str, str]:
+def poster_pages(session: Session, shape: Shape, progress: Progress = no_progress) -> dict[str, str]:
     """Return the poster of each persona.
 
     Args:
         session: The open workspace.
         shape: "a4" or "slide".
+        progress: Told which part is being calculated.
 
     Returns:
         HTML files by slug.
@@ -117,25 +118,33 @@ def poster_pages(session: Session, shape: Shape) -> dict[str, str]:
     Raises:
         FixSettingsError: Nobody is assigned.
     """
-    known = _collect(session)
+    known = _collect(session, stages("posters", progress, STAGES))
     return {slug: poster_page(session, known, slug, shape) for slug in session.workspace.personas}
 
 
-def _collect(session: Session) -> _Known:
+def _collect(session: Session, stage: Callable[[], None] = lambda: None) -> _Known:
+    """What all posters share; *stage* is called after each of `STAGES` parts."""
     newest = session.control.runs.latest("assign", state="done")
     if newest is None:
         raise FixSettingsError("Nobody is assigned yet.", fix="Run `personasync assign`.")
     as_of = datetime.fromisoformat(newest.counts["as_of"])
     with session.warehouse.reading():
-        ranked, measured, shares = parts.valued(session), newest_campaigns(session), persona_shares(session)
+        ranked = parts.valued(session)
+        stage()
+        measured, shares = newest_campaigns(session), persona_shares(session)
+        stage()
+        profiles, pictures = assigned_profiles(session, as_of), portraits(session, as_of)
+        stage()
         worth = {share.name: float(share.persons) for share in shares if share.slug != UNCLASSIFIED}
+        learned = parts.learned(session, measured, worth)
+        stage()
         return _Known(
             as_of,
             {share.slug: share for share in shares},
             {card.share.slug: card for card in cards(session, shares, measured, {}, as_of)},
-            profiles(session, as_they_were_assigned(session), as_of),
-            portraits(session, as_of),
-            parts.learned(session, measured, worth),
+            profiles,
+            pictures,
+            learned,
             ranked,
         )
 

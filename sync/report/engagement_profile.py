@@ -73,6 +73,10 @@ def portraits(session: Session, as_of: datetime) -> dict[str, Portrait]:
         session: The open workspace.
         as_of: The moment whose time zones count for the hours (UTC): that of the newest assignments.
     """
+    return session.warehouse.read_once.get(("portraits", as_of), lambda: _portraits(session, as_of))
+
+
+def _portraits(session: Session, as_of: datetime) -> dict[str, Portrait]:
     members = assigned_people(session)
     people = members.select("person_id", slug=members.persona.fill_null(UNCLASSIFIED))
     counted = people.group_by("slug").aggregate(persons=people.count()).to_pyarrow().to_pylist()

@@ -48,11 +48,23 @@ def cards(
         values: What a persona's people are worth, in words, by slug.
         as_of: Of the newest assignments.
     """
-    drawn, facts = portraits(session, as_of), profiles(session, as_they_were_assigned(session), as_of)
+    drawn, facts = portraits(session, as_of), assigned_profiles(session, as_of)
     return [
         _card(session, share, drawn.get(share.slug, Portrait()), facts.get(share.slug), measured, values)
         for share in shares
     ]
+
+
+def assigned_profiles(session: Session, as_of: datetime) -> dict[str, Profile]:
+    """Return what is true of each persona's people as they were assigned, by slug; once while a session only reads.
+
+    Args:
+        session: The open workspace.
+        as_of: Of the newest assignments.
+    """
+    return session.warehouse.read_once.get(
+        ("assigned profiles", as_of), lambda: profiles(session, as_they_were_assigned(session), as_of)
+    )
 
 
 def _card(

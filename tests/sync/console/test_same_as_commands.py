@@ -215,7 +215,7 @@ CONSOLE_ONLY = {
     "picture": "as avatar",
     "persona_shares": "counted for `report`",
     "newest_campaigns": "as persona_shares",
-    "poster_pages": "the pages that `personas poster` writes",
+    "no_progress": "shows nothing", "poster_pages": "the pages that `personas poster` writes",
     "show_campaign": "formats results for `report`",
     "shown_lifts": "as show_campaign",
     "in_points": "formats for `lift`",

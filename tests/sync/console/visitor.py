@@ -46,7 +46,7 @@ class Visitor:
         sent = {"Origin": f"http://{self.host}", **self.headers, **{k.replace("_", "-"): v for k, v in headers.items()}}
         if body:
             sent.setdefault("Content-Type", "application/x-www-form-urlencoded")
-        connection = http.client.HTTPConnection(self.host, timeout=60)
+        connection = http.client.HTTPConnection(self.host, timeout=300)
         try:
             connection.request(method, path, body or None, sent)
             answer = connection.getresponse()
@@ -95,7 +95,7 @@ def visiting(folder: Path, environment: Mapping[str, str], *, enter: bool = True
         server = threading.Thread(target=serve_console, args=(folder,), kwargs=arguments)
         server.start()
         try:
-            assert known.wait(30)
+            assert known.wait(300)
             visitor = Visitor(links[0])
             if enter:
                 assert visitor.enter().status == 303
@@ -103,4 +103,4 @@ def visiting(folder: Path, environment: Mapping[str, str], *, enter: bool = True
         finally:
             for end in ends:
                 end()
-            server.join(60)
+            server.join(300)
