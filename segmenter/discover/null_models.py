@@ -112,10 +112,10 @@ def null_test(
 ) -> NullTest:
     """Compare *items* with copies of it that *null* makes, over all *ks* in one test.
 
-    *copies* of them, and as many again up to *most* while it is open which side of its limit the answer lies: the same
-    data then get the same answer, whatever is drawn. It ends early only where the rest would not turn the answer, nor
-    bring it to the edge, but with a chance of `RISK` (Besag & Clifford 1991; Gandy 2009): where so many are ahead that
-    p stays off the level, or where the tail of the copies ends well below the data. *asked* are the numbers whose
+    *copies* of them, and half as many again up to *most* while it is open which side of its limit the answer lies: the
+    same data then get the same answer, whatever is drawn. It ends early only where the rest would not turn the answer,
+    nor bring it to the edge, but with a chance of `RISK` (Besag & Clifford 1991; Gandy 2009): where so many are ahead
+    that p stays off the level, or where the tail of the copies ends well below the data. *asked* are the numbers whose
     answer may be used: how near the others are to their limits is of no account.
 
     The data are measured again too: chance in that is in every comparison, and more copies do not lessen it. A round
@@ -124,11 +124,12 @@ def null_test(
     """
     data: list[Measured] = []
     drawn: list[Measured] = []
-    again, more = 1, copies
+    again, more, half = 1, copies, (copies + 1) // 2
     while True:
         data += [_measured(items, ks, effort, rng) for _ in range(again)]
+        end = len(drawn) + more
         for _ in range(more):
-            steps(name, len(drawn) + 1, len(drawn) - len(drawn) % copies + copies)
+            steps(name, len(drawn) + 1, end)
             drawn.append(_measured(null(items, rng), ks, effort, rng))
         agreement, errors, inertia = (np.array(part) for part in zip(_pooled(data), *drawn, strict=True))
         test = compared(ks, agreement, errors, inertia, people=len(items.values), most=most)
@@ -139,8 +140,8 @@ def null_test(
             return test
         if not turned and len(data) <= copies and unsure.any():
             again, more = copies, 0
-        elif (turned or near.any()) and len(drawn) + copies <= most:
-            again, more = 1, copies
+        elif (turned or near.any()) and len(drawn) < most:
+            again, more = 1, min(half, most - len(drawn))
         else:
             return test
 
