@@ -66,7 +66,7 @@ def test_only_the_numbers_that_are_asked_for_keep_an_answer_open() -> None:
     everything = null_test(base, (2, 3), shuffled, QUICK, default_rng(1))
     asked = null_test(base, (2, 3), shuffled, QUICK, default_rng(1), asked=lambda _: (3,))
 
-    assert (everything.copies, asked.copies) == (MOST_COPIES, COPIES)
+    assert everything.copies > asked.copies == COPIES
     assert asked.candidate(3)
     assert everything.candidate(3)
 
