@@ -1,20 +1,25 @@
 """What `benchmarks/science.py` was told, one JSON document a line: a run that is killed goes on where it was.
 
-Lines belong to the code that wrote them: shares of two versions of the segmenter would be of neither.
+Lines belong to the code that wrote them: shares of two versions of the segmenter would be of neither. That is what a
+data set is answered by; what else the segmenter can do may change meanwhile.
 """
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import grimp
 import science_methods
 import science_worlds
 
 import segmenter
+
+COMMANDS = ("sync.modeling.inputs", "sync.surveys.wished_segments")  # how `discover` and `survey design` read a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +65,31 @@ def outcome_from(document: dict[str, Any]) -> Outcome:
     return Outcome(**{**document, "verdicts": verdicts})
 
 
+def answering_modules() -> list[str]:
+    """Return the modules of the segmenter that a data set is answered by, also those imported inside functions."""
+    packages = grimp.build_graph("segmenter", "sync", "connectors", cache_dir=None)
+    asked = {name for command in COMMANDS for name in packages.find_modules_directly_imported_by(command)}
+    own = grimp.build_graph("segmenter", cache_dir=None)
+    asked &= own.modules
+    return sorted(asked.union(*(own.find_upstream_modules(name) for name in asked)))
+
+
 def code_version() -> str:
-    """Return a digest of the segmenter, the worlds and the methods beside it."""
-    folder = Path(segmenter.__file__).parent
-    files = [*sorted(folder.rglob("*.py")), Path(science_worlds.__file__), Path(science_methods.__file__)]
-    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:16]
+    """Return a digest of what answers, the worlds, and the methods beside it; comments and docstrings do not count."""
+    folder = Path(segmenter.__file__).parents[1]
+    places = [folder.joinpath(*name.split(".")) for name in answering_modules()]
+    files = [place / "__init__.py" if place.is_dir() else place.with_suffix(".py") for place in places]
+    files += [Path(science_worlds.__file__), Path(science_methods.__file__)]
+    return hashlib.sha256("\n".join(statements(file) for file in files).encode()).hexdigest()[:16]
+
+
+def statements(file: Path) -> str:
+    """Return what a module does, without what it says."""
+    tree = ast.parse(file.read_bytes())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+    return ast.dump(tree)
 
 
 @dataclass(slots=True)

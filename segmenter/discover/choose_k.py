@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import hypot
 from typing import Literal
 
 import numpy as np
 
 from segmenter.discover.candidates import Solution
 from segmenter.discover.markers import segment_means
-from segmenter.discover.null_models import NullTest
+from segmenter.discover.null_models import NEAR, NullTest
 from segmenter.discover.segment_size import smallest
 from segmenter.minimum import needs, of_a_segment
 from segmenter.stats.item_matrix import Items, Labels, coded
@@ -40,6 +41,19 @@ def before_the_break(solutions: Mapping[int, Solution]) -> int:
         if min(here.agreement - there.agreement, here.median - there.median) > BREAK:
             return k
     return ks[-1]
+
+
+def in_question(test: NullTest) -> tuple[int, ...]:
+    """Return the numbers of segments that their stability does not surely refuse, by the agreements of *test*."""
+    numbers = []
+    before, error = -1.0, 0.0
+    for k, agreement, own in zip(test.ks, test.agreement, test.errors, strict=True):
+        if before - agreement > BREAK + NEAR * hypot(error, own):
+            break
+        if agreement >= FRAGILE - NEAR * own:
+            numbers.append(k)
+        before, error = agreement, own
+    return tuple(numbers)
 
 
 def refusals(solution: Solution, test: NullTest, bound: int, largest: int) -> tuple[str, ...]:

@@ -12,13 +12,9 @@ from math import hypot
 
 from segmenter.discover.candidates import Solution
 from segmenter.discover.choose_k import BREAK, FRAGILE, REPRODUCIBLE, TRUSTED, VALID, ChosenK
-from segmenter.discover.null_models import LEVEL, SMALL, SURELY, NullTest
+from segmenter.discover.null_models import CLOSE, LEVEL, NEAR, SMALL, SURELY, NullTest
 
 EDGE, SEED = "On the edge", "Another --seed may decide otherwise."
-NEAR = 2.0
-"""Standard errors: other seeds end on the other side of the limit in one of 40 cases at most."""
-CLOSE = 1.0
-"""Standard deviations of the copies: a lead that a copy of other seeds may well make up for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,7 +180,7 @@ def _propose(items: Items, asked: SearchOptions, rng: Generator, steps: Steps) -
     ks = asked.numbers
     drawn = sampled(len(items.values), asked.tested(items))
     items_tested = items.rows(drawn)
-    test = null_test(items_tested, ks, shuffled, asked.test, rng, steps=steps)
+    test = null_test(items_tested, ks, shuffled, asked.test, rng, steps=steps, asked=choice.in_question)
     fits = _fits(items, items_tested, asked, rng)
     if not test.beaten and not fits:
         return _nothing(test, why_noise(test), edge=edge_of_noise(test))
@@ -295,7 +295,8 @@ def _proposed(
     k, shaped = solution.k, methods.shaped
     second = None
     if items.kind in ("binary", "metric") and shaped is None:
-        second = null_test(tested, test.ks, copier(tested), asked.test, rng, steps=steps, name=SECOND, asked=(k,))
+        copied, numbers = copier(tested), (k,)
+        second = null_test(tested, test.ks, copied, asked.test, rng, steps=steps, name=SECOND, asked=lambda _: numbers)
     styled = choice.flagged(solution, len(items.names)) if asked.answers else ()
     again = null_test(centred_items(tested), test.ks, shuffled, asked.test, rng) if styled and k in test.ks else None
     own = classes[k] if asked.method == "lca" else None
