@@ -228,6 +228,9 @@ class ActionSource(Protocol):
     def parse_action(delivery: Delivery) -> PlatformEvent:
         """Return whom a verified call is about; each call is an event of its own.
 
+        Returns:
+            An event without changed values.
+
         Raises:
             MalformedError: The body is none of the platform's.
         """

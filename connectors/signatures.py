@@ -103,6 +103,9 @@ class SignatureScheme:
     def check(self, request: SignedRequest) -> bool:
         """Return whether the signature holds the time, once it is right.
 
+        Returns:
+            False: a delivery may be sent again later by anybody who saw it.
+
         Raises:
             SignatureError: The only error, whatever is wrong.
         """

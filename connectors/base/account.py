@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from connectors.base.deliveries import events_of, scheme_of
 from connectors.base.http import JsonClient, at_own_site
 from connectors.base.pace import CONNECTIONS, seconds_in_windows
-from connectors.base.reading import found
+from connectors.base.reading import optional_at
 from connectors.connector import Connection, Traffic
 from connectors.errors import ContractError, CredentialError, PersonasyncError
 from connectors.events import Delivery, PlatformEvent
@@ -62,6 +62,9 @@ class DeclaredAccount(ReadsAnswers):
         Args:
             ask: Asks the platform; called in other threads.
             items: Of which there may be many.
+
+        Yields:
+            As many results as items.
         """
         return in_order(ask, items, workers=self.limits.get("connections", CONNECTIONS))
 
@@ -75,7 +78,7 @@ class DeclaredAccount(ReadsAnswers):
         try:
             for check in spec["checks"]:
                 answer = self.client.get(check["get"], check["query"])
-                named += [str(found(answer, check["named"]) or "")] if check["named"] else []
+                named += [str(optional_at(answer, check["named"]) or "")] if check["named"] else []
             if not spec["checks"]:
                 self._ask()
         except PersonasyncError as error:
@@ -121,6 +124,9 @@ class DeclaredAccount(ReadsAnswers):
     def verify(delivery: Delivery) -> bool:
         """Accept a delivery that is signed as the spec's ``[deliveries.signature]`` says; see `EventSource`.
 
+        Returns:
+            Whether the signature holds the time.
+
         Raises:
             SignatureError: Whatever is wrong.
         """
@@ -129,6 +135,9 @@ class DeclaredAccount(ReadsAnswers):
     @staticmethod
     def parse(delivery: Delivery) -> Sequence[PlatformEvent]:
         """Return the events about contacts, as the spec's ``[deliveries.events]`` finds them; see `EventSource`.
+
+        Returns:
+            None of other objects.
 
         Raises:
             MalformedError: The body is none of the platform's.

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from connectors.base.reading import at, found, moment
+from connectors.base.reading import moment, optional_at, required_at
 from connectors.errors import SignatureError
 from connectors.events import Delivery, MalformedError, PlatformEvent, event_json, short_text
 from connectors.records import normalise_email
@@ -38,32 +38,32 @@ def events_of(delivery: Delivery) -> list[PlatformEvent]:
     """
     where, document = delivery.spec["deliveries"]["events"], event_json(delivery.body)
     try:
-        told = at(document, where["list"]) if where["list"] else [document]
-        return list(_events(delivery, where, told))
+        listed = required_at(document, where["list"]) if where["list"] else [document]
+        return list(_events(delivery, where, listed))
     except UNREADABLE as error:
         raise MalformedError("the body has another form than the platform's") from error
 
 
-def _events(delivery: Delivery, where: Mapping[str, Any], told: Sequence[Any]) -> Iterator[PlatformEvent]:
-    if not isinstance(told, list) or not all(isinstance(each, dict) for each in told):
+def _events(delivery: Delivery, where: Mapping[str, Any], listed: Sequence[Any]) -> Iterator[PlatformEvent]:
+    if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
         raise TypeError("events are a list of objects")
-    for each in told:
-        if not where["about"] or isinstance(found(each, where["about"]), dict):
+    for each in listed:
+        if not where["about"] or isinstance(optional_at(each, where["about"]), dict):
             yield _event(delivery, where, each)
 
 
-def _event(delivery: Delivery, where: Mapping[str, Any], told: Mapping[str, Any]) -> PlatformEvent:
-    kind = str((where["kind"] and found(told, where["kind"])) or where["usual"])[:LONGEST_KIND]
-    ids = _texts(found(told, path) for path in where["ids"])
-    addresses = _texts(normalise_email(found(told, path)) for path in where["addresses"])
+def _event(delivery: Delivery, where: Mapping[str, Any], event: Mapping[str, Any]) -> PlatformEvent:
+    kind = str((where["kind"] and optional_at(event, where["kind"])) or where["usual"])[:LONGEST_KIND]
+    ids = _texts(optional_at(event, path) for path in where["ids"])
+    addresses = _texts(normalise_email(optional_at(event, path)) for path in where["addresses"])
     if not ids and not addresses:
         raise KeyError("contact")
-    values = (where["values"] and found(told, where["values"])) or {}
+    values = (where["values"] and optional_at(event, where["values"])) or {}
     changed = {str(name): short_text(value) for name, value in values.items()}
     signed = scheme_of(delivery).milliseconds(delivery)
-    spelt = " ".join(str(at(told, path)) for path in where["id"])
+    spelt = " ".join(str(required_at(event, path)) for path in where["id"])
     stamp = b"" if signed is None else str(signed).encode()
-    when = moment(at(told, where["at"])) if where["at"] else None
+    when = moment(required_at(event, where["at"])) if where["at"] else None
     return PlatformEvent(
         spelt or hashlib.sha256(delivery.body + stamp).hexdigest(),
         kind,

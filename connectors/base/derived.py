@@ -281,6 +281,13 @@ class DerivedConnector(DeclaredAccount):
     def push(self, changes: Sequence[Change], still: Still = as_given) -> Iterator[list[Outcome]]:
         """Write *changes*; see `connectors.connector.Connector`.
 
+        Args:
+            changes: Of one plan, in its order.
+            still: Says which of them hold just before they are sent.
+
+        Yields:
+            Outcomes, batch by batch.
+
         Raises:
             FixSettingsError: A change of a field that is not ours.
         """

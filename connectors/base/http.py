@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import requests
 
 from connectors.base.pace import CONNECTIONS, budgets_of
-from connectors.base.reading import found
+from connectors.base.reading import optional_at
 from connectors.connector import Connection, Traffic
 from connectors.errors import (
     CredentialError,
@@ -83,7 +83,16 @@ class JsonClient:
         return self.send("GET", path, None, params, repeatable=True, **names)
 
     def find(self, path: str, params: Mapping[str, Any] | None = None, **names: str) -> Any:
-        """Return the decoded answer to a GET, as `get`; None where the platform finds nothing there."""
+        """Ask with a GET, as `get` does, for what may not be there.
+
+        Args:
+            path: As of `get`.
+            params: As of `get`.
+            names: As of `get`.
+
+        Returns:
+            The decoded answer; None where the platform finds nothing there.
+        """
         with suppress(NotFoundError):
             return self.get(path, params, **names)
         return None
@@ -165,7 +174,19 @@ class JsonClient:
         optional: bool = False,
         **names: str,
     ) -> Iterator[Any]:
-        """Yield every page of a list; as `listed`."""
+        """Yield every page of a list.
+
+        Args:
+            path: As of `listed`, like what follows.
+            key: Where the entries stand.
+            query: Parameters.
+            size: Entries of a page.
+            optional: Whether the list may be missing.
+            names: What stands in the path.
+
+        Yields:
+            Decoded answers.
+        """
         place, sized = self._paging["place"], {self._paging["size"]: size} if size else {}
 
         def ask(cursor: str | None) -> Any:
@@ -215,10 +236,10 @@ def place_of_next(answer: Any, paging: Mapping[str, Any]) -> str | None:
     Returns:
         What the parameter is next, out of an address where the answer has one; None: this was the last page.
     """
-    told = found(answer, paging["next"])
-    if isinstance(told, str) and "://" in told:
-        return parse_qs(urlsplit(told).query)[paging["place"]][0]
-    return None if told is None else str(told)
+    place = optional_at(answer, paging["next"])
+    if isinstance(place, str) and "://" in place:
+        return parse_qs(urlsplit(place).query)[paging["place"]][0]
+    return None if place is None else str(place)
 
 
 def at_own_site(connection: Connection, path: str) -> Connection:

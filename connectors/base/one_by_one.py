@@ -12,7 +12,7 @@ from connectors.base.writing import GONE
 from connectors.errors import NotFoundError, RejectedError
 
 
-def refused(error: RejectedError) -> RefusedContact:
+def refused_contact(error: RejectedError) -> RefusedContact:
     """Return the refusal of one contact: where the platform lists errors, the first one's own words and its code."""
     listed: Any = error.body.get("errors")
     first: Any = listed[0] if isinstance(listed, list) and listed and isinstance(listed[0], dict) else {}
@@ -42,7 +42,7 @@ class WritesOneByOne(DerivedConnector):
             except NotFoundError:
                 return wanted.id, RefusedContact(GONE, "not_found")
             except RejectedError as error:
-                return wanted.id, refused(error)
+                return wanted.id, refused_contact(error)
 
         return dict(self.each(written, batch))
 

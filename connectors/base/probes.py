@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from connectors.base.account import DeclaredAccount
-from connectors.base.reading import found
+from connectors.base.reading import optional_at
 from connectors.errors import PersonasyncError
 from connectors.probing import ProbeResult, SeenAnswer, Watch, held_if, run_probes, untestable
 from connectors.transport import entries, watched
@@ -27,7 +27,15 @@ class DeclaredProbes(DeclaredAccount):
         return {}
 
     def probe(self, *, address: str, watch: Watch) -> Generator[tuple[str, ProbeResult], None, None]:
-        """Test what is assumed of the platform on this account; see `connectors.connector.HasProbes`."""
+        """Test what is assumed of the platform on this account; see `connectors.connector.HasProbes`.
+
+        Args:
+            address: Of a test contact; unused, since nothing is written.
+            watch: Told of each request.
+
+        Yields:
+            Number of the assumption, and whether it held.
+        """
         del address  # nothing is written
         seen: list[SeenAnswer] = []
         own = self.own_probes()
@@ -47,17 +55,21 @@ class DeclaredProbes(DeclaredAccount):
         listed = entries(answer, probe["every"])
         if not listed:
             return untestable(probe["empty"])
-        return held_if(all(found(entry, path) for entry in listed for path in probe["has"]), probe["broken"])
+        return held_if(all(optional_at(entry, path) for entry in listed for path in probe["has"]), probe["broken"])
 
     def production(self) -> str:
-        """Return why this may be no test account, as the spec's ``test_account`` tells; see `HasProbes`."""
+        """Return why this may be no test account, as the spec's ``test_account`` tells; see `HasProbes`.
+
+        Returns:
+            A sentence; "" where the platform says that it is one.
+        """
         spec = self.connection.manifest
-        title, told = spec["title"], spec["test_account"]
-        if told is None:
+        title, asked = spec["title"], spec["test_account"]
+        if asked is None:
             local = self.client.transport.is_local
             return "" if local else f"{title} has no test accounts, and no answer tells what an account is used for."
         try:
-            is_test = found(self.client.get(told["get"], told["query"]), told["named"])
+            is_test = optional_at(self.client.get(asked["get"], asked["query"]), asked["named"])
         except PersonasyncError:
             return f"{title} does not tell whether this is a test account."
         return "" if is_test else f"{title} says that this is no test account."

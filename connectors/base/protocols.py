@@ -111,6 +111,9 @@ class WantedContact:
 
         Args:
             kinds: Types of our fields, by name (`connectors.connector.Connection.kinds`).
+
+        Returns:
+            By name of the field; None: emptied.
         """
         numbers = {name for name, kind in kinds.items() if kind == "number"}
         return {name: float(text) if text and name in numbers else text for name, text in self.fields.items()}

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 
-def at(answer: Any, path: str) -> Any:
+def required_at(answer: Any, path: str) -> Any:
     """Return what an answer holds at a path, such as ``data.0.name``.
 
     Args:
@@ -25,12 +25,12 @@ def at(answer: Any, path: str) -> Any:
     return answer
 
 
-def found(answer: Any, path: str) -> Any:
+def optional_at(answer: Any, path: str) -> Any:
     """Return what an answer holds at a path; None where a key on the way is missing or holds nothing.
 
     Args:
         answer: Decoded.
-        path: As in `at`.
+        path: As in `required_at`.
 
     Returns:
         Any value.
@@ -47,7 +47,7 @@ def found(answer: Any, path: str) -> Any:
 
 def first_found(answer: Any, paths: Sequence[str]) -> Any:
     """Return what the first of some paths that holds something leads to; None where none does."""
-    values = (found(answer, path) for path in paths)
+    values = (optional_at(answer, path) for path in paths)
     return next((value for value in values if value is not None and value != ""), None)
 
 
@@ -62,8 +62,8 @@ def moment(text: str | None) -> datetime | None:
     """
     if not text:
         return None
-    told = datetime.fromisoformat(text)
-    return told.replace(tzinfo=UTC) if told.tzinfo is None else told.astimezone(UTC)
+    when = datetime.fromisoformat(text)
+    return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
 
 
 def utc_text(at: datetime, form: str = "%Y-%m-%dT%H:%M:%SZ") -> str:

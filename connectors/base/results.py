@@ -17,7 +17,7 @@ from connectors.base.protocols import (
     SourceCampaign,
     SourceOrder,
 )
-from connectors.base.reading import at, first_found, found, moment
+from connectors.base.reading import first_found, moment, optional_at, required_at
 from connectors.records import CAMPAIGNS, DELIVERIES, ENGAGEMENTS, ORDERS, Cursor, Page, platform_key
 from connectors.table_schema import TableSchema
 
@@ -39,22 +39,22 @@ def read_campaign(spec: Mapping[str, Any], answer: Mapping[str, Any], *, state: 
         The campaign; a total is None where the platform gives none.
     """
     where = spec["campaigns"]
-    totals = {name: [found(answer, path) for path in paths] for name, paths in where["totals"].items()}
+    totals = {name: [optional_at(answer, path) for path in paths] for name, paths in where["totals"].items()}
     return SourceCampaign(
-        str(at(answer, where["id"])),
+        str(required_at(answer, where["id"])),
         first_found(answer, where["name"]),
         moment(first_found(answer, where["sent_at"])),
         subject=first_found(answer, where["subject"]),
         state=state,
         totals={name: _sum(name, values) for name, values in totals.items()},
-        counted=" ".join(str(found(answer, path)) for path in where["counted"]),
+        counted=" ".join(str(optional_at(answer, path)) for path in where["counted"]),
         record=answer,
     )
 
 
 def _sum(name: str, values: Sequence[Any]) -> float | None:
-    told = [value for value in values if value is not None]
-    return None if not told else sum(told) if name == "revenue" else int(sum(told))
+    known = [value for value in values if value is not None]
+    return None if not known else sum(known) if name == "revenue" else int(sum(known))
 
 
 @dataclass(frozen=True, slots=True)

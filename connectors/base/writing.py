@@ -63,7 +63,15 @@ class BatchWriter:
             yield self._written(batch, still)
 
     def shown(self, change: Change, contact: SourceContact) -> CurrentValue:
-        """Return what *contact* shows where *change* was made; None: empty, or not a member."""
+        """Return what a contact shows where a change was made.
+
+        Args:
+            change: Of a field or a group.
+            contact: As it was just read.
+
+        Returns:
+            The text, or `MEMBER` of a group; None: empty, or not a member.
+        """
         if change.kind == "group":
             return MEMBER if f"{self._prefix}{change.name}" in contact.groups else None
         value = property_text(contact.properties.get(change.name))

@@ -197,6 +197,13 @@ def _at(day: date, text: str) -> datetime:
 def as_number(value: Any, formats: Formats = USUAL) -> float | None:
     """Return a cell as a finite number; signs and codes of currencies and marks of thousands are left out.
 
+    Args:
+        value: Text or a number.
+        formats: How the file writes numbers.
+
+    Returns:
+        The number; None of an empty cell.
+
     Raises:
         CellError: It is no number.
     """

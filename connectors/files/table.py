@@ -151,6 +151,9 @@ def _has_sheets(path: Path) -> bool:
 def sheets_of(path: Path) -> list[SheetSize]:
     """Return the sheets of a file; empty where its kind has none.
 
+    Returns:
+        In the order of the file.
+
     Raises:
         FixSettingsError: There is no such file, or it is a broken workbook.
     """

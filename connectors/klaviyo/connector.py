@@ -245,17 +245,17 @@ def _about(event: Mapping[str, Any]) -> tuple[str, datetime | None, Mapping[str,
 
 def _act(name: str, event: Mapping[str, Any]) -> MailSent | MailAct | None:
     """What happened to a mail; None where it was sent, and belongs to no message."""
-    key, at, told = _about(event)
-    message = told.get("$message")
+    key, at, properties = _about(event)
+    message = properties.get("$message")
     if name == SENT:
         return MailSent(message, key, at) if message else None
-    return MailAct(event["id"], ACTS[name], message, key, at, told.get("URL"))
+    return MailAct(event["id"], ACTS[name], message, key, at, properties.get("URL"))
 
 
 def _order(event: Mapping[str, Any], usual: str) -> SourceOrder:
-    key, at, told = _about(event)
-    order, currency = told.get("$event_id") or event["id"], told.get("$currency_code") or usual
-    return SourceOrder(str(order), key, at, float(told.get("$value") or 0), currency)
+    key, at, properties = _about(event)
+    order, currency = properties.get("$event_id") or event["id"], properties.get("$currency_code") or usual
+    return SourceOrder(str(order), key, at, float(properties.get("$value") or 0), currency)
 
 
 def _any_of(name: str, values: Collection[str]) -> str:

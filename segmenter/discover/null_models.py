@@ -92,7 +92,7 @@ def shuffled(items: Items, rng: Generator) -> Items:
     return replace(items, values=rng.permuted(items.margins(), axis=0))
 
 
-def all_numbers(test: NullTest) -> Sequence[int]:
+def every_number(test: NullTest) -> Sequence[int]:
     """Return every number of segments of *test*."""
     return test.ks
 
@@ -108,7 +108,7 @@ def null_test(
     most: int = MOST_COPIES,
     steps: Steps = silent,
     name: str = "shuffled copies",
-    asked: Callable[[NullTest], Sequence[int]] = all_numbers,
+    asked: Callable[[NullTest], Sequence[int]] = every_number,
 ) -> NullTest:
     """Compare *items* with copies of it that *null* makes, over all *ks* in one test.
 

@@ -120,7 +120,7 @@ class Desk:
     reader: WorkspaceReader
     tasks: Tasks
     door: ConsoleDoor
-    sent: dict[str, Sent] = field(default_factory=dict)
+    sent: dict[str, FormOrigin] = field(default_factory=dict)
 
 
 Made = ConsolePage | Document | Download | Elsewhere
@@ -162,7 +162,7 @@ def page_of(view: View, *, at_once: bool = False, upload: bool = False) -> Calla
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class FormOrigin:
     """A form as it was sent: the page that it stands on, where it went, and its fields."""
 
     view: View
@@ -193,7 +193,7 @@ def _after_post(request: Request, desk: Desk, asked: Asked, made: Made) -> Respo
     origin = _origin(request)
     if origin is None:
         return _whole(desk, made)
-    sent = Sent(*origin, request.scope["raw_path"].decode("latin-1"), asked.form)
+    sent = FormOrigin(*origin, request.scope["raw_path"].decode("latin-1"), asked.form)
     if isinstance(made, Elsewhere) and made.path.startswith(TASKS):
         desk.sent[made.path.removeprefix(TASKS)] = sent
         while len(desk.sent) > SENT_KEPT:
@@ -204,7 +204,7 @@ def _after_post(request: Request, desk: Desk, asked: Asked, made: Made) -> Respo
     return _once_more(desk, sent, message, made.status) or _whole(desk, made)
 
 
-def _once_more(desk: Desk, sent: Sent, message: str, status: int) -> Response | None:
+def _once_more(desk: Desk, sent: FormOrigin, message: str, status: int) -> Response | None:
     """The page of a form with what was sent, under the reason; None where the page has no such form any more."""
     page = _made(sent.view, desk, sent.page, section_of(sent.action))
     if not isinstance(page, ConsolePage) or page.template == ERROR:
@@ -212,8 +212,8 @@ def _once_more(desk: Desk, sent: Sent, message: str, status: int) -> Response | 
     filled = refilled(_content(desk, page), sent.action, sent.fields)
     if filled is None:
         return None
-    told = _part("refused.html.j2", message=message, form=FORM)
-    return HTMLResponse(_head(desk, page.section, page.title) + told + filled + _foot(), status_code=status)
+    refusal = _part("refused.html.j2", message=message, form=FORM)
+    return HTMLResponse(_head(desk, page.section, page.title) + refusal + filled + _foot(), status_code=status)
 
 
 def form_again_page(request: Request) -> Response:

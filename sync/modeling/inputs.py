@@ -223,14 +223,20 @@ def from_file(
     who = None if not respondent and who in {*names, *headers} else who
     _refuse_named([*names, *headers], path.stem, why)
     if not names:
-        others = [header for header in grid.headers if header not in {who, *headers, *away}]
-        names, harmless = _harmless(others, path.stem, why)
+        names, harmless = _other_items(grid, {who, *headers, *away}, path.stem, why)
         notes += harmless
     people, columns = _respondents(grid, who), {name: grid.column(name) for name in names}
     items, words, joined = _items_of(columns, grid.file, most, counted.values, as_categories=as_categories)
     described, said = {name: _described(grid.column(name)) for name in headers}, notes + joined
-    file = {"file": str(path), "respondent": who or "", "sheet": sheet or ""}
-    return Base(people, items, described, "survey", path.stem, None, said, words, weights=counted.kept, **file)
+    file = (words, str(path), who or "", counted.kept, sheet or "")
+    return Base(people, items, described, "survey", path.stem, None, said, *file)
+
+
+def _other_items(
+    grid: Grid, but: Collection[str | None], survey: str, why: Sensitive
+) -> tuple[list[str], tuple[str, ...]]:
+    """All columns but some, without sensitive ones; and notes about those."""
+    return _harmless([name for name in grid.headers if name not in but], survey, why)
 
 
 def known_persons(control: Control, respondents: Sequence[str], connections: Collection[str]) -> dict[str, str]:

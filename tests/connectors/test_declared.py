@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from connectors.base import Delivery, DerivedConnector, MalformedError, OrderSource, SourceOrder, moment
 from connectors.base.push_cost import requests_of, units_of
-from connectors.base.reading import at, first_found, found
+from connectors.base.reading import first_found, optional_at, required_at
 from connectors.connector import Connection
 from connectors.errors import ContractError, FixSettingsError, PlatformDownError, SignatureError
 from connectors.records import Change
@@ -258,13 +258,17 @@ def test_orders_are_a_stream_of_whoever_has_them() -> None:
 def test_a_path_leads_through_keys_and_lists_and_says_where_it_ends() -> None:
     answer = {"data": [{"name": "", "alias": "Ada", "none": None}]}
 
-    assert at(answer, "data.0.alias") == "Ada"
-    assert (found(answer, "data.1.name"), found(answer, "data.0.none.deep"), found(answer, "")) == (None, None, answer)
+    assert required_at(answer, "data.0.alias") == "Ada"
+    assert (optional_at(answer, "data.1.name"), optional_at(answer, "data.0.none.deep"), optional_at(answer, "")) == (
+        None,
+        None,
+        answer,
+    )
     assert first_found(answer, ["data.0.name", "data.0.none", "data.0.alias"]) == "Ada"
     with pytest.raises(KeyError):
-        at(answer, "meta.next")
+        required_at(answer, "meta.next")
     with pytest.raises(AttributeError):
-        found(answer, "data.0.name.first")
+        optional_at(answer, "data.0.name.first")
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,6 @@ def test_a_start_that_gives_up_would_seldom_have_been_the_best(monkeypatch: pyte
     monkeypatch.setattr("segmenter.stats.kmeans.TRIED", 1_000)
     patient = inertia()
 
-    assert (found >= patient * (1 - 1e-9)).all()  # the others end where they would have ended
+    assert (found >= patient * (1 - 1e-6)).all()  # the others end where they would have ended, as near as starts go
     assert 0 < np.mean(found > patient * 1.0001) < 0.2
     assert found.sum() / patient.sum() < 1.001

@@ -7,6 +7,7 @@ import json
 import re
 import tomllib
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,17 @@ pytestmark = pytest.mark.outside
 Command = Callable[..., Any]
 
 
+def nasty_names(definitions: str) -> str:
+    """Definitions with names that are meant to break pages; no two are the same."""
+    numbers = count()
+    return re.sub(
+        r'^(name|title) = "[A-Z].*"',
+        lambda line: f'{line[1]} = "{NASTY}{next(numbers) or ""}"',
+        definitions,
+        flags=re.MULTILINE,
+    )
+
+
 @pytest.fixture(scope="module")
 def platforms(tmp_path_factory: pytest.TempPathFactory, applied_moment: Moment) -> Iterator[Platforms]:
     """A workspace after its first apply; its first persona has a name that is meant to break pages."""
@@ -32,7 +44,7 @@ def platforms(tmp_path_factory: pytest.TempPathFactory, applied_moment: Moment) 
         opened = connected(sandbox, tmp_path_factory.mktemp("console") / "workspace", applied_moment)
         for file in ("personas.toml", "segments.toml"):
             path = opened.folder / file
-            text = re.sub(r'^(name|title) = "[A-Z].*"', rf'\1 = "{NASTY}"', path.read_text("utf-8"), flags=re.MULTILINE)
+            text = nasty_names(path.read_text("utf-8"))
             path.write_text(text, "utf-8")
         yield opened
 
@@ -228,6 +240,7 @@ CONSOLE_ONLY = {
     "plan_code": "as `plan --show` prints it",
     "keep_answers": "a command is given a path, and a browser hands over the content",
     "answer_files": "chooses a file, as a path does at a terminal", "answers_file": "as answer_files",
+    "sheets_in": "a command takes the first sheet, and a page asks which",
     "answers_of": "reads a file as `survey design` does", "usual_respondent": "as answers_of",
     "all_proposals": "lists what lies in the folder proposals",
     "path_of": "looks whether a proposal was accepted", "edit": "what an editor does to proposals/NAME.toml",
