@@ -11,7 +11,7 @@ from playwright.sync_api import sync_playwright
 from sync.cli.main import run
 from sync.workspace.scaffold import Answers, NewConnection, write_workspace
 from tests.sync.chromium import CHROMIUM, QUIET, barriers
-from tests.sync.report.persona_world import NAMES
+from tests.sync.report.persona_world import NAMES, name_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.outside]
 
@@ -28,7 +28,9 @@ def workspace(folder: Path) -> Path:
     main.write_text(main.read_text("utf-8") + '\n[traits.tier]\nconnection = "shop"\nproperty = "tier"\n', "utf-8")
     segments, personas = [], []
     for number in range(PERSONAS):
-        name, quote = (json.dumps(NAMES[(number + k) % 5], ensure_ascii=False) for k in (0, 1))
+        name, quote = (
+            json.dumps(text, ensure_ascii=False) for text in (name_of(number), NAMES[(number + 1) % len(NAMES)])
+        )
         segments.append(f"[[segments]]\nname = 's{number}'\ntitle = {name}\nrule = \"tier = 't{number}'\"\n")
         personas.append(f"[personas.p{number}]\nname = {name}\nsegments = ['s{number}']\nquote = {quote}\n")
         personas.append(f"story = {quote}\npicture = 'face.png'\n")
