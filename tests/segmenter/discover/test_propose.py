@@ -318,8 +318,7 @@ def test_segments_by_recency_frequency_and_revenue_are_constructed(shoppers: Ite
 
     assert [first.candidate(k) for k in (2, 3, 4, 6)] == [True, True, False, True]
     assert abs(first.agreement[3] - first.quantile[3]) < 2 * first.errors[3]  # five are on the edge
-    # of fewer people and pairs than the published ones
-    assert first.agreement[:4] == pytest.approx((0.96, 0.91, 0.84, 0.81), abs=0.08)
+    assert first.agreement[:4] == pytest.approx((0.96, 0.91, 0.84, 0.81), abs=0.08)  # of fewer people than published
     assert not any(second.candidate(k) for k in (2, 3, 4))
 
 
