@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import shlex
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -177,7 +178,11 @@ def applied(session: Session, applied_moment: Moment) -> str:
 
 @pytest.fixture
 def say(platforms: Platforms, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command in the workspace as a person would; status, stdout and stderr."""
+    """Run a command in the workspace as a person would; status, stdout and stderr.
+
+    What they name is without the ``--workspace`` that is added here, as somebody within the folder reads it.
+    """
+    added = f" --workspace {shlex.quote(str(platforms.folder))}"
     for name, value in platforms.environment.items():
         monkeypatch.setenv(name, value)
 
@@ -185,7 +190,7 @@ def say(platforms: Platforms, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
         capsys.readouterr()
         status = run([*arguments, "--workspace", str(platforms.folder)])
         output = capsys.readouterr()
-        return status, output.out, output.err
+        return status, output.out.replace(added, ""), output.err.replace(added, "")
 
     return command
 

@@ -50,7 +50,7 @@ def test_a_plan_before_anything_was_read_says_so(platforms: Platforms, say: Run)
     status, out, error = say("plan")
     assert (status, out) == (2, "")
     assert "no contacts have been pulled" in " ".join(error.split())
-    assert "`personasync pull --workspace " in error
+    assert "`personasync pull`" in error
 
     say("pull")
     status, out, error = say("plan")
