@@ -44,8 +44,8 @@ def test_a_pin_goes_before_rules_is_shown_everywhere_and_ends(ready: Any, platfo
     assert "is not a date" in say("pin", who, "regulars", "--until", "tomorrow", "--reason", "x")[2]
     status, out, _ = say("pin", who, "regulars", "--until", "2099-01-31", "--reason", "asked by phone", "--by", "Ada")
     assert (status, "until 2099-01-31, by Ada" in out) == (0, True)
-    assert "takes effect at the next `personasync assign --workspace " in say("explain", who)[1]
-    assert "run `personasync assign --workspace " in say("plan")[1]
+    assert "takes effect at the next `personasync assign`" in say("explain", who)[1]
+    assert "run `personasync assign`" in say("plan")[1]
     assert "1 pinned by hand" in say("assign")[1]
     explained = say("explain", who)[1]
     assert f"{who} is in segment 'regulars'" in explained
