@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -12,14 +11,12 @@ from urllib.parse import urlencode
 import pytest
 from urllib3.filepost import encode_multipart_formdata
 
-from sync.cli.main import run
 from sync.workspace.proposals import ProposalFile, ProposalPart, save
+from tests.sync.console.conftest import Command
 from tests.sync.console.survey_world import FILE, PEOPLE, answers, new_workspace, rows_of, with_answers
-from tests.sync.console.visitor import Answer, Visitor, visiting
+from tests.sync.console.visitor import Answer, Visitor, hand_in, visiting
 
 pytestmark = pytest.mark.outside
-
-Command = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
@@ -31,28 +28,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def visitor(folder: Path) -> Iterator[Visitor]:
     with visiting(folder, {}) as known:
         yield known
-
-
-def hand_in(visitor: Visitor, name: str, content: bytes, *, token: str | None = None, **headers: str) -> Answer:
-    """Send a file as a browser does."""
-    token = visitor.token("/surveys") if token is None else token
-    body, kind = encode_multipart_formdata([("token", token), ("answers", (name, content))])
-    return visitor.ask("POST", "/surveys/answers/keep", body, Content_Type=kind, **headers)
-
-
-@pytest.fixture
-def document(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run a command in a folder, and return what it prints for scripts."""
-
-    def command(folder: Path, *arguments: str) -> Any:
-        monkeypatch.chdir(folder)
-        capsys.readouterr()
-        status = run([*arguments, "--json"])
-        output = capsys.readouterr()
-        assert status == 0, output.err
-        return json.loads(output.out)
-
-    return command
 
 
 @pytest.mark.long

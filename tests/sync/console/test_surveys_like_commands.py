@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
-from urllib3.filepost import encode_multipart_formdata
 
-from sync.cli.main import run
+from tests.sync.console.conftest import Command
 from tests.sync.console.survey_world import BOOK, SHEET, book, new_workspace
-from tests.sync.console.visitor import Answer, Visitor, visiting
+from tests.sync.console.visitor import Visitor, hand_in, visiting
 
 pytestmark = pytest.mark.outside
 
-Command = Callable[..., Any]
 ADDRESS = f"/surveys/answers/file?name={quote(BOOK, safe='')}"
 CHECKED = f"{ADDRESS}&sheet={quote(SHEET)}"
 
@@ -47,26 +43,6 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def visitor(folders: tuple[Path, Path]) -> Iterator[Visitor]:
     with visiting(folders[0], {}) as known:
         yield known
-
-
-@pytest.fixture
-def document(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run a command in a folder, and return what it prints for scripts."""
-
-    def command(folder: Path, *arguments: str) -> Any:
-        monkeypatch.chdir(folder)
-        capsys.readouterr()
-        status = run([*arguments, "--json"])
-        output = capsys.readouterr()
-        assert status == 0, output.err
-        return json.loads(output.out)
-
-    return command
-
-
-def hand_in(visitor: Visitor, name: str, content: bytes) -> Answer:
-    body, kind = encode_multipart_formdata([("token", visitor.token("/surveys")), ("answers", (name, content))])
-    return visitor.ask("POST", "/surveys/answers/keep", body, Content_Type=kind)
 
 
 def test_of_several_sheets_one_is_asked_for(visitor: Visitor, folders: tuple[Path, Path], document: Command) -> None:
