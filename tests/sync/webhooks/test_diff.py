@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 import pytest
 
@@ -11,11 +12,48 @@ from sync.assign.job import assign
 from sync.fields.platform_persona import platform_personas
 from sync.plan.diff import make_plan
 from sync.plan.inputs import gather_state, targets
+from sync.plan.state import State, Target
 from sync.pull.job import pull
 from sync.session import Session
 from sync.webhooks.diff import changes_of
 from tests.sync.conftest import Platforms
 from tests.sync.hubspot_personas import switch_on
+
+
+def changes_by_person(
+    session: Session, state: State, allowed: Sequence[Target], written: Sequence[Change]
+) -> list[Change]:
+    """What the service finds, one person after the other, whose contacts come in any order."""
+    links = session.control.links.mapping()
+    values: dict[str, dict[tuple[str, str], str]] = {}
+    for row in state.values.to_pyarrow().to_pylist():
+        values.setdefault(row["person_id"], {})[row["connection"], row["name"]] = row["value"]
+    groups: dict[str, set[str]] = {}
+    for row in state.groups.to_pyarrow().to_pylist():
+        groups.setdefault(row["person_id"], set()).add(row["group_name"])
+    contacts: dict[str, list[dict[str, object]]] = {}
+    for row in session.warehouse.current(CONTACTS.name).to_pyarrow().to_pylist():
+        contacts.setdefault(links[platform_key(row["connection"], row["platform_id"])], []).append(row)
+    shown = {
+        (row["connection"], row["platform_id"], row["group_name"])
+        for row in session.warehouse.current(MEMBERSHIPS.name).to_pyarrow().to_pylist()
+        if row["member"]
+    }
+    return [
+        change
+        for person, rows in contacts.items()
+        if person in values
+        for change in changes_of(
+            person,
+            random.Random(person).sample(rows, len(rows)),  # noqa: S311 - whatever their order
+            targets={target.connection: target for target in allowed},
+            values=values[person],
+            groups=groups.get(person, ()),
+            shown_groups=shown,
+            ours=(),
+            written={(edit.connection, edit.platform_id, edit.name): edit.after for edit in written},
+        )
+    ]
 
 
 @pytest.mark.long
@@ -33,37 +71,8 @@ def test_the_service_and_a_plan_find_the_same_changes(platforms: Platforms, sess
     personas = platform_personas(session).values
     state, allowed = gather_state(session, None, None, personas), targets(session, personas)
     planned = make_plan(state, allowed, as_of=None)
-    links = session.control.links.mapping()
-    values: dict[str, dict[tuple[str, str], str]] = {}
-    for row in state.values.to_pyarrow().to_pylist():
-        values.setdefault(row["person_id"], {})[row["connection"], row["name"]] = row["value"]
-    groups: dict[str, set[str]] = {}
-    for row in state.groups.to_pyarrow().to_pylist():
-        groups.setdefault(row["person_id"], set()).add(row["group_name"])
-    contacts: dict[str, list[dict[str, object]]] = {}
-    for row in session.warehouse.current(CONTACTS.name).to_pyarrow().to_pylist():
-        contacts.setdefault(links[platform_key(row["connection"], row["platform_id"])], []).append(row)
-    shown = {
-        (row["connection"], row["platform_id"], row["group_name"])
-        for row in session.warehouse.current(MEMBERSHIPS.name).to_pyarrow().to_pylist()
-        if row["member"]
-    }
 
-    changes = [
-        change
-        for person, rows in contacts.items()
-        if person in values
-        for change in changes_of(
-            person,
-            random.Random(person).sample(rows, len(rows)),  # noqa: S311 - whatever their order
-            targets={target.connection: target for target in allowed},
-            values=values[person],
-            groups=groups.get(person, ()),
-            shown_groups=shown,
-            ours=(),
-            written={(edit.connection, edit.platform_id, edit.name): edit.after for edit in mine},
-        )
-    ]
+    changes = changes_by_person(session, state, allowed, mine)
 
     assert len(changes) > 100
     assert sorted(map(repr, changes)) == sorted(map(repr, planned.changes))
