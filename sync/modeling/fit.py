@@ -32,9 +32,9 @@ from segmenter.privacy.sensitive import why_sensitive
 from segmenter.stats.item_matrix import rebuilt_items
 from segmenter.traits.definitions import Trait
 from sync.assign.sources import definitions_of
-from sync.modeling.inputs import USUAL
 from sync.modeling.outcomes import Outcomes, are_segments, everybody_scored, late_features, read_outcomes
 from sync.modeling.own_scorer import accepted_file, calibrated_by, own_scorer
+from sync.modeling.trait_base import USUAL
 from sync.monitor.stability import item_traits
 from sync.session import Session, recorded
 from sync.traits.compute import measured

@@ -16,6 +16,8 @@ from sync.surveys.spreadsheet import Grid
 from sync.traits.compute import measured
 from sync.workspace.proposals import WeightsFrom
 
+READS = "a number trait reads a property: [traits.NAME]"
+
 
 def kind_of_weights(session: Session, survey: str, source: str) -> WeightsFrom:
     """Return whether *source* is an item of the survey, or else a trait.
@@ -25,15 +27,29 @@ def kind_of_weights(session: Session, survey: str, source: str) -> WeightsFrom:
     """
     if len(_answers(session, survey, source)):
         return "item"
+    if source not in session.workspace.catalogue.traits:
+        raise FixSettingsError(
+            f"The survey {survey!r} has no item {source!r}, and there is no trait of that name.",
+            fix=f"Name the item or the trait that holds the weights; {READS}.",
+        )
+    check_weight_trait(session, source)
+    return "trait"
+
+
+def check_weight_trait(session: Session, source: str) -> str:
+    """Return *source*, which is a trait that can hold weights.
+
+    Raises:
+        FixSettingsError: There is no such trait, or it is no number.
+    """
     trait = session.workspace.catalogue.traits.get(source)
     if trait is None:
         raise FixSettingsError(
-            f"The survey {survey!r} has no item {source!r}, and there is no trait of that name.",
-            fix="Name the item or the trait that holds the weights; a number trait reads a property: [traits.NAME].",
+            f"There is no trait {source!r}, so it holds no weights.", fix=f"Name a number trait (--weight); {READS}."
         )
     if trait.type != "number":
         raise FixSettingsError(f"The trait {source!r} is a {trait.type}, no weight.", fix="Use a number trait.")
-    return "trait"
+    return source
 
 
 def weights_in_warehouse(
@@ -55,19 +71,33 @@ def weights_in_warehouse(
         FixSettingsError: A weight is missing, no number or below 0; or all are 0.
     """
     person_of = session.control.links.mapping()
-    known: dict[str, str] = {}
-    if kind == "item":
-        for row in _answers(session, survey, source):
-            known[row["contact_key"]] = row["value"] or ""
-            known[person_of.get(row["contact_key"], "")] = row["value"] or ""
-        where = f"survey {survey!r}, item {source!r}"
-    else:
+    if kind == "trait":
         rows = measured(session, session.now()).select("person_id", source).to_pyarrow().to_pylist()
-        known = {row["person_id"]: "" if row[source] is None else repr(float(row[source])) for row in rows}
-        known |= {key: known[person] for key, person in person_of.items() if person in known}
-        where = f"trait {source!r}"
-    cells = tuple((known.get(name, ""),) for name in names)
-    grid = Grid(where, (source,), cells, tuple(range(1, len(cells) + 1)))
+        values: dict[str, float | None] = {row["person_id"]: row[source] for row in rows}
+        values |= {key: values[person] for key, person in person_of.items() if person in values}
+        return weights_of_trait(source, names, [values.get(name) for name in names])
+    known: dict[str, str] = {}
+    for row in _answers(session, survey, source):
+        known[row["contact_key"]] = row["value"] or ""
+        known[person_of.get(row["contact_key"], "")] = row["value"] or ""
+    return _read(f"survey {survey!r}, item {source!r}", source, names, [known.get(name, "") for name in names])
+
+
+def weights_of_trait(trait: str, names: Sequence[str], values: Sequence[float | None]) -> NDArray[np.float64]:
+    """Return the *values* of a trait as the weights of the people *names*; None is a missing one.
+
+    Returns:
+        (people,) 0 or more, not all of them 0.
+
+    Raises:
+        FixSettingsError: A weight is missing, no number or below 0; or all are 0.
+    """
+    cells = ["" if value is None else repr(float(value)) for value in values]
+    return _read(f"trait {trait!r}", trait, names, cells)
+
+
+def _read(where: str, source: str, names: Sequence[str], cells: Sequence[str]) -> NDArray[np.float64]:
+    grid = Grid(where, (source,), tuple((cell,) for cell in cells), tuple(range(1, len(cells) + 1)))
     return numbers_of_weights(grid, source, [f"{where}, {name}" for name in names])
 
 
