@@ -25,7 +25,7 @@ def kind_of_weights(session: Session, survey: str, source: str) -> WeightsFrom:
     Raises:
         FixSettingsError: It is neither, or the trait is no number.
     """
-    if len(_answers(session, survey, source)):
+    if answers_an_item(session, survey, source):
         return "item"
     if source not in session.workspace.catalogue.traits:
         raise FixSettingsError(
@@ -34,6 +34,11 @@ def kind_of_weights(session: Session, survey: str, source: str) -> WeightsFrom:
         )
     check_weight_trait(session, source)
     return "trait"
+
+
+def answers_an_item(session: Session, survey: str, item: str) -> bool:
+    """Return whether anybody answered *item* of *survey*."""
+    return bool(_answers(session, survey, item))
 
 
 def check_weight_trait(session: Session, source: str) -> str:
