@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from connectors.errors import FixSettingsError
 from connectors.records import SURVEY_ANSWERS
+from segmenter.surveys.answers import number_of
 from sync.session import Session
 from sync.surveys.respondents import numbers_of_weights
 from sync.surveys.spreadsheet import Grid
@@ -86,6 +87,13 @@ def weights_in_warehouse(
         known[row["contact_key"]] = row["value"] or ""
         known[person_of.get(row["contact_key"], "")] = row["value"] or ""
     return _read(f"survey {survey!r}, item {source!r}", source, names, [known.get(name, "") for name in names])
+
+
+def numbers_of_item(session: Session, survey: str, item: str, people: Sequence[str]) -> list[float | None]:
+    """Return the number that each of the *people* (person ids) has as the answer to an item; None: there is none."""
+    person_of = session.control.links.mapping()
+    said = {person_of.get(row["contact_key"], ""): row["value"] or "" for row in _answers(session, survey, item)}
+    return [number_of(said.get(person, "")) for person in people]
 
 
 def weights_of_trait(trait: str, names: Sequence[str], values: Sequence[float | None]) -> NDArray[np.float64]:

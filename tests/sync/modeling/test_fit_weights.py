@@ -27,11 +27,11 @@ connector = "files"
 contacts = "contacts.csv"
 answers = "answers.csv"
 """ + "".join(f'[traits.{name}]\nconnection = "shop"\nproperty = "{name}"\ntype = "number"\n' for name in TRAITS)
-KIND = np.arange(PEOPLE) % 4 == 3  # a quarter of the people, and three quarters of the population
-WEIGHT = np.where(KIND, 9.0, 1.0)
+KIND = np.arange(PEOPLE) % 4 == 3  # a quarter of the people, and half of the population
+WEIGHT = np.where(KIND, 3.0, 1.0)
 RNG = np.random.default_rng(3)
 VISITS = RNG.normal(size=PEOPLE) + 10 + KIND * 6
-TENURE = RNG.normal(size=PEOPLE) + 10 + KIND * 3
+TENURE = RNG.normal(size=PEOPLE) + 10 + KIND * 6
 RESPONDS = RNG.random(PEOPLE) < 1 / (1 + np.exp(-np.where(KIND, 1.0, -1.0) - 1.5 * (VISITS - 10 - KIND * 6)))
 Told = Callable[..., dict[str, Any]]
 
@@ -171,12 +171,10 @@ def test_segments_of_traits_are_found_again_with_the_weights(told: Told) -> None
 
     assert made["training"]["found_again"]
     shares = {name: label["share"] for name, label in made["quality"]["lda"]["labels"].items()}
-    assert sorted(shares.values()) == pytest.approx([0.25, 0.75], abs=0.02)
+    assert sorted(shares.values()) == pytest.approx([0.5, 0.5], abs=0.02)
     assert made["notes"] == []
-    assert plain["notes"] == [
-        "'of_traits' was found with weights (trait panel_weight); here each person counts once. "
-        "Name weights with --weight."
-    ]
+    said = "'of_traits' was found with weights (trait panel_weight); here each person counts once. "
+    assert plain["notes"] == [f"{said}Name weights with --weight."]
     assert plain["quality"]["lda"]["labels"].keys() == shares.keys()
 
 
