@@ -24,14 +24,27 @@ def kish_counts(weights: Matrix) -> Matrix:
 
 
 def mean_of(values: NDArray[Any], counts: Matrix | None) -> float:
-    """Return the mean of *values* (people,), each counted *counts* times; None: once."""
+    """Return the mean of *values*.
+
+    Args:
+        values: (people,), numbers or flags.
+        counts: (people,) how many each counts as; None: once.
+
+    Returns:
+        In the unit of the values; a share for flags.
+    """
     return float(values.mean() if counts is None else np.average(values, weights=counts))
 
 
 def mean_variance(values: Matrix, counts: Matrix | None) -> float:
-    """Return the variance of the mean of *values* (people,): s^2 / n, with *counts* of the effective size (Kish 1965).
+    """Return the variance of the mean of *values*: s^2 / n, with weights of the effective size (Kish 1965).
 
-    Infinite for one person, or where one has all the weight.
+    Args:
+        values: (people,), two or more.
+        counts: (people,) how many each counts as; None: once.
+
+    Returns:
+        Infinite where one person has all the weight.
     """
     if counts is None:
         return float(values.var(ddof=1)) / len(values)

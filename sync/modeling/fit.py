@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -45,6 +45,24 @@ from sync.workspace.settings import Workspace
 
 MOST_PEOPLE = 50_000  # more teach a linear model nothing, and cost minutes
 SEED = 20_261_101
+
+
+class Learners(NamedTuple):
+    """The people whom a model learns from.
+
+    Attributes:
+        people: Their traits, a row a person.
+        truth: Person id -> segment, for each of them.
+        weights: How much each of them counts.
+        again: Recalculates the segments in each fold; see `segmenter.classifier.train`.
+        own: The segments' own scorer, which is taken where there is one.
+    """
+
+    people: pa.Table
+    truth: Mapping[str, str]
+    weights: FitWeights
+    again: Labeller | None = None
+    own: OwnScorer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,33 +134,48 @@ def fit(
         truth = (
             dict(outcomes.truth) if outcomes else known_segments(session, definitions, people, target, as_of, labels)
         )
-        if not truth:
-            raise FixSettingsError(f"No segment comes from {target}.", fix="Check [classify] in personasync.toml.")
-        file = None if labels is None or outcomes else proposal_of_labels(session, labels)
-        part = None if file is None else file.proposal
-        surveys = surveys_of(session, definitions, target, part)
-        weights = fit_weights(session, weight, people, truth, surveys, part)
-        truth = weights.counting(truth)
-        drawn = _drawn(people, truth, np.random.default_rng(seed))
-        anew = weights.values(drawn) if part is not None and part.weight else None
-        again = None if file is None else segments_again(session, file, drawn, seed, anew)
-        own = None if file is None or only else own_scorer(session, file, drawn, seed, anew)
+        asked = None if outcomes else labels
+        learners = _learners(session, definitions, people, truth, target, asked, weight, own=not only, seed=seed)
         made = train(
             session,
-            drawn,
-            truth,
+            learners,
             target,
             as_of=as_of,
-            but=_but(definitions, target) | weights.own,
+            but=_but(definitions, target) | learners.weights.own,
             only=only,
-            labeller=again,
-            own=own,
-            weights=weights,
             seed=seed,
             dated=outcomes is not None and outcomes.dated,
         )
         run.counts.update(version=made.file.version, passed=made.file.gate.passed)
         return with_scores(session, made, outcomes, people) if outcomes else made
+
+
+def _learners(
+    session: Session,
+    definitions: Definitions,
+    people: pa.Table,
+    truth: Mapping[str, str],
+    target: Target,
+    labels: Path | None,
+    weight: str | None,
+    *,
+    own: bool,
+    seed: int,
+) -> Learners:
+    """Whom the model learns from; with *own*, the segments' own scorer is taken where there is one."""
+    if not truth:
+        raise FixSettingsError(f"No segment comes from {target}.", fix="Check [classify] in personasync.toml.")
+    file = None if labels is None else proposal_of_labels(session, labels)
+    made = None if file is None else file.proposal
+    weights = fit_weights(session, weight, people, truth, surveys_of(session, definitions, target, made), made)
+    counting = weights.counting(truth)
+    drawn = _drawn(people, counting, np.random.default_rng(seed))
+    if file is None:
+        return Learners(drawn, counting, weights)
+    anew = weights.values(drawn) if file.proposal.weight else None
+    again = segments_again(session, file, drawn, seed, anew)
+    scorer = own_scorer(session, file, drawn, seed, anew) if own else None
+    return Learners(drawn, counting, weights, again, scorer)
 
 
 def with_scores(session: Session, made: FittedModel, outcomes: Outcomes, people: pa.Table) -> FittedModel:
@@ -177,16 +210,12 @@ def _drawn(people: pa.Table, truth: Mapping[str, str], rng: np.random.Generator)
 
 def train(
     session: Session,
-    people: pa.Table,
-    truth: Mapping[str, str],
+    learners: Learners,
     target: Target,
     *,
     as_of: datetime,
     but: Collection[str] = (),
     only: Sequence[str] | None = None,
-    labeller: Labeller | None = None,
-    own: OwnScorer | None = None,
-    weights: FitWeights = FitWeights(),  # noqa: B008 - frozen
     seed: int = SEED,
     dated: bool = False,
 ) -> FittedModel:
@@ -194,24 +223,21 @@ def train(
 
     Args:
         session: The open workspace.
-        people: Their traits, a row a person.
-        truth: Person id -> segment, for each of them.
+        learners: Whom it learns from.
         target: Where the truth comes from.
         as_of: The moment of the traits, UTC.
         but: Traits that it may not read.
         only: Traits to learn from; None: all others.
-        labeller: Recalculates the segments in each fold; see `segmenter.classifier.train`.
-        own: The segments' own scorer, which is taken where there is one.
-        weights: How much each of them counts.
         seed: Of the folds.
         dated: Whether outcomes are known to have come after *as_of*.
 
     Raises:
         FixSettingsError: There are too few people, or nothing to learn from.
     """
+    people, weights = learners.people, learners.weights
     traits, left_out = _learnable(session.workspace, people, but, only, weights.size(people))
     outcome = target == "outcome"
-    sample = _sample(session, people, truth, traits, outcome=outcome, dated=dated)
+    sample = _sample(session, people, learners.truth, traits, outcome=outcome, dated=dated)
     sample = replace(sample, weights=weights.values(people))
     settings = session.workspace.classify
     try:
@@ -219,13 +245,13 @@ def train(
             sample,
             rng=np.random.default_rng(seed),
             thresholds=Thresholds(settings.min_confidence, settings.min_margin, settings.min_known),
-            labeller=labeller,
+            labeller=learners.again,
             rules=segments_by_rules(session, people, as_of) if target != "rules" else None,
-            own=own,
+            own=learners.own,
         )
     except DefinitionError as error:
         raise FixSettingsError(f"No model was fitted: {error}", fix="Wait for more data, or merge groups.") from error
-    training = _training(session, fitted, sample, target, as_of=as_of, seed=seed, again=labeller is not None)
+    training = _training(session, fitted, sample, target, as_of=as_of, seed=seed, again=learners.again is not None)
     file = _file(session, fitted, training.model_copy(update={"weights": weights.part(people)}))
     in_use = fitted.gate.passed and (not outcome or are_segments(session.workspace, fitted.model.labels))
     path = save_model(session.workspace.state_dir, file, in_use=in_use)

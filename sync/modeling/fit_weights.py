@@ -98,8 +98,7 @@ def fit_weights(
         FixSettingsError: There is no such trait or item; a weight is missing, no number or below 0; or all are 0.
     """
     if source is None:
-        told = "" if made is None or not made.weight else _each_once(made)
-        return FitWeights(notes=(told,) if told else ())
+        return FitWeights(notes=() if made is None or not made.weight else (_each_once(made),))
     known = people.filter(pc.is_in(people["person_id"], pa.array(list(truth), pa.string()))).sort_by("person_id")
     names: list[str] = known["person_id"].to_pylist()
     survey = next((name for name in sorted(surveys) if answers_an_item(session, name, source)), None)

@@ -302,14 +302,14 @@ def _items_of(
 ) -> tuple[Items, Mapping[str, Mapping[str, float]], tuple[str, ...]]:
     """Items with weights, what each answer counts as, and a sentence about each item whose rare answers are joined."""
     columns, rare = rare_joined(answers)
-    items = checked(
+    items = items_or_reason(
         lambda: survey_items(columns, most=most, as_categories=as_categories), where, "Name the items with --item."
     )
     notes = (f"{name}: {many} rare answers are joined as {OTHER!r}." for name, many in rare.items())
     return items if weights is None else items.weighted(weights), words_of(items, columns), tuple(notes)
 
 
-def checked(make: Callable[[], Items], where: str, fix: str) -> Items:
+def items_or_reason(make: Callable[[], Items], where: str, fix: str) -> Items:
     """Return what *make* returns.
 
     Raises:

@@ -11,7 +11,7 @@ import numpy as np
 from connectors.errors import FixSettingsError
 from segmenter.privacy.sensitive import why_sensitive
 from segmenter.stats.item_matrix import numbers
-from sync.modeling.inputs import Base, checked, members_of
+from sync.modeling.inputs import Base, items_or_reason, members_of
 from sync.modeling.weights import weighted_by_trait
 from sync.session import Session
 from sync.surveys.warehouse_weights import check_weight_trait
@@ -65,7 +65,7 @@ def from_traits(
         usable = {name: column for name, column in columns.items() if _tells(column)}
         notes += [f"{name} is excluded: nearly no values, or all the same." for name in columns if name not in usable]
         columns = usable
-    items = checked(lambda: numbers(columns, most=most), "The people", "Name other traits with --trait.")
+    items = items_or_reason(lambda: numbers(columns, most=most), "The people", "Name other traits with --trait.")
     items = items if counted.values is None else items.weighted(counted.values)
     people = tuple(rows["person_id"].to_pylist())
     return Base(people, items, {}, "model", within=within, notes=tuple(notes), weights=counted.kept)

@@ -66,7 +66,13 @@ def weights_of_today(session: Session, made: ProposalPart, people: pa.Table, lea
 
 
 def weighted_model(session: Session) -> list[str]:
-    """Return what to know of the model in use if it was fitted with weights; else nothing.
+    """Return what to know of the model in use if it was fitted with weights.
+
+    Args:
+        session: The open workspace.
+
+    Returns:
+        A sentence; none where there is no such model.
 
     Raises:
         FixSettingsError: The model's file is damaged, or its traits changed.

@@ -38,12 +38,28 @@ def kind_of_weights(session: Session, survey: str, source: str) -> WeightsFrom:
 
 
 def answers_an_item(session: Session, survey: str, item: str) -> bool:
-    """Return whether anybody answered *item* of *survey*."""
+    """Return whether anybody answered an item.
+
+    Args:
+        session: The open workspace.
+        survey: Whose answers were pulled.
+        item: Its name.
+
+    Returns:
+        Whether the warehouse has an answer to it.
+    """
     return bool(_answers(session, survey, item))
 
 
 def check_weight_trait(session: Session, source: str) -> str:
-    """Return *source*, which is a trait that can hold weights.
+    """Return the name of a trait that can hold weights.
+
+    Args:
+        session: The open workspace.
+        source: The trait.
+
+    Returns:
+        The same name.
 
     Raises:
         FixSettingsError: There is no such trait, or it is no number.
@@ -90,14 +106,29 @@ def weights_in_warehouse(
 
 
 def numbers_of_item(session: Session, survey: str, item: str, people: Sequence[str]) -> list[float | None]:
-    """Return the number that each of the *people* (person ids) has as the answer to an item; None: there is none."""
+    """Return the number that each person has as the answer to an item.
+
+    Args:
+        session: The open workspace.
+        survey: Whose answers were pulled.
+        item: Its name.
+        people: Person ids.
+
+    Returns:
+        One a person; None where there is no answer, or no number.
+    """
     person_of = session.control.links.mapping()
     said = {person_of.get(row["contact_key"], ""): row["value"] or "" for row in _answers(session, survey, item)}
     return [number_of(said.get(person, "")) for person in people]
 
 
 def weights_of_trait(trait: str, names: Sequence[str], values: Sequence[float | None]) -> NDArray[np.float64]:
-    """Return the *values* of a trait as the weights of the people *names*; None is a missing one.
+    """Return the values of a trait as weights.
+
+    Args:
+        trait: Its name, for errors.
+        names: Person ids, or keys of contacts, for errors.
+        values: One a person; None: there is none.
 
     Returns:
         (people,) 0 or more, not all of them 0.

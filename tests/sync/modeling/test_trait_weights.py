@@ -7,6 +7,7 @@ import json
 import shutil
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from sklearn.cluster import KMeans
 
 from segmenter.stats.weighted import effective_size
 from sync.cli.main import run
+from sync.modeling.accept import Accepted
+from sync.modeling.accept_text import accepted_sentences
 
 pytestmark = pytest.mark.simulation  # finds segments
 
@@ -158,3 +161,10 @@ def test_accept_tells_the_weights_and_the_audit_uses_them(folder: Path, told: To
     assert not any(changed in note for note in before["notes"])
     assert sorted(part["share"] for part in after["segments"]) == pytest.approx([0.25, 0.75], abs=0.02)
     assert any(changed in note for note in after["notes"])
+
+
+def test_the_command_that_goes_on_names_the_weight() -> None:
+    done = Accepted({"a": 9}, ("a",), Path("a.csv"), None, (), (), persons=9, weight="panel weight")
+
+    assert any(said.endswith("--labels a --weight 'panel weight'") for said in accepted_sentences(done, "a"))
+    assert not any("--weight" in said for said in accepted_sentences(replace(done, weight=""), "a"))
