@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmenter.stats.proportions import Interval
+from segmenter.stats.weighted import mean_of, mean_variance
 
 TOPS = (0.05, 0.1, 0.2, 0.3, 0.5)  # shares of people, best first
 LEVEL = 1.959964  # of a 95% interval
@@ -50,7 +51,7 @@ class GainPoint:
     rate: float
 
 
-def ranking(score: Floats, positive: Flags) -> Ranking:
+def ranking(score: Floats, positive: Flags, counts: Floats | None = None) -> Ranking:
     """Return the area under the ROC curve with the interval of DeLong, DeLong & Clarke-Pearson 1988.
 
     The variance comes from each person's placement: the share of the other group below it (ties count half).
@@ -58,6 +59,8 @@ def ranking(score: Floats, positive: Flags) -> Ranking:
     Args:
         score: One a person; larger means likelier.
         positive: Who has the label.
+        counts: (people,) how many each counts as, by the weights; None: once. The variance is then that of as many
+            people as the effective size of each group (Kish 1965).
 
     Returns:
         .5 with the interval 0 to 1 where one of the groups has fewer than two people.
@@ -65,27 +68,34 @@ def ranking(score: Floats, positive: Flags) -> Ranking:
     with_label, without = score[positive], score[~positive]
     if min(len(with_label), len(without)) < 2:  # noqa: PLR2004 - one value has no variance
         return Ranking(0.5, Interval(0.0, 1.0))
-    above = _placements(with_label, without)
-    below = 1 - _placements(without, with_label)
-    auc = float(above.mean())
-    half = LEVEL * sqrt(float(above.var(ddof=1)) / len(above) + float(below.var(ddof=1)) / len(below))
+    own, others = (None, None) if counts is None else (counts[positive], counts[~positive])
+    above = _placements(with_label, without, others)
+    below = 1 - _placements(without, with_label, own)
+    auc = mean_of(above, own)
+    half = LEVEL * sqrt(mean_variance(above, own) + mean_variance(below, others))
     return Ranking(auc, Interval(max(auc - half, 0.0), min(auc + half, 1.0)))
 
 
-def _placements(values: Floats, others: Floats) -> Floats:
-    """Share of *others* that each value stands above; equal ones count half."""
+def _placements(values: Floats, others: Floats, counts: Floats | None) -> Floats:
+    """Share of *others*, each counted *counts* times, that each value stands above; equal ones count half."""
+    if counts is not None:
+        order = np.argsort(others, kind="stable")
+        reached = np.concatenate([[0.0], counts[order].cumsum()])
+        ends = (np.searchsorted(others[order], values, side=side) for side in ("left", "right"))
+        return np.asarray(sum(reached[end] for end in ends) / (2 * reached[-1]), dtype=np.float64)
     ordered = np.sort(others)
     lower = np.searchsorted(ordered, values, side="left")
     equal = np.searchsorted(ordered, values, side="right") - lower
     return np.asarray((lower + 0.5 * equal) / len(others), dtype=np.float64)
 
 
-def gain_curve(score: Floats, positive: Flags) -> tuple[GainPoint, ...]:
+def gain_curve(score: Floats, positive: Flags, counts: Floats | None = None) -> tuple[GainPoint, ...]:
     """Return what share of the people with the label the highest scores hold.
 
     Args:
         score: One a person; people with equal scores share their places.
         positive: Who has the label.
+        counts: (people,) how many each counts as, by the weights; None: once.
 
     Returns:
         One point for each of `TOPS`; empty where nobody has the label.
@@ -93,13 +103,14 @@ def gain_curve(score: Floats, positive: Flags) -> tuple[GainPoint, ...]:
     if not positive.any():
         return ()
     kinds, place = np.unique(-score, return_inverse=True)
-    many = np.bincount(place.reshape(-1), minlength=len(kinds))
-    having = np.bincount(place.reshape(-1), weights=positive, minlength=len(kinds))
+    many = np.bincount(place.reshape(-1), counts, minlength=len(kinds))
+    held = positive if counts is None else positive * counts
+    having = np.bincount(place.reshape(-1), weights=held, minlength=len(kinds))
     people = np.concatenate([[0], many.cumsum()])
     holders = np.concatenate([[0.0], having.cumsum()])
     points = []
     for top in TOPS:
-        wanted = top * len(score)
+        wanted = top * (len(score) if counts is None else float(counts.sum()))
         reached = float(np.interp(wanted, people, holders))
-        points.append(GainPoint(top, reached / float(positive.sum()), reached / wanted))
+        points.append(GainPoint(top, reached / float(held.sum()), reached / wanted))
     return tuple(points)

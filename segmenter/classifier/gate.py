@@ -8,6 +8,8 @@ Three uses, each with its own demand (SCIENCE.md 4.1, 4.2; marks J are judgement
 - **classify**: scores as for bands; at least two segments get 10 people or more (J), right more often than the
   segment's share (Wilson's 95% interval), and no segment is wrong more often than right.
 
+With weights everything is of the population, and counts are effective numbers of people (Kish 1965).
+
 The hit rate alone judges nothing: where 11% respond, calling everybody "no" hits 89%, and no model leads that by much.
 """
 
@@ -19,7 +21,7 @@ from typing import Literal
 
 from segmenter.classifier.metrics import LabelQuality, ModelQuality
 from segmenter.classifier.proper_scores import Band, ScoreGain
-from segmenter.stats.proportions import Interval, Responses, wilson
+from segmenter.stats.proportions import Interval, wilson_of_rate
 
 Use = Literal["rank", "band", "classify"]
 LEAST_PRECISION = 0.5  # of each segment, among those assigned to it
@@ -131,12 +133,11 @@ def _band(band: Band) -> str:
 def _assignments(quality: ModelQuality) -> Iterator[str]:
     told_apart = 0
     for name, label in quality.labels.items():
-        precision = wilson(Responses(label.assigned, label.right))
-        if label.assigned >= LEAST_ASSIGNED and precision.high < LEAST_PRECISION:
+        precision = wilson_of_rate(label.precision or 0.0, label.assigned_effective)
+        if label.assigned_effective >= LEAST_ASSIGNED and precision.high < LEAST_PRECISION:
             said = _precision(label, precision)
             yield f"Precision of {name!r} is {said}; at least {LEAST_PRECISION:.0%} is required."
-        share = label.people / quality.people
-        told_apart += label.assigned >= LEAST_ASSIGNED and precision.low > share
+        told_apart += label.assigned_effective >= LEAST_ASSIGNED and precision.low > label.share
     if told_apart < LEAST_LABELS:
         yield (
             f"It tells too few segments apart: {told_apart} of {len(quality.labels)} get {LEAST_ASSIGNED} people or "
@@ -145,12 +146,17 @@ def _assignments(quality: ModelQuality) -> Iterator[str]:
 
 
 def _precision(label: LabelQuality, interval: Interval) -> str:
-    share = label.right / label.assigned if label.assigned else 0.0
-    return f"{share:.0%} of {label.assigned:,} people (95% CI {interval.low:.0%} to {interval.high:.0%})"
+    return (
+        f"{label.precision or 0.0:.0%} of {label.assigned:,} people (95% CI {interval.low:.0%} to {interval.high:.0%})"
+    )
 
 
 def _assigned(quality: ModelQuality) -> str:
-    return ", ".join(f"{name}: {label.right:,} of {label.assigned:,} right" for name, label in quality.labels.items())
+    """What is right; with weights as a share of the population, since some of the people count for more."""
+    counted = quality.labels.items()
+    if quality.weighted:
+        return ", ".join(f"{name}: {label.precision or 0.0:.0%} of {label.assigned:,} right" for name, label in counted)
+    return ", ".join(f"{name}: {label.right:,} of {label.assigned:,} right" for name, label in counted)
 
 
 def _rules(quality: ModelQuality, rules_hit: float | None) -> Iterator[str]:

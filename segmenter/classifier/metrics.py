@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from segmenter.classifier.discrimination import GainPoint, Ranking, gain_curve, ranking
 from segmenter.classifier.proper_scores import Band, ScoreGain, bands, brier_losses, log_losses, score_gain
 from segmenter.classifier.thresholds import Thresholds
+from segmenter.stats.weighted import effective_size, mean_of
 
 BINS = 10  # of the expected calibration error
 CURVE = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # least confidences of the curve
@@ -34,22 +35,28 @@ class CurvePoint:
 
 @dataclass(frozen=True, slots=True)
 class LabelQuality:
-    """Figures of one segment, or one outcome.
+    """Figures of one segment, or one outcome. Numbers are people of the sample, shares and rates of the population.
 
     Attributes:
         people: Held-out people who belong to it.
+        share: Of everybody.
         hit: Share of them whose likeliest label it is.
         assigned: People who were assigned to it above the thresholds.
         right: Of these, those who belong to it.
+        precision: The share that they are; None: nobody was assigned.
+        assigned_effective: By how many people without weights the precision is told as exactly (Kish 1965).
         ranking: How well its probability ranks people.
         gains: What its highest probabilities reach.
         bands: Its probability beside what is true, in bands.
     """
 
     people: int
+    share: float
     hit: float
     assigned: int
     right: int
+    precision: float | None
+    assigned_effective: float
     ranking: Ranking
     gains: tuple[GainPoint, ...]
     bands: tuple[Band, ...]
@@ -57,16 +64,17 @@ class LabelQuality:
 
 @dataclass(frozen=True, slots=True)
 class ModelQuality:
-    """Figures of one classification of people whom it did not learn from.
+    """Figures of one classification of people whom it did not learn from; with weights of the population.
 
     Attributes:
         people: How many were classified.
+        effective: Size of a sample without weights that is as exact (Kish 1965).
         hit: Share of them that got their own segment.
         largest_share: What calling everybody by the largest segment would hit.
         proportional_chance: sum p^2: what drawing segments by their shares would hit.
         kappa: Cohen's; 0 is chance, 1 is perfect.
         balanced: Mean over the segments of the share of each that was found.
-        press_q: (N - h N k)^2 / (N (k - 1)), about chi-squared with 1 degree of freedom where it is chance.
+        press_q: (N - h N k)^2 / (N (k - 1)), N effective: chi-squared with 1 degree of freedom where it is chance.
         ece: Mean distance of confidence from hit rate over ten equal bins of confidence, weighted by people.
         brier_gain: Brier score (mean squared distance of the probabilities from the truth, summed over segments)
             beside that of the segments' shares.
@@ -75,10 +83,12 @@ class ModelQuality:
         coverage: Share of people that were assigned above the thresholds.
         curve: Coverage against hit rate.
         labels: Figures by label, in the order of the confusion table.
-        confusion: People by own label (row) and likeliest label (column).
+        confusion: People by own label (row) and likeliest label (column); with weights as many as there are people,
+            each in the proportion of the weight.
     """
 
     people: int
+    effective: float
     hit: float
     largest_share: float
     proportional_chance: float
@@ -92,7 +102,12 @@ class ModelQuality:
     coverage: float
     curve: tuple[CurvePoint, ...]
     labels: Mapping[str, LabelQuality]
-    confusion: tuple[tuple[int, ...], ...]
+    confusion: tuple[tuple[float, ...], ...]
+
+    @property
+    def weighted(self) -> bool:
+        """Whether people count by weights."""
+        return self.effective < self.people
 
     @property
     def brier(self) -> float:
@@ -106,7 +121,13 @@ class ModelQuality:
 
 
 def model_quality(
-    likely: Floats, truth: Places, labels: Sequence[str], thresholds: Thresholds, *, folds: int
+    likely: Floats,
+    truth: Places,
+    labels: Sequence[str],
+    thresholds: Thresholds,
+    *,
+    folds: int,
+    counts: Floats | None = None,
 ) -> ModelQuality:
     """Judge held-out probabilities.
 
@@ -116,54 +137,65 @@ def model_quality(
         labels: Their names.
         thresholds: Above which a person is assigned.
         folds: In how many folds they were held out; 2 or more.
+        counts: (people,) how many each counts as, by the weights; None: once.
     """
     people, many = likely.shape
+    total, n = (people, people) if counts is None else (float(counts.sum()), effective_size(counts))
     best = likely.argmax(axis=1)
     right = best == truth
-    shares = np.bincount(truth, minlength=many) / people
-    hit = float(right.mean())
+    shares = np.bincount(truth, counts, minlength=many) / total
+    hit = mean_of(right, counts)
     confidence = likely.max(axis=1)
     assigned = _assigned(likely, thresholds)
-    by_chance = float((shares * np.bincount(best, minlength=many) / people).sum())
-    recalls = [float(right[truth == place].mean()) for place in range(many) if shares[place]]
+    by_chance = float((shares * np.bincount(best, counts, minlength=many) / total).sum())
+    recalls = [_share(right, truth == place, counts) or 0.0 for place in range(many) if shares[place]]
     flat = np.tile(shares, (people, 1))
-    precision = {label: _share(right, assigned & (best == place)) for place, label in enumerate(labels)}
+    precision = {label: _share(right, assigned & (best == place), counts) for place, label in enumerate(labels)}
+    sure = [(least, confidence >= least) for least in CURVE]
     return ModelQuality(
         people=people,
+        effective=float(n),
         hit=hit,
         largest_share=float(shares.max()),
         proportional_chance=float((shares**2).sum()),
         kappa=(hit - by_chance) / (1 - by_chance) if by_chance < 1 else 0.0,
         balanced=float(np.mean(recalls)),
-        press_q=(people - hit * people * many) ** 2 / (people * (many - 1)),
-        ece=calibration_error(confidence, right),
-        brier_gain=score_gain(brier_losses(likely, truth), brier_losses(flat, truth), folds),
-        log_gain=score_gain(log_losses(likely, truth), log_losses(flat, truth), folds),
+        press_q=(n - hit * n * many) ** 2 / (n * (many - 1)),
+        ece=calibration_error(confidence, right, counts),
+        brier_gain=score_gain(brier_losses(likely, truth), brier_losses(flat, truth), folds, counts),
+        log_gain=score_gain(log_losses(likely, truth), log_losses(flat, truth), folds, counts),
         precision=precision,
-        coverage=float(assigned.mean()),
-        curve=tuple(CurvePoint(c, float((confidence >= c).mean()), _share(right, confidence >= c)) for c in CURVE),
-        labels={label: _of_label(likely, truth, place, assigned) for place, label in enumerate(labels)},
-        confusion=_confusion(truth, best, many),
+        coverage=mean_of(assigned, counts),
+        curve=tuple(CurvePoint(least, mean_of(who, counts), _share(right, who, counts)) for least, who in sure),
+        labels={label: _of_label(likely, truth, place, assigned, counts) for place, label in enumerate(labels)},
+        confusion=_confusion(truth, best, many, counts),
     )
 
 
-def _of_label(likely: Floats, truth: Places, place: int, assigned: NDArray[np.bool_]) -> LabelQuality:
-    positive, best = truth == place, likely.argmax(axis=1)
-    chosen = assigned & (best == place)
+def _of_label(
+    likely: Floats, truth: Places, place: int, assigned: NDArray[np.bool_], counts: Floats | None
+) -> LabelQuality:
+    positive, own = truth == place, likely.argmax(axis=1) == place
+    chosen = assigned & own
     return LabelQuality(
         people=int(positive.sum()),
-        hit=float((best[positive] == place).mean()) if positive.any() else 0.0,
+        share=mean_of(positive, counts),
+        hit=_share(own, positive, counts) or 0.0,
         assigned=int(chosen.sum()),
         right=int((chosen & positive).sum()),
-        ranking=ranking(likely[:, place], positive),
-        gains=gain_curve(likely[:, place], positive),
-        bands=bands(likely[:, place], positive),
+        precision=_share(positive, chosen, counts),
+        assigned_effective=float(chosen.sum()) if counts is None else effective_size(counts[chosen]),
+        ranking=ranking(likely[:, place], positive, counts),
+        gains=gain_curve(likely[:, place], positive, counts),
+        bands=bands(likely[:, place], positive, counts),
     )
 
 
-def _confusion(truth: Places, best: Places, many: int) -> tuple[tuple[int, ...], ...]:
-    counted = np.bincount(truth * many + best, minlength=many * many).reshape(many, many)
-    return tuple(tuple(int(people) for people in row) for row in counted)
+def _confusion(truth: Places, best: Places, many: int, counts: Floats | None) -> tuple[tuple[float, ...], ...]:
+    counted = np.bincount(truth * many + best, counts, minlength=many * many).reshape(many, many)
+    if counts is None:
+        return tuple(tuple(int(people) for people in row) for row in counted)
+    return tuple(tuple((row * len(truth) / counts.sum()).tolist()) for row in counted)
 
 
 def _assigned(likely: Floats, thresholds: Thresholds) -> NDArray[np.bool_]:
@@ -172,16 +204,23 @@ def _assigned(likely: Floats, thresholds: Thresholds) -> NDArray[np.bool_]:
     return sure & (ordered[:, -1] - ordered[:, -2] >= thresholds.margin)
 
 
-def _share(right: NDArray[np.bool_], among: NDArray[np.bool_]) -> float | None:
-    return float(right[among].mean()) if among.any() else None
+def _share(right: NDArray[np.bool_], among: NDArray[np.bool_], counts: Floats | None) -> float | None:
+    return mean_of(right[among], None if counts is None else counts[among]) if among.any() else None
 
 
-def calibration_error(confidence: Floats, right: NDArray[np.bool_]) -> float:
-    """Return the expected calibration error over `BINS` equal bins of confidence."""
+def calibration_error(confidence: Floats, right: NDArray[np.bool_], counts: Floats | None = None) -> float:
+    """Return the expected calibration error over `BINS` equal bins of confidence.
+
+    Args:
+        confidence: (people,) of the likeliest label.
+        right: Whether it is the true one.
+        counts: (people,) how many each counts as, by the weights; None: once.
+    """
     places = np.minimum((confidence * BINS).astype(int), BINS - 1)
     error = 0.0
     for place in range(BINS):
         inside = places == place
         if inside.any():
-            error += float(inside.mean()) * abs(float(confidence[inside].mean()) - float(right[inside].mean()))
+            own = None if counts is None else counts[inside]
+            error += mean_of(inside, counts) * abs(mean_of(confidence[inside], own) - mean_of(right[inside], own))
     return error

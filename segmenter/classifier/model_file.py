@@ -47,6 +47,24 @@ class Coefficients(_Part):
     curves: Annotated[tuple[MatrixRow, ...], Field(max_length=5_000)] = ()
 
 
+class WeightsPart(_Part):
+    """How people were weighted, without anybody's own weight.
+
+    Attributes:
+        source: The trait, or the item of a survey, that held the weights.
+        kind: Which of these.
+        digest: Of all weights; another one: they were changed since, or are of other people.
+        effective: Size of a sample without weights that is as exact (Kish 1965).
+        design_effect: How many times larger they make the variance.
+    """
+
+    source: Name
+    kind: Literal["item", "trait"]
+    digest: Name
+    effective: Number
+    design_effect: Number
+
+
 class Training(_Part):
     """Training data of the model.
 
@@ -60,6 +78,7 @@ class Training(_Part):
         seed: Of the folds.
         found_again: Whether discovered segments were recalculated in each fold; if not, the figures are optimistic.
         purpose: For which it may read sensitive traits; empty where it reads none.
+        weights: How people were weighted; None: all alike.
     """
 
     target: Literal["rules", "survey", "declared", "discovered", "outcome"]
@@ -72,6 +91,20 @@ class Training(_Part):
     folds: int
     found_again: bool = False
     purpose: Annotated[str, StringConstraints(max_length=2_000)] = ""
+    weights: WeightsPart | None = None
+
+    @property
+    def weighted_by(self) -> str:
+        """The sentence that tells how people were weighted, "" where they were not."""
+        if self.weights is None:
+            return ""
+        people, effective = sum(self.people.values()), self.weights.effective
+        return (
+            f"Weighted by the {self.weights.kind} {self.weights.source!r}: {people:,} people tell as much as "
+            f"{effective:,.0f} without weights (effective sample size, Kish 1965; design effect "
+            f"{self.weights.design_effect:.2f}). Shares, rates and scores are of the population, numbers of people of "
+            "the sample."
+        )
 
 
 class GatePart(_Part):

@@ -8,7 +8,8 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from segmenter.stats.proportions import Interval, Responses, wilson
+from segmenter.stats.proportions import Interval, wilson_of_rate
+from segmenter.stats.weighted import effective_size, mean_of, mean_variance
 
 BANDS = 5
 BAND_LEVEL = 0.99  # of each band's interval: 95% for five bands together
@@ -64,7 +65,7 @@ def brier_losses(likely: Floats, truth: Places) -> Floats:
     return np.asarray(((likely - wanted) ** 2).sum(axis=1), dtype=np.float64)
 
 
-def score_gain(model: Floats, shares: Floats, folds: int) -> ScoreGain:
+def score_gain(model: Floats, shares: Floats, folds: int, counts: Floats | None = None) -> ScoreGain:
     """Compare losses person by person, with an interval that knows that the folds' models share their training data.
 
     Nadeau & Bengio 2003, equation 9: the variance of one fold's mean times 1/K + test/training, here 1/(K - 1).
@@ -74,15 +75,19 @@ def score_gain(model: Floats, shares: Floats, folds: int) -> ScoreGain:
         model: Loss of each held-out person.
         shares: Loss of the same people under the shares.
         folds: In how many folds they were held out; 2 or more.
+        counts: (people,) how many each counts as, by the weights; None: once. Their effective number then tells.
 
     Returns:
         Means, and the interval of their difference.
     """
     difference = shares - model
-    spread = float(difference.var(ddof=1)) / (len(difference) / folds) * (1 / folds + 1 / (folds - 1))
-    gain, half = float(difference.mean()), TWO_SIDED * sqrt(spread)
+    if counts is None:
+        spread = float(difference.var(ddof=1)) / (len(difference) / folds) * (1 / folds + 1 / (folds - 1))
+    else:
+        spread = mean_variance(difference, counts) * folds * (1 / folds + 1 / (folds - 1))
+    gain, half = mean_of(difference, counts), TWO_SIDED * sqrt(spread)
     interval = Interval(gain - half, gain + half)
-    return ScoreGain(float(model.mean()), float(shares.mean()), gain, interval)
+    return ScoreGain(mean_of(model, counts), mean_of(shares, counts), gain, interval)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,7 @@ class Band:
     """People of similar probability of one label.
 
     Attributes:
-        people: How many.
+        people: How many. With weights *said* and *true* are of the population, the interval of the effective number.
         said: Their mean probability.
         true: Share who have the label.
         interval: 99% Wilson interval of it.
@@ -107,21 +112,33 @@ class Band:
         return not inside and abs(self.said - self.true) > tolerance * self.true
 
 
-def bands(likely: Floats, positive: NDArray[np.bool_]) -> tuple[Band, ...]:
+def bands(likely: Floats, positive: NDArray[np.bool_], counts: Floats | None = None) -> tuple[Band, ...]:
     """Return `BANDS` bands of people by probability of one label, the highest first.
 
     Args:
         likely: Probability of the label, one a person.
         positive: Who has it.
+        counts: (people,) how many each counts as, by the weights; None: once.
 
     Returns:
-        Bands of equal size, as far as whole people allow; empty ones are left out.
+        Bands of equal size (with *counts* of equal shares of the population), as far as whole people allow; empty ones
+        are left out.
     """
     order = np.argsort(-likely, kind="stable")
     made = []
-    for members in np.array_split(order, BANDS):
+    for members in _fifths(order, counts):
         if len(members):
-            counted = Responses(len(members), int(positive[members].sum()))
-            interval = wilson(counted, level=BAND_LEVEL)
-            made.append(Band(len(members), float(likely[members].mean()), counted.rate, interval))
+            own = None if counts is None else counts[members]
+            true, n = mean_of(positive[members], own), float(len(members)) if own is None else effective_size(own)
+            interval = wilson_of_rate(true, n, level=BAND_LEVEL)
+            made.append(Band(len(members), mean_of(likely[members], own), true, interval))
     return tuple(made)
+
+
+def _fifths(order: Places, counts: Floats | None) -> list[Places]:
+    """*order* in `BANDS` parts; with *counts* each person is in the part that their middle falls into."""
+    if counts is None:
+        return np.array_split(order, BANDS)
+    own = counts[order]
+    place = np.minimum((BANDS * (own.cumsum() - own / 2) / own.sum()).astype(int), BANDS - 1)
+    return [order[place == band] for band in range(BANDS)]

@@ -22,8 +22,10 @@ from segmenter.classifier.leaks import leak_sentence
 from segmenter.classifier.linear import LinearModel, score_rows
 from segmenter.classifier.metrics import ModelQuality, model_quality
 from segmenter.classifier.thresholds import Thresholds
+from segmenter.classifier.weighted_lda import fisher_functions
 from segmenter.errors import DefinitionError
 from segmenter.minimum import A_FEATURE, OF_A_SEGMENT, needs
+from segmenter.stats.weighted import EQUAL, column_means, effective_size, kish_counts, mean_of
 
 Discriminant = Literal["lda", "logit"]
 Method = Literal["lda", "logit", "mixture"]
@@ -49,6 +51,7 @@ class Sample:
         truth: Each person's segment.
         outcome: Whether the truth is what people did, not a segment that they are in.
         late: Features of an outcome that may have been known only after it.
+        weights: (people,) above 0: how many people of the population each stands for; None: all alike.
     """
 
     features: tuple[str, ...]
@@ -56,6 +59,21 @@ class Sample:
     truth: NDArray[np.str_]
     outcome: bool = False
     late: frozenset[str] = frozenset()
+    weights: Floats | None = None
+
+    @property
+    def counts(self) -> Floats | None:
+        """How many people each counts as: together as many as the effective size (Kish 1965); None: each is one."""
+        if self.weights is None or bool((self.weights == self.weights[0]).all()):
+            return None
+        return kish_counts(self.weights)
+
+    def size(self, among: NDArray[np.bool_] | None = None) -> int:
+        """Return the size of a sample without weights that tells as much as these people; None: as everybody."""
+        counts = self.counts
+        if counts is None:
+            return len(self.truth) if among is None else int(among.sum())
+        return int(effective_size(counts if among is None else counts[among]) + EQUAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +115,8 @@ class Fitted:
 
 def missing_for_fit(sample: Sample) -> list[str]:
     """Return what is missing for a fit, in sentences; empty: it can begin."""
-    names, counts = np.unique(sample.truth, return_counts=True)
+    names = np.unique(sample.truth)
+    counts = [sample.size(sample.truth == name) for name in names]
     gaps = []
     if len(names) < 2:  # noqa: PLR2004 - one class needs no model
         gaps.append(f"A model needs two or more segments; there is {len(names)} with people.")
@@ -112,8 +131,10 @@ def missing_for_fit(sample: Sample) -> list[str]:
     else:
         gaps += [needs(f"{who} {name!r}", OF_A_SEGMENT, "people", count) + "." for name, count in few]
     wanted = A_FEATURE * len(sample.features)
-    if len(sample.truth) < wanted:
-        gaps.append(needs(f"A model of {len(sample.features)} features", wanted, "people", len(sample.truth)) + ".")
+    if sample.size() < wanted:
+        gaps.append(needs(f"A model of {len(sample.features)} features", wanted, "people", sample.size()) + ".")
+    if gaps and sample.counts is not None:
+        gaps.append("With weights, people are counted by the effective sample size (Kish 1965).")
     return gaps
 
 
@@ -145,21 +166,23 @@ def fit_classifier(
         DefinitionError: There are too few people, or no feature tells anything; the message says what is needed.
     """
     kept, dropped = _with_useful_features(sample)
-    labels = tuple(str(name) for name in np.unique(kept.truth))
+    labels, counts = tuple(str(name) for name in np.unique(kept.truth)), kept.counts
     with threadpool_limits(1):
         fold_of = _folds(kept.truth, folds, rng)
         held = {kind: _held_out(kept, labels, fold_of, kind, labeller) for kind in DISCRIMINANTS}
         quality: dict[Method, ModelQuality] = {
-            kind: model_quality(*_calibrated(*held[kind], fold_of), labels, thresholds, folds=folds)
+            kind: model_quality(
+                *_calibrated(*held[kind], fold_of, counts), labels, thresholds, folds=folds, counts=counts
+            )
             for kind in DISCRIMINANTS
         }
         if own is not None:
-            again = _placed_again(own, kept.truth, labels, fold_of)
-            quality["mixture"] = model_quality(*again, labels, thresholds, folds=folds)
+            again = _placed_again(own, kept, labels, fold_of)
+            quality["mixture"] = model_quality(*again, labels, thresholds, folds=folds, counts=counts)
             return Fitted(own.model, quality, _gated(quality["mixture"], kept, rules), dropped, folds)
         kind = min(DISCRIMINANTS, key=lambda method: quality[method].brier)
-        model = _trained(kept, np.arange(len(kept.truth)), kept.truth, kind)
-    model = at_temperature(model, temperature_of(*held[kind]))
+        model = trained(kept, np.arange(len(kept.truth)), kept.truth, kind)
+    model = at_temperature(model, temperature_of(*held[kind], counts))
     leak = leak_sentence(kept.features, kept.rows, kept.truth, late=kept.late)
     return Fitted(model, quality, _gated(quality[kind], kept, rules, leak), dropped, folds)
 
@@ -178,19 +201,19 @@ def _with_useful_features(sample: Sample) -> tuple[Sample, tuple[str, ...]]:
 
 
 def _gated(quality: ModelQuality, sample: Sample, rules: NDArray[np.str_] | None, leak: str = "") -> QualityGate:
-    return gate(quality, rules_hit=None if rules is None else float((rules == sample.truth).mean()), leak=leak)
+    hit = None if rules is None else mean_of(rules == sample.truth, sample.counts)
+    return gate(quality, rules_hit=hit, leak=leak)
 
 
-def _placed_again(
-    own: OwnScorer, truth: NDArray[np.str_], labels: tuple[str, ...], fold_of: Places
-) -> tuple[Floats, Places]:
+def _placed_again(own: OwnScorer, sample: Sample, labels: tuple[str, ...], fold_of: Places) -> tuple[Floats, Places]:
     """Everybody's probabilities by the scorer that is fitted without the person's fold, and the true places."""
+    truth = sample.truth
     likely = np.zeros((len(truth), len(labels)))
     for fold in np.unique(fold_of):
         inside, outside = np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
         model = own.again(inside)
         scores = score_rows(model, own.rows)
-        names = aligned([model.labels[place] for place in scores.best], truth, inside)
+        names = aligned([model.labels[place] for place in scores.best], truth, inside, sample.counts)
         for place in range(len(model.labels)):
             called = names[scores.best == place]
             if len(called):
@@ -223,8 +246,8 @@ def _held_out(
     truth = np.empty(len(fold_of), np.intp)
     for fold in np.unique(fold_of):
         inside, outside = np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
-        labelled = sample.truth if labeller is None else aligned(labeller(inside), sample.truth, inside)
-        model = _trained(sample, inside, labelled, kind)
+        labelled = sample.truth if labeller is None else aligned(labeller(inside), sample.truth, inside, sample.counts)
+        model = trained(sample, inside, labelled, kind)
         places = np.array([labels.index(label) for label in model.labels], np.intp)
         totals[np.ix_(outside, places)] = np.log(
             np.clip(score_rows(model, sample.rows[outside]).probabilities, 1e-300, 1)
@@ -233,7 +256,9 @@ def _held_out(
     return totals, truth
 
 
-def aligned(labelled: Sequence[str], truth: NDArray[np.str_], among: Places) -> NDArray[np.str_]:
+def aligned(
+    labelled: Sequence[str], truth: NDArray[np.str_], among: Places, counts: Floats | None = None
+) -> NDArray[np.str_]:
     """Return discovered labels renamed to those of *truth* that they overlap most with among some people.
 
     The assignment of names is the best one in sum (Hungarian method). A label too many keeps to its best match.
@@ -242,6 +267,7 @@ def aligned(labelled: Sequence[str], truth: NDArray[np.str_], among: Places) -> 
         labelled: One label per person.
         truth: (people,) the labels whose names are to be used.
         among: Places of the people whose overlap counts.
+        counts: (people,) how many each counts as; None: once.
 
     Returns:
         (people,) the same partition under names of *truth*.
@@ -250,25 +276,50 @@ def aligned(labelled: Sequence[str], truth: NDArray[np.str_], among: Places) -> 
 
     labels = np.asarray(labelled)
     olds, news = np.unique(truth), np.unique(labels)
-    overlap = np.array([[np.sum((labels[among] == new) & (truth[among] == old)) for old in olds] for new in news])
+    each = np.ones(len(among), np.int64) if counts is None else counts[among]
+    overlap = np.array([[each[(labels[among] == n) & (truth[among] == old)].sum() for old in olds] for n in news])
     names = {new: olds[row.argmax()] for new, row in zip(news, overlap, strict=True)}
     rows, columns = linear_sum_assignment(-overlap)
     names |= {news[row]: olds[column] for row, column in zip(rows, columns, strict=True)}
     return np.array([names[label] for label in labels])
 
 
-def _trained(sample: Sample, among: Places, labelled: NDArray[np.str_], kind: Discriminant) -> LinearModel:
+def trained(sample: Sample, among: Places, labelled: NDArray[np.str_], kind: Discriminant) -> LinearModel:
+    """Return a model of the people *among*, with the weights of *sample*, before it is calibrated.
+
+    Args:
+        sample: Everybody.
+        among: Places of those who are learned from.
+        labelled: (people,) segment of everybody.
+        kind: Which of the two.
+    """
     from sklearn.preprocessing import StandardScaler  # noqa: PLC0415 - see above
 
-    rows = sample.rows[among]
+    rows, counts = sample.rows[among], None if sample.counts is None else sample.counts[among]
     known = ~np.isnan(rows)
-    mean = np.where(known, rows, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    mean = _means(rows, known, counts)
     filled = np.where(known, rows, mean)
-    scaler = StandardScaler().fit(filled)
+    scaler = StandardScaler().fit(filled, sample_weight=counts)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of collinear traits: they harm no prediction, and many traits are
-        fitted = _estimator(kind).fit(scaler.transform(filled), labelled[among])
+        fitted = _fitted(kind, scaler.transform(filled), labelled[among], counts)
     return from_discriminant(kind, fitted, sample.features, fill=mean.tolist(), mean=mean.tolist(), scaler=scaler)
+
+
+def _means(rows: Floats, known: NDArray[np.bool_], counts: Floats | None) -> Floats:
+    """The mean of what is known of each feature; 0 where nothing is."""
+    if counts is not None:
+        return np.nan_to_num(column_means(rows, counts))
+    mean: Floats = np.where(known, rows, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    return mean
+
+
+def _fitted(kind: Discriminant, rows: Floats, labels: NDArray[np.str_], counts: Floats | None) -> Any:
+    if counts is None:
+        return _estimator(kind).fit(rows, labels)
+    if kind == "lda":
+        return fisher_functions(rows, labels, counts)
+    return _estimator(kind).fit(rows, labels, sample_weight=counts)
 
 
 def _estimator(kind: Discriminant) -> Any:
@@ -281,13 +332,19 @@ def _estimator(kind: Discriminant) -> Any:
     return LogisticRegression(max_iter=1000)
 
 
-def temperature_of(totals: Floats, truth: Places) -> float:
-    """Return the temperature that makes held-out totals likeliest: above 1 the model was too sure of itself."""
+def temperature_of(totals: Floats, truth: Places, counts: Floats | None = None) -> float:
+    """Return the temperature that makes held-out totals likeliest: above 1 the model was too sure of itself.
+
+    Args:
+        totals: (people, labels) z.
+        truth: (people,) place of the true label.
+        counts: (people,) how many each counts as; None: once.
+    """
     from scipy.optimize import minimize_scalar  # noqa: PLC0415 - see above
 
     def loss(log_temperature: float) -> float:
         likely = softmax(totals / np.exp(log_temperature))
-        return float(-np.log(np.clip(likely[np.arange(len(truth)), truth], 1e-300, 1)).mean())
+        return mean_of(-np.log(np.clip(likely[np.arange(len(truth)), truth], 1e-300, 1)), counts)
 
     return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
 
@@ -299,10 +356,11 @@ def softmax(totals: Floats) -> Floats:
     return likely
 
 
-def _calibrated(totals: Floats, truth: Places, fold_of: Places) -> tuple[Floats, Places]:
+def _calibrated(totals: Floats, truth: Places, fold_of: Places, counts: Floats | None) -> tuple[Floats, Places]:
     """Everybody's probabilities at a temperature that the other folds gave."""
     likely = np.empty_like(totals)
     for fold in np.unique(fold_of):
         others, own = fold_of != fold, fold_of == fold
-        likely[own] = softmax(totals[own] / temperature_of(totals[others], truth[others]))
+        each = None if counts is None else counts[others]
+        likely[own] = softmax(totals[own] / temperature_of(totals[others], truth[others], each))
     return likely, truth

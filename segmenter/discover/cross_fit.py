@@ -73,7 +73,7 @@ def mixtures_again(
     def model(inside: Places) -> LinearModel:
         some = items.rows(inside[complete[inside]])
         values = coded(some).values
-        fit = best_mixture(values, k, shape, starts_of(values, k, rng))
+        fit = best_mixture(values, k, shape, starts_of(values, k, rng, some.counts), counts=some.counts)
         if fit is None:
             raise DefinitionError(f"{k} groups are not found again in a part of the people", where="the mixture")
         return by_mixture(some, fit, [str(number) for number in range(k)], temperature)
@@ -121,7 +121,7 @@ def classes_again(items: Items, k: int, rng: Generator) -> Callable[[Places], Se
 
     def label(inside: Places) -> list[str]:
         weights = np.zeros((1, len(answers)))
-        weights[0, inside] = 1.0
+        weights[0, inside] = 1.0 if items.counts is None else items.counts[inside]
         return [str(number) for number in class_labels(answers, owner, weights, k, starts=STARTS, rng=rng)[0]]
 
     return label
@@ -133,7 +133,7 @@ def _categories(items: Items) -> Items:
         known = ~np.isnan(column)
         options, codes[known, place] = np.unique(column[known], return_inverse=True)
         categories.append(tuple(map(str, options)))
-    return Items("categorical", items.names, codes, tuple(categories))
+    return Items("categorical", items.names, codes, tuple(categories), items.weights)
 
 
 def _spread(scale: Matrix) -> Any:

@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from segmenter.discover.choose_k import BREAK, REPRODUCIBLE, TRUSTED, VALID
 from segmenter.discover.stability import Effort, agreements, best_labels, bootstrap_labels, stability
 from segmenter.minimum import of_a_segment
-from segmenter.stats.item_matrix import Items, Labels, coded
+from segmenter.stats.item_matrix import Items, Labels, Matrix, coded
 from segmenter.stats.kmeans import Rows
 
 SAME_SEGMENTS = 0.6
@@ -126,7 +126,7 @@ def structure(items: Items, old: Labels, before: Before, rng: Generator, effort:
     """Recalculate the segments on the people of today, and compare.
 
     Args:
-        items: Today's base: the items or traits that the segments were found on.
+        items: Today's base: the items or traits that the segments were found on, with weights where these were.
         old: (people,) the segment that each is in by the old centres.
         before: What was known.
         rng: Draws the samples.
@@ -136,13 +136,13 @@ def structure(items: Items, old: Labels, before: Before, rng: Generator, effort:
         Agreement of today's segments with the old ones, stability, and whether one segment more is stable now.
     """
     with threadpool_limits(1):  # many small fits: threads would wait for each other
-        rows, k = Rows.of(coded(items).observed), before.k
+        rows, k = Rows.of(coded(items).observed, items.counts), before.k
         own, _, _ = best_labels(rows, k, starts=STARTS, rng=rng)
         labels = bootstrap_labels(rows, k, effort, rng)
         today = stability(rows, own, labels, k)
         structure = Structure(
             people=len(items.values),
-            agreement=_agreement(own[rows.place], old, k),
+            agreement=_agreement(own[rows.place], old, k, items.counts),
             threshold=min(SAME_SEGMENTS, before.least),
             stability=min(today.segments),
             following=_following(rows, k + 1, min(today.agreement, today.median) - BREAK, effort, rng),
@@ -151,8 +151,8 @@ def structure(items: Items, old: Labels, before: Before, rng: Generator, effort:
     return replace(structure, threshold=min(structure.threshold, today.least)) if structure.few else structure
 
 
-def _agreement(first: Labels, second: Labels, k: int) -> float:
-    rows = Rows.of(np.column_stack([first, second]).astype(np.float64))
+def _agreement(first: Labels, second: Labels, k: int, counts: Matrix | None) -> float:
+    rows = Rows.of(np.column_stack([first, second]).astype(np.float64), counts)
     pairs: Labels = rows.values.T.astype(np.int64)
     return float(agreements(pairs, rows.counts, k)[0])
 

@@ -7,6 +7,8 @@ size", J. Am. Stat. Assoc. 87, 383). None everywhere means that all count alike.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +21,36 @@ WHOLE = 2.0**22  # sums of whole numbers below 2^24 are exact in 32 bits
 def kish_counts(weights: Matrix) -> Matrix:
     """Return *weights* (people,) scaled such that they add up to (sum w)^2 / sum w^2 (Kish 1965)."""
     return np.asarray(weights * (weights.sum() / (weights**2).sum()), dtype=np.float64)
+
+
+def mean_of(values: NDArray[Any], counts: Matrix | None) -> float:
+    """Return the mean of *values*.
+
+    Args:
+        values: (people,), numbers or flags.
+        counts: (people,) how many each counts as; None: once.
+
+    Returns:
+        In the unit of the values; a share for flags.
+    """
+    return float(values.mean() if counts is None else np.average(values, weights=counts))
+
+
+def mean_variance(values: Matrix, counts: Matrix | None) -> float:
+    """Return the variance of the mean of *values*: s^2 / n, with weights of the effective size (Kish 1965).
+
+    Args:
+        values: (people,), two or more.
+        counts: (people,) how many each counts as; None: once.
+
+    Returns:
+        Infinite where one person has all the weight.
+    """
+    if counts is None:
+        return float(values.var(ddof=1)) / len(values)
+    n = effective_size(counts)
+    spread = mean_of((values - mean_of(values, counts)) ** 2, counts)
+    return spread / (n - 1) if n > 1 + EQUAL else np.inf
 
 
 def effective_size(weights: Matrix) -> float:

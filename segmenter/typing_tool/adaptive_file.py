@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from segmenter.classifier.linear import LinearModel
+from segmenter.stats.discriminant import Matrix
 from segmenter.typing_tool.interview import AnswerModel
 from segmenter.typing_tool.keep_word import Calibrated
-from segmenter.typing_tool.lda import Matrix
 from segmenter.typing_tool.tool_file import Adaptive, KeptWord, Profiles, SurveyQuestion, ToolFile
 from segmenter.typing_tool.validation import HeldOut
 

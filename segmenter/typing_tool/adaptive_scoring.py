@@ -9,10 +9,10 @@ import numpy as np
 from segmenter.classifier.label_groups import meaning_of, meant_one
 from segmenter.classifier.reasons import NOTHING
 from segmenter.classifier.thresholds import Thresholds
+from segmenter.stats.discriminant import Labels, Matrix
 from segmenter.typing_tool.adaptive_file import answer_model_of
 from segmenter.typing_tool.conformal import sets_of
 from segmenter.typing_tool.interview import Interview, answer_codes, replay
-from segmenter.typing_tool.lda import Labels, Matrix
 from segmenter.typing_tool.scoring import MOST_REASONS, Scored, score_answers
 from segmenter.typing_tool.tool_file import Adaptive, Profiles, ToolFile
 

@@ -16,6 +16,7 @@ from segmenter.classifier.model_file import coefficients_of
 from segmenter.classifier.thresholds import Thresholds
 from segmenter.errors import DefinitionError
 from segmenter.minimum import RESPONDENTS, needs
+from segmenter.stats.discriminant import Labels, Linear, Matrix, Moments
 from segmenter.stats.folds import folds
 from segmenter.stats.weighted import effective_size
 from segmenter.surveys.answers import MOST_LEVELS, AnswerSheet
@@ -23,7 +24,6 @@ from segmenter.typing_tool.adaptive_file import adaptive_part, answers_model, ch
 from segmenter.typing_tool.conformal import enough_for
 from segmenter.typing_tool.forward_selection import forward_selection
 from segmenter.typing_tool.keep_word import calibrate
-from segmenter.typing_tool.lda import Labels, Linear, Matrix, Moments
 from segmenter.typing_tool.targets import Relabeller
 from segmenter.typing_tool.tool_file import (
     FORMAT,

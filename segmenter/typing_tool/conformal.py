@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from segmenter.typing_tool.lda import Labels, Matrix
+from segmenter.stats.discriminant import Labels, Matrix
 
 NEVER_RULED_OUT = 1 / 3  # a segment as likely as that is in the set even where the error rate would allow to drop it
 ROUNDED = 1e-12  # limits are probabilities of people: equal ones have to count as equal

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from segmenter.stats.discriminant import Labels, Matrix, Moments, probabilities
 from segmenter.stats.folds import folds
-from segmenter.typing_tool.lda import Labels, Matrix, Moments, probabilities
 
 TINY = 1e-12  # below any probability that could matter; keeps a logarithm finite
 

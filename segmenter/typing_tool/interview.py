@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from segmenter.typing_tool.lda import Labels, Matrix, probabilities
+from segmenter.stats.discriminant import Labels, Matrix, probabilities
 
 TIE = 1e-9  # questions that promise nearly the same are taken in their order; no engine adds up in the same way
 LEAST_GAIN = 0.002  # nats: a question that promises less is not asked

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.random import Generator
 from threadpoolctl import threadpool_limits
 
+from segmenter.stats.discriminant import Labels, Matrix
 from segmenter.stats.folds import folds
 from segmenter.stats.proportions import Interval, wilson_of_rate
-from segmenter.stats.weighted import effective_size, weighted_median
+from segmenter.stats.weighted import effective_size, mean_of, weighted_median
 from segmenter.typing_tool.conformal import enough_for, set_limits, sets_of, weight_needed
 from segmenter.typing_tool.forward_selection import forward_selection
 from segmenter.typing_tool.interview import (
@@ -31,9 +32,8 @@ from segmenter.typing_tool.interview import (
     stops,
     walk,
 )
-from segmenter.typing_tool.lda import Labels, Matrix
 from segmenter.typing_tool.targets import Relabeller
-from segmenter.typing_tool.validation import fill_values, filled, mean_of
+from segmenter.typing_tool.validation import fill_values, filled
 
 GRID = (*np.arange(0.5, 0.99, 0.01).round(2).tolist(), 0.99, 0.995, 0.999, 0.9999)
 """Probabilities at which an interview may end."""

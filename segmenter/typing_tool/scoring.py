@@ -10,8 +10,8 @@ from segmenter.classifier.label_groups import meaning_of, meant_one
 from segmenter.classifier.linear import LinearModel, score_rows
 from segmenter.classifier.reasons import NOTHING, lead_parts
 from segmenter.classifier.thresholds import Thresholds
+from segmenter.stats.discriminant import Matrix, probabilities
 from segmenter.typing_tool.build import class_scores
-from segmenter.typing_tool.lda import Matrix, probabilities
 from segmenter.typing_tool.tool_file import SurveyQuestion, ToolFile
 
 MOST_REASONS = 3

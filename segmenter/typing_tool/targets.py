@@ -9,8 +9,8 @@ from numpy.random import Generator
 
 from segmenter.classifier.train import aligned
 from segmenter.discover.cross_fit import found_again
+from segmenter.stats.discriminant import Labels, Matrix
 from segmenter.stats.item_matrix import rebuilt_items
-from segmenter.typing_tool.lda import Labels, Matrix
 
 Relabeller = Callable[[Labels, Generator], Labels]
 """Told the rows (places) it may learn from; answers the segment (0 to k - 1) of every row.

@@ -13,24 +13,18 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from segmenter.stats.discriminant import Labels, Linear, Matrix, Moments, probabilities
 from segmenter.stats.folds import folds
 from segmenter.stats.proportions import wilson_of_rate
-from segmenter.stats.weighted import column_means, effective_size
+from segmenter.stats.weighted import column_means, effective_size, mean_of
 from segmenter.typing_tool.forward_selection import TINY, forward_selection
-from segmenter.typing_tool.lda import Labels, Linear, Matrix, Moments, probabilities
 from segmenter.typing_tool.targets import Relabeller
 
 ToolMethod = Literal["lda", "logit"]
 METHODS: tuple[ToolMethod, ...] = ("lda", "logit")
 LETTING_ITERATE = 5000
-
-
-def mean_of(of: NDArray[Any], counts: Matrix | None) -> float:
-    """Return the mean of *of* (people,), each counted *counts* times; None: once."""
-    return float(of.mean() if counts is None else np.average(of, weights=counts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ def discover_command(
         typer.Option(
             metavar="COLUMN",
             help="A column of FILE that says how many people each respondent stands for, or a file of weights as "
-            "`survey weight --out` writes it; with --survey an item or a number trait.",
+            "`survey weight --out` writes it; with --survey an item or a number trait, with --trait a number trait.",
         ),
     ] = None,
     within: Annotated[

@@ -32,6 +32,8 @@ def fitted_text(made: FittedModel) -> list[Any]:
     people = ", ".join(f"{name} {count:,}" for name, count in file.training.people.items())
     return [
         f"Trained on {chosen.people:,} people ({people}) and {len(file.model.features)} features.",
+        *filter(None, [file.training.weighted_by]),
+        *made.notes,
         f"Chance level: largest segment {chosen.largest_share:.1%}, proportional {chosen.proportional_chance:.1%}.",
         _kinds(made),
         *_scores(chosen),
@@ -74,7 +76,8 @@ def _labels(made: FittedModel, chosen: ModelQuality) -> Any:
     rows = []
     for name, label in chosen.labels.items():
         auc = label.ranking
-        precision = f"{label.right:,} of {label.assigned:,}" if label.assigned else "-"
+        right = f"{label.precision or 0.0:.1%}" if chosen.weighted else f"{label.right:,}"
+        precision = f"{right} of {label.assigned:,}" if label.assigned else "-"
         span = f"{auc.auc:.3f} ({auc.interval.low:.3f} to {auc.interval.high:.3f})"
         rows.append((name, f"{label.people:,}", f"{label.hit:.1%}", precision, span))
     head = "outcome" if made.file.training.target == "outcome" else "segment"
@@ -85,7 +88,7 @@ def _gains(chosen: ModelQuality) -> Any:
     """Of two labels the rarer one: the other's curve says the same."""
     named = list(chosen.labels.items())
     if len(named) == 2:  # noqa: PLR2004 - see above
-        named = [min(named, key=lambda item: item[1].people)]
+        named = [min(named, key=lambda item: item[1].share)]
     tops = [f"top {point.top:.0%}" for point in named[0][1].gains]
     rows = [(name, *(f"{point.reached:.0%}" for point in label.gains)) for name, label in named]
     return table("gain curve: reached by", *tops, rows=rows)
@@ -95,10 +98,10 @@ def _confusion(chosen: ModelQuality) -> Any:
     names = list(chosen.labels)
     shown = names[:MOST_LABELS]
     rows = [
-        (name, *(f"{count:,}" for count in row[:MOST_LABELS]))
+        (name, *(f"{count:,.0f}" for count in row[:MOST_LABELS]))
         for name, row in zip(names, chosen.confusion, strict=True)
     ]
-    return table("is / likeliest", *shown, rows=rows)
+    return table("is / likeliest, weighted" if chosen.weighted else "is / likeliest", *shown, rows=rows)
 
 
 def _curve(chosen: ModelQuality) -> list[tuple[str, str, str]]:
@@ -124,8 +127,8 @@ def _training(made: FittedModel) -> list[str]:
         shown.append(f"It uses sensitive traits, for this purpose: {training.purpose}")
     if made.left_out:
         shown.append(
-            f"{len(made.left_out):,} traits were not asked: {chosen.people:,} people allow no more features. "
-            "To choose them yourself, name them with --trait."
+            f"{len(made.left_out):,} traits were not asked: {int(chosen.effective + 1e-9):,} people allow no more "
+            "features. To choose them yourself, name them with --trait."
         )
     if training.dropped:
         shown.append(f"Dropped as uninformative: {', '.join(training.dropped)}.")

@@ -47,6 +47,15 @@ def fit_command(
             help="For outcome: write everybody's rank, probability and band (.csv, .xlsx, .parquet).",
         ),
     ] = None,
+    weight: Annotated[
+        str | None,
+        typer.Option(
+            "--weight",
+            metavar="TRAIT",
+            help="A number trait that says how many people of the population each person stands for; for segments of a "
+            "survey also an item of it.",
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Random seed of the cross-validation folds.")] = None,
     as_of: AsOfOption = None,
     as_json: JsonOption = False,
@@ -68,6 +77,7 @@ def fit_command(
             as_of=parse_moment(as_of) or session.now(),
             labels=labels,
             only=trait,
+            weight=weight,
             seed=job.SEED if seed is None else seed,
         )
     shown = fitted_text(made)

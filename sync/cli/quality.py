@@ -71,8 +71,8 @@ def _structural(judged: Judged) -> list[str]:
     for check in judged.structural:
         agreement = f"agreement of a new clustering {check.result.agreement:.2f}"
         kept = f"Segments of {check.proposal!r} are still stable: {agreement}."
-        sentences += check.sentences() or [kept]
-    return sentences
+        sentences += check.sentences() or [kept, *filter(None, [check.weights])]
+    return [*sentences, *judged.weighted]
 
 
 def _fault(what: str, example: str) -> str:
@@ -106,7 +106,9 @@ def _document(judged: Judged) -> dict[str, Any]:
                 "dissolved": check.result.dissolved,
                 "one_more": check.result.one_more,
                 "segment_anew": check.result.segment_anew,
+                "weights": check.weights,
             }
             for check in judged.structural
         ],
+        "weighted_model": list(judged.weighted),
     }

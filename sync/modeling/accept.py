@@ -51,6 +51,7 @@ class Accepted:
         connection: The connection that personasync.toml got, which reads the file of answers; "": none.
         persons: How many of the members are people of the workspace.
         survey: Whether the segments were found on answers.
+        weight: The trait or item that they were found with as the weight; "": none that `fit` could take.
     """
 
     segments: Mapping[str, int]
@@ -62,6 +63,7 @@ class Accepted:
     connection: str = ""
     persons: int = 0
     survey: bool = False
+    weight: str = ""
 
 
 READS = (".csv", ".tsv", ".txt", ".parquet")  # what the files connector reads
@@ -80,7 +82,8 @@ def accept_here(session: Session, name: str) -> Accepted:
     pulled = made.survey and int(answers.filter(answers.survey == made.survey).count().to_pyarrow().as_py())
     reader = "" if pulled else _reader(session.workspace, made)
     done = accept(session.workspace, name, reader=reader)
-    return replace(done, persons=len(persons), survey=made.source == "survey")
+    weight = made.weight if made.weight_from in {"trait", "item"} else ""
+    return replace(done, persons=len(persons), survey=made.source == "survey", weight=weight)
 
 
 def _reader(workspace: Workspace, made: ProposalPart) -> str:

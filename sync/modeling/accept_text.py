@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from sync.modeling.accept import Accepted
 
 
@@ -17,10 +19,12 @@ def accepted_sentences(done: Accepted, name: str) -> list[str]:
         sentences += _tool_lines(done)
     if done.survey:
         sentences.append(f"For a shorter survey, run: personasync survey design --proposal {name} --tool short")
+    fit = f"personasync fit --target discovered --labels {name}"
+    fit += f" --weight {shlex.quote(done.weight)}" if done.weight else ""
     others = "people without answers" if done.tool else "everyone else"
     if done.persons:
         sentences += [
-            f"To classify {others}, train a model on these labels: personasync fit --target discovered --labels {name}",
+            f"To classify {others}, train a model on these labels: {fit}",
             f"Next, draft a persona for each segment: personasync personas draft --all --proposal {name}",
         ]
     else:

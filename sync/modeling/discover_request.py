@@ -14,6 +14,7 @@ from segmenter.discover.propose import SearchOptions
 from sync.modeling import inputs
 from sync.modeling.inputs import Base
 from sync.modeling.limits import LEAST, MOST, SEED, USUAL_MOST
+from sync.modeling.trait_base import from_traits
 from sync.session import Session
 from sync.surveys.sensitive_items import why_item
 
@@ -33,7 +34,7 @@ class SegmentsAsked:
         respondent: The column that says who; None: a usual name.
         exclude: Columns, items or traits that are left out.
         describe: Columns that describe segments and do not form them.
-        weight: The column, or a file, of weights; of a survey in the warehouse an item or a trait.
+        weight: The column, or a file, of weights; of a survey in the warehouse an item or a trait; of traits a trait.
         within: Only people of this segment.
         most: The largest number of segments to try.
         segments: The only number to judge.
@@ -77,8 +78,6 @@ def check_request(asked: SegmentsAsked) -> None:
     """
     if sum((asked.file is not None, asked.survey is not None, bool(asked.traits))) > 1:
         raise FixSettingsError("FILE, --survey and --trait can't be combined.", fix="Use only one of them.")
-    if asked.weight is not None and asked.file is None and asked.survey is None:
-        raise FixSettingsError("--weight works only with FILE or --survey.", fix="Leave it out.")
     if asked.sheet is not None and asked.file is None:
         raise FixSettingsError("--sheet works only with FILE.", fix="Name the file of answers.")
     name = asked.name
@@ -138,6 +137,5 @@ def base_of(session: Session, asked: SegmentsAsked) -> Base:
             as_categories=codes,
             weight=asked.weight,
         )
-    return inputs.from_traits(
-        session, asked.traits, asked.within, most, np.random.default_rng(asked.seed), asked.exclude
-    )
+    rng = np.random.default_rng(asked.seed)
+    return from_traits(session, asked.traits, asked.within, most, rng, asked.exclude, weight=asked.weight)

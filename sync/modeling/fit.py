@@ -8,44 +8,61 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.errors import FixSettingsError
-from connectors.files.cells import as_text
-from connectors.files.table import read_table
-from connectors.records import ASSIGNMENTS, email_key, normalise_email
-from segmenter.assign.decide import decide_all
 from segmenter.assign.definitions import Definitions
 from segmenter.classifier.features import candidates, features_among
 from segmenter.classifier.linear import LinearModel, design_matrix
 from segmenter.classifier.model_file import FORMAT, GatePart, ModelFile, Training, coefficients_of, trait_digests
 from segmenter.classifier.thresholds import Thresholds
 from segmenter.classifier.train import Fitted, Labeller, OwnScorer, Sample, fit_classifier
-from segmenter.discover.cross_fit import classes_again, found_again, labelled_by
 from segmenter.errors import DefinitionError
 from segmenter.minimum import A_FEATURE
 from segmenter.privacy.sensitive import why_sensitive
-from segmenter.stats.item_matrix import rebuilt_items
 from segmenter.traits.definitions import Trait
 from sync.assign.sources import definitions_of
-from sync.modeling.inputs import USUAL
+from sync.modeling.fit_weights import FitWeights, fit_weights, surveys_of
+from sync.modeling.known_segments import (
+    Target,
+    check_labels,
+    known_segments,
+    proposal_of_labels,
+    segments_again,
+    segments_by_rules,
+)
 from sync.modeling.outcomes import Outcomes, are_segments, everybody_scored, late_features, read_outcomes
-from sync.modeling.own_scorer import accepted_file, calibrated_by, own_scorer
-from sync.monitor.stability import item_traits
+from sync.modeling.own_scorer import calibrated_by, own_scorer
+from sync.modeling.trait_base import USUAL
 from sync.session import Session, recorded
 from sync.traits.compute import measured
 from sync.workspace.models import save_model
-from sync.workspace.proposals import ACCEPTED, found_before, path_of
 from sync.workspace.settings import Workspace
-
-Target = Literal["rules", "survey", "declared", "discovered", "outcome"]
 
 MOST_PEOPLE = 50_000  # more teach a linear model nothing, and cost minutes
 SEED = 20_261_101
+
+
+class Learners(NamedTuple):
+    """The people whom a model learns from.
+
+    Attributes:
+        people: Their traits, a row a person.
+        truth: Person id -> segment, for each of them.
+        weights: How much each of them counts.
+        again: Recalculates the segments in each fold; see `segmenter.classifier.train`.
+        own: The segments' own scorer, which is taken where there is one.
+    """
+
+    people: pa.Table
+    truth: Mapping[str, str]
+    weights: FitWeights
+    again: Labeller | None = None
+    own: OwnScorer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +76,7 @@ class FittedModel:
         outcomes: What the file of outcomes said; None for other targets.
         late: Traits of an outcome's model that may have been known only after it.
         scores: For outcomes that may be ranked, banded or classified: column names and everybody's row; else None.
+        notes: Sentences about the weights.
     """
 
     file: ModelFile
@@ -69,12 +87,14 @@ class FittedModel:
     outcomes: Outcomes | None = None
     late: tuple[str, ...] = ()
     scores: tuple[Sequence[str], list[list[Any]]] | None = None
+    notes: tuple[str, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """Return the model as scripts read it."""
         return {
             "path": str(self.path),
             "in_use": self.in_use,
+            "notes": list(self.notes),
             **self.file.model_dump(mode="json", exclude={"model", "catalogue"}),
         }
 
@@ -86,6 +106,7 @@ def fit(
     as_of: datetime,
     labels: Path | None = None,
     only: Sequence[str] | None = None,
+    weight: str | None = None,
     seed: int = SEED,
 ) -> FittedModel:
     """Fit a model on everybody whose segment *target* tells, and save it; it is in use if it passes the gate.
@@ -97,37 +118,64 @@ def fit(
         labels: For "discovered": the name of an accepted proposal, or a CSV file with the columns ``segment`` and
             ``person_id`` or ``email``. For "outcome": a file as `sync.modeling.outcomes.read_outcomes` reads it.
         only: Traits to learn from; None: all that may be.
+        weight: A number trait, or an item of the survey that tells the segments: how many people of the population each
+            person stands for. None: all count alike.
         seed: Of the folds, and of the people that are drawn where there are very many.
 
     Raises:
-        FixSettingsError: There are too few people, nothing to learn from, or the target tells nothing.
+        FixSettingsError: There are too few people, nothing to learn from, the target tells nothing, or a weight is
+            missing or below 0.
     """
     with recorded(session, "fit") as run:
-        _check_labels(target, labels)
+        check_labels(target, labels)
         definitions = definitions_of(session.workspace, with_model=False)
         people = measured(session, as_of).to_pyarrow()
         outcomes = read_outcomes(session, labels, as_of) if labels and target == "outcome" else None
-        truth = dict(outcomes.truth) if outcomes else _truth(session, definitions, people, target, as_of, labels)
-        if not truth:
-            raise FixSettingsError(f"No segment comes from {target}.", fix="Check [classify] in personasync.toml.")
-        drawn = _drawn(people, truth, np.random.default_rng(seed))
-        again = None if labels is None or outcomes else _found_again(session, labels, drawn, seed)
-        own = None if labels is None or outcomes or only else _own(session, labels, drawn, seed)
+        truth = (
+            dict(outcomes.truth) if outcomes else known_segments(session, definitions, people, target, as_of, labels)
+        )
+        asked = None if outcomes else labels
+        learners = _learners(session, definitions, people, truth, target, asked, weight, own=not only, seed=seed)
         made = train(
             session,
-            drawn,
-            truth,
+            learners,
             target,
             as_of=as_of,
-            but=_but(definitions, target),
+            but=_but(definitions, target) | learners.weights.own,
             only=only,
-            labeller=again,
-            own=own,
             seed=seed,
             dated=outcomes is not None and outcomes.dated,
         )
         run.counts.update(version=made.file.version, passed=made.file.gate.passed)
         return with_scores(session, made, outcomes, people) if outcomes else made
+
+
+def _learners(
+    session: Session,
+    definitions: Definitions,
+    people: pa.Table,
+    truth: Mapping[str, str],
+    target: Target,
+    labels: Path | None,
+    weight: str | None,
+    *,
+    own: bool,
+    seed: int,
+) -> Learners:
+    """Whom the model learns from; with *own*, the segments' own scorer is taken where there is one."""
+    if not truth:
+        raise FixSettingsError(f"No segment comes from {target}.", fix="Check [classify] in personasync.toml.")
+    file = None if labels is None else proposal_of_labels(session, labels)
+    made = None if file is None else file.proposal
+    weights = fit_weights(session, weight, people, truth, surveys_of(session, definitions, target, made), made)
+    counting = weights.counting(truth)
+    drawn = _drawn(people, counting, np.random.default_rng(seed))
+    if file is None:
+        return Learners(drawn, counting, weights)
+    anew = weights.values(drawn) if file.proposal.weight else None
+    again = segments_again(session, file, drawn, seed, anew)
+    scorer = own_scorer(session, file, drawn, seed, anew) if own else None
+    return Learners(drawn, counting, weights, again, scorer)
 
 
 def with_scores(session: Session, made: FittedModel, outcomes: Outcomes, people: pa.Table) -> FittedModel:
@@ -142,97 +190,6 @@ def with_scores(session: Session, made: FittedModel, outcomes: Outcomes, people:
     late = late_features(made.fitted.model.traits, session.workspace.catalogue, dated=outcomes.dated)
     scores = everybody_scored(session, people, made.fitted) if made.file.gate.uses else None
     return replace(made, outcomes=outcomes, scores=scores, late=tuple(sorted(late)))
-
-
-def _check_labels(target: Target, labels: Path | None) -> None:
-    if (target in {"discovered", "outcome"}) != (labels is not None):
-        raise FixSettingsError(
-            "The targets discovered and outcome need a labels file; the others take none.",
-            fix="Run `personasync fit --target discovered --labels FILE` (or the name of an accepted proposal), "
-            "or `personasync fit --target outcome --labels FILE`.",
-        )
-
-
-def _truth(
-    session: Session, definitions: Definitions, people: pa.Table, target: Target, as_of: datetime, labels: Path | None
-) -> dict[str, str]:
-    """Person id -> segment, of everybody whom the target tells of."""
-    if labels is not None:
-        return _labels(session, _accepted(session, labels), definitions)
-    if target not in definitions.order:
-        raise FixSettingsError(
-            f"personasync.toml, [classify] order has no {target!r}.", fix="Add it, or fit to another target."
-        )
-    return _told_by(replace(definitions, order=(target,)), session, session.warehouse.memtable(people), as_of)
-
-
-def _told_by(definitions: Definitions, session: Session, people: Any, as_of: datetime) -> dict[str, str]:
-    nobody = session.warehouse.memtable(ASSIGNMENTS.columns.empty_table())
-    assignments = decide_all(people, definitions, previous=nobody, as_of=as_of)
-    rows = assignments.filter(assignments.segment.notnull()).select("person_id", "segment").to_pyarrow()
-    return dict(zip(rows["person_id"].to_pylist(), rows["segment"].to_pylist(), strict=True))
-
-
-def _accepted(session: Session, labels: Path) -> Path:
-    """The labels of the accepted proposal of that name, where there is one; else the file itself."""
-    path = path_of(session.workspace.directory, str(labels), ACCEPTED)
-    return path if labels.parent == Path() and not labels.exists() and path.is_file() else labels
-
-
-def _own(session: Session, labels: Path, people: pa.Table, seed: int) -> OwnScorer | None:
-    file = accepted_file(session, _accepted(session, labels))
-    return None if file is None else own_scorer(session, file, people, seed)
-
-
-def _found_again(session: Session, labels: Path, people: pa.Table, seed: int) -> Labeller | None:
-    """A labeller that recalculates the segments of a proposal in each fold; None where nobody knows how they were made.
-
-    k-means and latent classes are looked for again in the traits that they were made of; of a survey, in those that
-    its items became when the proposal was accepted.
-    """
-    if (file := accepted_file(session, _accepted(session, labels))) is None:
-        return None
-    made, name = file.proposal, file.proposal.name
-    traits = item_traits(session, made)
-    if made.method == "mixture":
-        own = own_scorer(session, file, people, seed)
-        return None if own is None else labelled_by(own.again, own.rows)
-    anew = {"kmeans": found_again, "lca": classes_again}.get(str(made.method))
-    if anew is None or made.k is None or traits is None:
-        return None
-    k = max(found_before(file), len({part.name for part in file.segments if part.keep}))
-    columns = {trait: people[trait].cast("float64").to_numpy(zero_copy_only=False) for trait in traits}
-    if made.file and not any(np.isfinite(column).any() for column in columns.values()):
-        return None  # the answers stand in the file only
-    try:
-        return anew(rebuilt_items(columns, most=k), k, np.random.default_rng(seed))
-    except DefinitionError as error:
-        raise FixSettingsError(
-            f"Proposal {name!r} can't be reproduced: {error}.", fix="Run `personasync discover` again."
-        ) from error
-
-
-def _labels(session: Session, path: Path, definitions: Definitions) -> dict[str, str]:
-    table = read_table(path)
-    names = set(table.headers)
-    if "segment" not in names or not names & {"person_id", "email"}:
-        raise FixSettingsError(
-            f"{path.name} has the columns {', '.join(table.headers)}.",
-            fix="It needs the columns segment, and person_id or email.",
-        )
-    links = session.control.links.mapping() if "person_id" not in names else {}
-    labels = {}
-    for _, row in table.numbered():
-        key = as_text(row.get("person_id")) or links.get(email_key(normalise_email(str(row.get("email"))) or ""))
-        if key is not None and row["segment"] is not None:
-            labels[str(key)] = str(row["segment"])
-    unknown = sorted(set(labels.values()) - definitions.segments)
-    if unknown:
-        raise FixSettingsError(
-            f"{path.name} has segment {unknown[0]!r}, which segments.toml does not define.",
-            fix="Add it there; it needs no rule.",
-        )
-    return labels
 
 
 def _but(definitions: Definitions, target: Target) -> frozenset[str]:
@@ -253,15 +210,12 @@ def _drawn(people: pa.Table, truth: Mapping[str, str], rng: np.random.Generator)
 
 def train(
     session: Session,
-    people: pa.Table,
-    truth: Mapping[str, str],
+    learners: Learners,
     target: Target,
     *,
     as_of: datetime,
     but: Collection[str] = (),
     only: Sequence[str] | None = None,
-    labeller: Labeller | None = None,
-    own: OwnScorer | None = None,
     seed: int = SEED,
     dated: bool = False,
 ) -> FittedModel:
@@ -269,38 +223,39 @@ def train(
 
     Args:
         session: The open workspace.
-        people: Their traits, a row a person.
-        truth: Person id -> segment, for each of them.
+        learners: Whom it learns from.
         target: Where the truth comes from.
         as_of: The moment of the traits, UTC.
         but: Traits that it may not read.
         only: Traits to learn from; None: all others.
-        labeller: Recalculates the segments in each fold; see `segmenter.classifier.train`.
-        own: The segments' own scorer, which is taken where there is one.
         seed: Of the folds.
         dated: Whether outcomes are known to have come after *as_of*.
 
     Raises:
         FixSettingsError: There are too few people, or nothing to learn from.
     """
-    traits, left_out = _learnable(session.workspace, people, but, only)
+    people, weights = learners.people, learners.weights
+    traits, left_out = _learnable(session.workspace, people, but, only, weights.size(people))
     outcome = target == "outcome"
-    sample = _sample(session, people, truth, traits, outcome=outcome, dated=dated)
+    sample = _sample(session, people, learners.truth, traits, outcome=outcome, dated=dated)
+    sample = replace(sample, weights=weights.values(people))
     settings = session.workspace.classify
     try:
         fitted = fit_classifier(
             sample,
             rng=np.random.default_rng(seed),
             thresholds=Thresholds(settings.min_confidence, settings.min_margin, settings.min_known),
-            labeller=labeller,
-            rules=_rules(session, people, as_of) if target != "rules" else None,
-            own=own,
+            labeller=learners.again,
+            rules=segments_by_rules(session, people, as_of) if target != "rules" else None,
+            own=learners.own,
         )
     except DefinitionError as error:
         raise FixSettingsError(f"No model was fitted: {error}", fix="Wait for more data, or merge groups.") from error
-    file = _file(session, fitted, sample, target, as_of=as_of, seed=seed, again=labeller is not None)
+    training = _training(session, fitted, sample, target, as_of=as_of, seed=seed, again=learners.again is not None)
+    file = _file(session, fitted, training.model_copy(update={"weights": weights.part(people)}))
     in_use = fitted.gate.passed and (not outcome or are_segments(session.workspace, fitted.model.labels))
-    return FittedModel(file, fitted, save_model(session.workspace.state_dir, file, in_use=in_use), in_use, left_out)
+    path = save_model(session.workspace.state_dir, file, in_use=in_use)
+    return FittedModel(file, fitted, path, in_use, left_out, notes=weights.notes)
 
 
 def _sample(
@@ -313,23 +268,22 @@ def _sample(
 
 
 def _learnable(
-    workspace: Workspace, people: pa.Table, but: Collection[str], only: Sequence[str] | None
+    workspace: Workspace, people: pa.Table, but: Collection[str], only: Sequence[str] | None, size: int
 ) -> tuple[list[Trait], tuple[str, ...]]:
     """The traits to learn from, and the names of those that are left out because there are too few people."""
     traits = candidates(workspace.catalogue, but, workspace.sensitive)
     if only is not None:
         _check_named(only, [trait.name for trait in traits])
         return [trait for trait in traits if trait.name in only], ()
-    learnable = _as_many_as(people, traits, own=workspace.traits)
+    learnable = _as_many_as(people, traits, size // A_FEATURE, own=workspace.traits)
     return learnable, tuple(trait.name for trait in traits if trait not in learnable)
 
 
-def _as_many_as(people: pa.Table, traits: Sequence[Trait], *, own: Collection[str]) -> list[Trait]:
-    """The traits that so many people allow: the workspace's *own*, the usual ones, then those that are known for most.
+def _as_many_as(people: pa.Table, traits: Sequence[Trait], most: int, *, own: Collection[str]) -> list[Trait]:
+    """The traits that *most* features allow: the workspace's *own*, the usual ones, then those that are known for most.
 
     What the people's segments are plays no part: the figures of held-out people stay true.
     """
-    most = people.num_rows // A_FEATURE
     if len(features_among(people, traits)) <= most:
         return list(traits)
     known = {trait.name: people.num_rows - people[trait.name].null_count for trait in traits}
@@ -347,29 +301,19 @@ def _check_named(only: Sequence[str], known: Sequence[str]) -> None:
         if name not in known:
             raise FixSettingsError(
                 f"{name!r} can't be a feature: there is no such trait, or it is sensitive, a date, a survey "
-                "answer, or what the target is made of.",
+                "answer, what the target is made of, or the weight.",
                 fix=f"Possible features: {', '.join(known)}.",
             )
 
 
-def _rules(session: Session, people: pa.Table, as_of: datetime) -> Any:
-    """Segments by rule of the same people, "" for none."""
-    definitions = replace(definitions_of(session.workspace, with_model=False), order=("rules",))
-    segments = _told_by(definitions, session, session.warehouse.memtable(people), as_of)
-    return (
-        np.array([segments.get(person, "") for person in people["person_id"].to_pylist()], dtype=str)
-        if segments
-        else None
-    )
-
-
-def _file(
+def _training(
     session: Session, fitted: Fitted, sample: Sample, target: Target, *, as_of: datetime, seed: int, again: bool
-) -> ModelFile:
-    model, catalogue = fitted.model, session.workspace.catalogue
-    sensitive = any(why_sensitive(name, catalogue) for name in model.traits)
-    data = hashlib.sha256(sample.rows.tobytes() + "\n".join(sample.truth.tolist()).encode()).hexdigest()
-    training = Training(
+) -> Training:
+    model = fitted.model
+    sensitive = any(why_sensitive(name, session.workspace.catalogue) for name in model.traits)
+    counted = b"" if sample.counts is None else sample.counts.tobytes()
+    data = hashlib.sha256(sample.rows.tobytes() + "\n".join(sample.truth.tolist()).encode() + counted).hexdigest()
+    return Training(
         target=target,
         as_of=as_of,
         traits_from=_window(session, model, as_of),
@@ -381,12 +325,16 @@ def _file(
         found_again=again,
         purpose=session.workspace.sensitive.text if sensitive else "",
     )
+
+
+def _file(session: Session, fitted: Fitted, training: Training) -> ModelFile:
+    model, named = fitted.model, repr(fitted.model).encode() + training.data_digest.encode()
     return ModelFile(
         format=FORMAT,
-        version=f"{model.kind}-{as_of:%Y%m%d}-{hashlib.sha256(repr(model).encode() + data.encode()).hexdigest()[:8]}",
+        version=f"{model.kind}-{training.as_of:%Y%m%d}-{hashlib.sha256(named).hexdigest()[:8]}",
         made_at=session.now(),
         model=coefficients_of(model),
-        catalogue=trait_digests(catalogue, model.traits),
+        catalogue=trait_digests(session.workspace.catalogue, model.traits),
         training=training,
         calibration=calibrated_by(fitted),
         quality={kind: asdict(quality) for kind, quality in fitted.quality.items()},

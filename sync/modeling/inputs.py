@@ -1,11 +1,10 @@
-"""Inputs of `discover`: traits of the workspace, answers of a file, or pulled survey answers."""
+"""Inputs of `discover`: answers of a file, or pulled survey answers; traits are read by `sync.modeling.trait_base`."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,8 @@ import numpy as np
 from connectors.errors import FixSettingsError
 from connectors.records import SURVEY_ANSWERS, email_key, normalise_email
 from segmenter.errors import DefinitionError
-from segmenter.privacy.sensitive import why_sensitive
 from segmenter.rules.segments import memberships
-from segmenter.stats.item_matrix import Items, Matrix, numbers, survey_items
+from segmenter.stats.item_matrix import Items, Matrix, survey_items
 from segmenter.stats.item_words import OTHER, rare_joined, words_of
 from sync.active_people import assigned_people
 from sync.control.store import Control
@@ -25,13 +23,9 @@ from sync.session import Session
 from sync.surveys.answers import looks_like_weights, usual_respondent
 from sync.surveys.kept_weights import KeptWeights
 from sync.surveys.spreadsheet import Grid, read_grid
-from sync.traits.compute import measured
 from sync.workspace.definition_files import SEGMENTS
 
-USUAL = ("days_since_order", "orders_total", "revenue_total", "open_rate_90d", "click_rate_90d", "tenure_days")
-"""Default traits of `discover`; those without values are excluded."""
 INNOCENT = "[sensitive] innocent"
-MOST_PEOPLE = 20_000  # beyond, a sample finds the same centres
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,85 +88,12 @@ def not_asked(survey: str, item: str) -> str:
     return ""
 
 
-def from_traits(
-    session: Session,
-    wanted: Sequence[str],
-    within: str | None,
-    most: int,
-    rng: np.random.Generator,
-    exclude: Sequence[str] = (),
-) -> Base:
-    """Take numbers of the workspace's people, or of those *within* one segment.
-
-    Args:
-        session: The open workspace.
-        wanted: Names of traits; empty: the usual ones.
-        within: Only people of this segment; None: everybody.
-        most: Segments at most.
-        rng: Draws the people where there are too many.
-        exclude: Traits that are left out.
-
-    Returns:
-        Numbers (people, traits), with the person ids.
+def members_of(session: Session, within: str) -> Any:
+    """Return the people of the segment *within*, a row each.
 
     Raises:
-        FixSettingsError: A trait is unknown, sensitive or no number; the segment is unknown or empty.
+        FixSettingsError: There is no such segment.
     """
-    names = [name for name in [_trait(session, name) for name in wanted] or _usual(session) if name not in exclude]
-    table = measured(session, _read_at(session))
-    if within is not None:
-        table = table.semi_join(_members(session, within), "person_id")
-    rows = table.select("person_id", *names).order_by("person_id").to_pyarrow()
-    if rows.num_rows > MOST_PEOPLE:
-        rows = rows.take(np.sort(rng.permutation(rows.num_rows)[:MOST_PEOPLE]))
-    columns = {name: rows[name].cast("float64").to_numpy(zero_copy_only=False) for name in names}
-    notes: list[str] = []
-    if not wanted:
-        usable = {name: column for name, column in columns.items() if _tells(column)}
-        notes = [f"{name} is excluded: nearly no values, or all the same." for name in columns if name not in usable]
-        columns = usable
-    items = _checked(lambda: numbers(columns, most=most), "The people", "Name other traits with --trait.")
-    return Base(tuple(rows["person_id"].to_pylist()), items, {}, "model", within=within, notes=tuple(notes))
-
-
-def _read_at(session: Session) -> datetime:
-    """The moment up to which the data are known: until the next pull the same people have the same traits."""
-    moments = [session.control.cursors.read_at(name, "contacts") for name in session.workspace.connections]
-    return max((moment for moment in moments if moment is not None), default=session.now())
-
-
-def _usual(session: Session) -> list[str]:
-    own = [
-        name
-        for name in session.workspace.traits
-        if session.workspace.catalogue.traits[name].type == "number"
-        and not why_sensitive(name, session.workspace.catalogue)
-    ]
-    return [*USUAL, *own]
-
-
-def _trait(session: Session, name: str) -> str:
-    known = session.workspace.catalogue.traits
-    if name not in known:
-        raise FixSettingsError(
-            f"There is no trait {name!r}.",
-            fix="`personasync explain EMAIL --json` lists all traits; your own are in [traits].",
-        )
-    if known[name].type != "number":
-        raise FixSettingsError(f"The trait {name!r} is a {known[name].type}.", fix="Use numeric traits.")
-    if (reason := why_sensitive(name, session.workspace.catalogue)) and not session.workspace.sensitive.allows(name):
-        raise FixSettingsError(
-            f"The trait {name!r} is sensitive: {reason}.", fix="Use other traits, or state the purpose in [sensitive]."
-        )
-    return name
-
-
-def _tells(column: Any) -> bool:
-    known = column[np.isfinite(column)]
-    return len(known) > len(column) / 2 and float(np.ptp(known)) > 0
-
-
-def _members(session: Session, within: str) -> Any:
     if within not in {segment.name for segment in session.workspace.segments}:
         known = ", ".join(segment.name for segment in session.workspace.segments) or "none"
         raise FixSettingsError(f"There is no segment {within!r}.", fix=f"{SEGMENTS} has: {known}.")
@@ -360,7 +281,7 @@ def _latest_answers(session: Session, survey: str, within: str | None) -> dict[s
     links = session.links()
     table = table.filter(table.survey == survey).inner_join(links, "contact_key")
     if within is not None:
-        table = table.semi_join(_members(session, within), "person_id")
+        table = table.semi_join(members_of(session, within), "person_id")
     latest_last = table.order_by([table["at"].asc(nulls_first=True), "contact_key"])
     rows = latest_last.select("person_id", "item", "value").to_pyarrow().to_pylist()
     if not rows:
@@ -381,14 +302,19 @@ def _items_of(
 ) -> tuple[Items, Mapping[str, Mapping[str, float]], tuple[str, ...]]:
     """Items with weights, what each answer counts as, and a sentence about each item whose rare answers are joined."""
     columns, rare = rare_joined(answers)
-    items = _checked(
+    items = items_or_reason(
         lambda: survey_items(columns, most=most, as_categories=as_categories), where, "Name the items with --item."
     )
     notes = (f"{name}: {many} rare answers are joined as {OTHER!r}." for name, many in rare.items())
     return items if weights is None else items.weighted(weights), words_of(items, columns), tuple(notes)
 
 
-def _checked(make: Callable[[], Items], where: str, fix: str) -> Items:
+def items_or_reason(make: Callable[[], Items], where: str, fix: str) -> Items:
+    """Return what *make* returns.
+
+    Raises:
+        FixSettingsError: The data can't be used; it names *where* and the *fix*.
+    """
     try:
         return make()
     except DefinitionError as error:

@@ -149,7 +149,7 @@ def everybody_scored(session: Session, people: pa.Table, fitted: Fitted) -> tupl
         raise FixSettingsError(
             "No scores are written: the model is good for no use.", fix="Read why above, or leave out --scores."
         )
-    rarest = min(fitted.chosen.labels, key=lambda label: fitted.chosen.labels[label].people)
+    rarest = min(fitted.chosen.labels, key=lambda label: fitted.chosen.labels[label].share)
     model = fitted.model
     likely = score_rows(model, design_matrix(people, model.features)).probabilities
     own = likely[:, model.labels.index(rarest)]

@@ -10,7 +10,7 @@ import pyarrow as pa
 from segmenter.classifier.linear import LinearModel, design_matrix
 from segmenter.classifier.train import Fitted, OwnScorer
 from segmenter.discover.cross_fit import mixtures_again
-from segmenter.stats.item_matrix import Items
+from segmenter.stats.item_matrix import Items, Matrix
 from sync.monitor.stability import item_traits
 from sync.session import Session
 from sync.workspace.proposals import ACCEPTED, Form, ProposalFile, form_of, load, path_of
@@ -25,7 +25,9 @@ def accepted_file(session: Session, path: Path) -> ProposalFile | None:
     return load(directory, name)
 
 
-def own_scorer(session: Session, file: ProposalFile, people: pa.Table, seed: int) -> OwnScorer | None:
+def own_scorer(
+    session: Session, file: ProposalFile, people: pa.Table, seed: int, weights: Matrix | None
+) -> OwnScorer | None:
     """Return the scorer that a mixture's segments have themselves, and what fits it anew.
 
     Args:
@@ -33,6 +35,7 @@ def own_scorer(session: Session, file: ProposalFile, people: pa.Table, seed: int
         file: The accepted proposal.
         people: Traits of those it is judged on, a row a person.
         seed: Of the starts.
+        weights: (people,) with which it is fitted anew; None: all alike.
 
     Returns:
         None where the segments were not found in traits by a mixture, or some were merged or let go: then a model of
@@ -53,6 +56,7 @@ def own_scorer(session: Session, file: ProposalFile, people: pa.Table, seed: int
     columns = [people[trait].cast("float64").to_numpy(zero_copy_only=False) for trait in traits]
     values = np.column_stack(columns)
     items = Items("metric", made.base, np.where(np.isfinite(values), values, np.nan))
+    items = items if weights is None else items.weighted(weights)
     again = mixtures_again(items, len(labels), made.shape, form.temperature, np.random.default_rng(seed))
     return OwnScorer(model, design_matrix(people, model.features), again)
 

@@ -1,4 +1,4 @@
-"""Weights of respondents: how many people of the population each stands for, as a column or a file says."""
+"""Weights of people: how many of the population each stands for, as a column, a file, an item or a trait says."""
 
 from __future__ import annotations
 
@@ -6,21 +6,25 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 
 from segmenter.stats.item_matrix import Matrix
 from sync.session import Session
 from sync.surveys.kept_weights import KeptWeights
 from sync.surveys.respondents import names_in, read_weights, weight_column
 from sync.surveys.spreadsheet import Grid
-from sync.surveys.warehouse_weights import kind_of_weights, weights_in_warehouse
+from sync.surveys.warehouse_weights import kind_of_weights, weights_in_warehouse, weights_of_trait
 from sync.workspace.proposals import WeightsFrom
+
+Places = NDArray[np.intp]
 
 
 class Weighted(NamedTuple):
-    """Respondents who count.
+    """People who count.
 
     Attributes:
-        places: Their places among all respondents.
+        places: Their places among all that were asked for.
         values: (people,) the weight of each, above 0; None: there are none.
         own: The column or item that holds the weights, which makes no segments.
         notes: Sentences about both.
@@ -71,13 +75,47 @@ def weighted_people(session: Session, survey: str, source: str | None, people: S
     return _counted(source, kind, people, values, source if kind == "item" else None)
 
 
-def _counted(source: str, kind: WeightsFrom, names: Sequence[str], weights: Matrix, own: str | None) -> Weighted:
-    places = np.flatnonzero(weights).tolist()
-    left_out, values = len(weights) - len(places), weights[places]
-    notes = (f"{left_out:,} respondents have the weight 0 in {source!r}: they are excluded.",) if left_out else ()
-    kept = KeptWeights.of(source, kind, [names[place] for place in places], values)
+def weighted_by_trait(people: pa.Table, source: str | None, most: int, rng: np.random.Generator) -> Weighted:
+    """Return which *people* count, and how much; where there are too many, some that are drawn.
+
+    Args:
+        people: A row a person: ``person_id``, and the trait *source*.
+        source: The trait that holds weights; 0 leaves a person out. None: no weights.
+        most: People at most.
+        rng: Draws them, with the same chance whatever their weights.
+
+    Raises:
+        FixSettingsError: As `sync.surveys.warehouse_weights.weights_of_trait`.
+    """
+    if source is None or not people.num_rows:
+        return Weighted(_drawn(np.arange(people.num_rows), most, rng).tolist())
+    names = people["person_id"].to_pylist()
+    values = weights_of_trait(source, names, people[source].to_pylist())
+    places = _drawn(np.flatnonzero(values), most, rng)
+    return _counted(source, "trait", names, values, source, who="people", places=places)
+
+
+def _drawn(places: Places, most: int, rng: np.random.Generator) -> Places:
+    return places if len(places) <= most else places[np.sort(rng.permutation(len(places))[:most])]
+
+
+def _counted(
+    source: str,
+    kind: WeightsFrom,
+    names: Sequence[str],
+    weights: Matrix,
+    own: str | None,
+    *,
+    who: str = "respondents",
+    places: Places | None = None,
+) -> Weighted:
+    counting = np.flatnonzero(weights)
+    chosen: list[int] = (counting if places is None else places).tolist()
+    left_out, values = len(weights) - len(counting), weights[chosen]
+    notes = (f"{left_out:,} {who} have the weight 0 in {source!r}: they are excluded.",) if left_out else ()
+    kept = KeptWeights.of(source, kind, [names[place] for place in chosen], values)
     about = (*notes, _sentence(len(values), kept))
-    return Weighted(places, values, frozenset() if own is None else frozenset({own}), about, kept)
+    return Weighted(chosen, values, frozenset() if own is None else frozenset({own}), about, kept)
 
 
 def _sentence(people: int, kept: KeptWeights) -> str:

@@ -33,6 +33,7 @@ from sync.assign.sources import definitions_of
 from sync.monitor.drift import lifted, population, response_drift
 from sync.monitor.own_traits import trait_findings, twins
 from sync.monitor.stability import Held, held
+from sync.monitor.weighted import weighted_model
 from sync.results.campaigns import newest_campaigns
 from sync.results.freshness import freshness
 from sync.session import Session
@@ -56,6 +57,7 @@ class Judged:
         structural: How the segments that were found and accepted hold among the people of now.
         own: What is doubtful about the workspace's own traits, used or not.
         value: How wrong the value model was in the last quarter.
+        weighted: Sentences about the weights of the model in use.
     """
 
     traits: Sequence[TraitQuality]
@@ -67,6 +69,7 @@ class Judged:
     structural: Sequence[Held]
     own: Sequence[TraitFinding]
     value: Backtest
+    weighted: Sequence[str] = ()
 
     @property
     def light(self) -> Light:
@@ -120,6 +123,7 @@ def judge_quality(session: Session) -> Judged:
         held(session),
         own,
         _value(session, now),
+        weighted_model(session),
     )
 
 

@@ -19,6 +19,7 @@ from segmenter.monitor.structure import Before, Structure, structure
 from segmenter.rules.segments import memberships
 from segmenter.stats.item_matrix import rebuilt_items
 from sync.active_people import assigned_people
+from sync.monitor.weighted import weight_trait, weights_of_today
 from sync.session import Session
 from sync.traits.compute import measured
 from sync.workspace.proposals import ACCEPTED, FOLDER, ProposalFile, ProposalPart, form_of, load
@@ -29,20 +30,26 @@ SEED = 20_261_126
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The stability check of one accepted proposal."""
+    """The stability check of one accepted proposal.
+
+    Attributes:
+        weights: What to know about its weights, as a sentence; "" for none.
+    """
 
     proposal: str
     result: Structure
+    weights: str = ""
 
     def sentences(self) -> list[str]:
-        """Return the change and its fix; none while the segments are stable.
+        """Return the change and its fix, and what is to know about the weights; none while the segments are stable.
 
         Returns:
-            One sentence with its fix, or none.
+            A sentence with its fix, perhaps one about the weights; or none.
         """
         fix = f"Run `personasync discover --name {self.proposal}` again, and check `personasync overlap`."
         sentences = self.result.sentences()
-        return [f"Segments of {self.proposal!r}: {'; '.join(sentences)}. {fix}"] if sentences else []
+        changed = f"Segments of {self.proposal!r}: {'; '.join(sentences)}. {fix}"
+        return [changed, *filter(None, [self.weights])] if sentences else []
 
 
 def item_traits(session: Session, made: ProposalPart) -> list[str] | None:
@@ -83,8 +90,8 @@ def held(session: Session) -> list[Held]:
         file = load(directory, name)
         before, traits = _before(file), item_traits(session, file.proposal)
         if before is not None and traits is not None:
-            structure = _structure(session, file.proposal, before, traits)
-            checks += [Held(name, structure)] if structure is not None else []
+            check = _structure(session, file.proposal, before, traits)
+            checks += [check] if check is not None else []
     return checks
 
 
@@ -96,13 +103,15 @@ def _before(file: ProposalFile) -> Before | None:
     return Before(made.people, made.k, made.least_agreement, stability, made.following)
 
 
-def _structure(session: Session, made: ProposalPart, before: Before, traits: Sequence[str]) -> Structure | None:
+def _structure(session: Session, made: ProposalPart, before: Before, traits: Sequence[str]) -> Held | None:
     form = form_of(session.workspace.directory, made.name)
     people = _people(session, made, traits, PEOPLE * before.k)
     if form is None or people.num_rows < PEOPLE * before.k:
         return None
+    people, weights, said = weights_of_today(session, made, people, PEOPLE * before.k)
     rng = np.random.default_rng(SEED)
-    people = people.take(np.sort(rng.permutation(people.num_rows)[:MOST_PEOPLE]))
+    chosen = np.sort(rng.permutation(people.num_rows)[:MOST_PEOPLE])
+    people = people.take(chosen)
     columns = {
         item: people[trait].cast("float64").to_numpy(zero_copy_only=False)
         for item, trait in zip(made.base, traits, strict=True)
@@ -111,9 +120,10 @@ def _structure(session: Session, made: ProposalPart, before: Before, traits: Seq
         items = rebuilt_items(columns, most=before.k + 1)
     except DefinitionError:
         return None  # a trait that is the same for everybody, or that hardly anybody has: `quality` tells that itself
+    items = items if weights is None else items.weighted(weights[chosen])
     model = LinearModel(**form.coefficients())
     old = score_rows(model, feature_matrix(model.features, columns)).best
-    return structure(items, old.astype(np.int64), before, rng)
+    return Held(made.name, structure(items, old.astype(np.int64), before, rng), said)
 
 
 def _people(session: Session, made: ProposalPart, traits: Sequence[str], enough: int) -> pa.Table:
@@ -123,7 +133,8 @@ def _people(session: Session, made: ProposalPart, traits: Sequence[str], enough:
         groups = memberships(assigned_people(session), session.workspace.steps)
         table = table.semi_join(groups.filter(groups.group_name == made.within), "person_id")
     known: Any = sum(table[trait].notnull().cast("int64") for trait in traits)
-    table = table.filter(known * 2 >= len(traits)).select("person_id", *traits)
+    also = {weight_trait(session, made)} - {None, *traits}
+    table = table.filter(known * 2 >= len(traits)).select("person_id", *traits, *also)
     if made.source == "survey":
         since = _answered_since(session, made)
         fresh = table.semi_join(since, "person_id").order_by("person_id").to_pyarrow()

@@ -22,6 +22,7 @@ from sync.experiments.definitions import EditedExperimentError
 from sync.monitor.drift import lifted, population, response_drift
 from sync.monitor.migration import migration
 from sync.monitor.stability import held
+from sync.monitor.weighted import weighted_model
 from sync.report.front import effect_plot
 from sync.report.page import AdviceLine, LinkRow, MoveCell, Moves, OfferRow, ShownLift, ValueRow
 from sync.results.campaign_result import CampaignResult
@@ -314,7 +315,7 @@ def quality_sentences(session: Session) -> list[str]:
         .to_pyarrow()
         .to_pylist()[0]
     )
-    structural = [sentence for held in held(session) for sentence in held.sentences()]
+    structural = [sentence for check in held(session) for sentence in check.sentences()] + weighted_model(session)
     if not row["persons"]:
         return structural
     share = (row["unclassified"] or 0) / row["persons"]

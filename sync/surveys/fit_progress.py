@@ -6,7 +6,7 @@ from itertools import count
 
 from numpy.random import Generator
 
-from segmenter.typing_tool.lda import Labels
+from segmenter.stats.discriminant import Labels
 from segmenter.typing_tool.targets import Relabeller
 from sync.session import Progress
 

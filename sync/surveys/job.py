@@ -15,6 +15,7 @@ from segmenter.classifier.model_file import coefficients_of
 from segmenter.classifier.thresholds import Thresholds
 from segmenter.discover.wished_number import JudgedNumber
 from segmenter.errors import DefinitionError
+from segmenter.stats.discriminant import Matrix
 from segmenter.surveys.answers import MOST_LEVELS, AnswerSheet, is_no_answer, number_of
 from segmenter.surveys.survey_checks import (
     SurveyFinding,
@@ -30,7 +31,6 @@ from segmenter.typing_tool.adaptive_scoring import score_by_tool
 from segmenter.typing_tool.agency_table import AgencyTable, read_coefficients
 from segmenter.typing_tool.build import BuiltTool, ToolRequest, make_tool
 from segmenter.typing_tool.interview import levels_of
-from segmenter.typing_tool.lda import Matrix
 from segmenter.typing_tool.scoring import Scored
 from segmenter.typing_tool.targets import Relabeller, found_anew, given
 from segmenter.typing_tool.tool_file import FORMAT, ToolFile, slug, trait_name, version_of

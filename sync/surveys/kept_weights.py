@@ -74,9 +74,9 @@ def kept_source(directory: Path, made: ProposalPart) -> str:
 def same_answers(
     directory: Path, made: ProposalPart, file: Path | None, survey: str | None, *, sheet: str | None
 ) -> bool:
-    """Return whether *file* (its *sheet*), or else *survey*, is what the proposal was found in."""
+    """Return whether *file* (its *sheet*), else *survey*, else everybody's traits, is what a proposal was found in."""
     if file is None:
-        return not made.file and made.survey == survey
+        return not made.file and made.survey == (survey or "")
     same = bool(made.file) and file.resolve() == (directory / made.file).resolve()
     return same and (sheet or "") == made.sheet
 
@@ -85,10 +85,12 @@ def weighted_by(made: ProposalPart) -> str:
     """Return the sentence that tells what a proposal was weighted by; "" where it was not."""
     if not made.weight or made.effective is None or made.design_effect is None:
         return ""
+    who = "respondents" if made.source == "survey" else "people"
+    counted = "respondents" if made.source == "survey" else "of the sample"
     return (
-        f"{made.name!r} was found with weights ({made.weight_from} {made.weight}): {made.people:,} respondents tell as "
+        f"{made.name!r} was found with weights ({made.weight_from} {made.weight}): {made.people:,} {who} tell as "
         f"much as {made.effective:,.0f} without them (design effect {made.design_effect:.2f}). Shares are of the "
-        "population, numbers of people are respondents."
+        f"population, numbers of people are {counted}."
     )
 
 

@@ -113,8 +113,8 @@ def test_one_wrong_person_refuses_no_model() -> None:
     """A segment of which one person was assigned, wrongly, is not judged by that person."""
     sample = responders(2_000, level=-2.0, strength=2.5)
     chosen = fitted(sample).chosen
-    third = replace(chosen.labels["yes"], people=60, assigned=1, right=0)
-    many = replace(third, assigned=200, right=40)
+    third = replace(chosen.labels["yes"], people=60, assigned=1, right=0, precision=0.0, assigned_effective=1.0)
+    many = replace(third, assigned=200, right=40, precision=0.2, assigned_effective=200.0)
 
     assert gate(replace(chosen, labels={**chosen.labels, "rare": third})).passed
     refused = gate(replace(chosen, labels={**chosen.labels, "rare": many}))

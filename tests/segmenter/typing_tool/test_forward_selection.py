@@ -16,10 +16,10 @@ from sklearn.preprocessing import StandardScaler
 from statsmodels.stats.proportion import proportion_confint
 
 from segmenter.discover.stability import best_labels
+from segmenter.stats.discriminant import Matrix, Moments, probabilities
 from segmenter.stats.folds import folds
 from segmenter.stats.kmeans import Rows
 from segmenter.typing_tool.forward_selection import forward_selection
-from segmenter.typing_tool.lda import Matrix, Moments, probabilities
 from segmenter.typing_tool.targets import Relabeller, found_anew, given
 from segmenter.typing_tool.validation import Curve, HeldOut, fill_values, filled, hit_rates, logit
 

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from segmenter.classifier.linear import score_one
 from segmenter.classifier.thresholds import Thresholds
 from segmenter.errors import DefinitionError
+from segmenter.stats.discriminant import probabilities
 from segmenter.surveys.answers import AnswerSheet
 from segmenter.typing_tool.agency_table import AgencyTable, read_coefficients
 from segmenter.typing_tool.build import BuiltTool, ToolRequest, class_scores, learn_profiles, make_tool
-from segmenter.typing_tool.lda import probabilities
 from segmenter.typing_tool.scoring import score_answers
 from segmenter.typing_tool.targets import given as known
 from segmenter.typing_tool.tool_file import (

@@ -10,9 +10,9 @@ from numpy.random import Generator, default_rng
 from scipy import stats
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
+from segmenter.stats.discriminant import Moments, probabilities
 from segmenter.stats.weighted import effective_size, kish_counts
 from segmenter.typing_tool.forward_selection import forward_selection
-from segmenter.typing_tool.lda import Moments, probabilities
 from segmenter.typing_tool.targets import found_anew
 from segmenter.typing_tool.targets import given as known
 from segmenter.typing_tool.validation import HeldOut, fill_values, hit_rates, logit

@@ -186,7 +186,7 @@ def test_what_holds_no_weights_is_refused(folder: Path, capsys: pytest.CaptureFi
 
     assert "no item 'nothing', and there is no trait of that name" in refused(capsys, *survey, "nothing")
     assert "The trait 'where_from' is a text, no weight" in refused(capsys, *survey, "where_from")
-    assert "--weight works only with FILE or --survey" in refused(capsys, "discover", "--weight", "w")
+    assert "There is no trait 'w', so it holds no weights" in refused(capsys, "discover", "--weight", "w")
 
 
 @pytest.mark.parametrize("name", ["of_file", "of_survey"])

@@ -30,7 +30,14 @@ class Linear:
     intercept: Matrix
 
     def scores(self, values: Matrix) -> Matrix:
-        """Return z, (people, segments)."""
+        """Return z of each segment.
+
+        Args:
+            values: (people, items).
+
+        Returns:
+            (people, segments).
+        """
         return np.asarray(values @ self.weights.T + self.intercept, dtype=np.float64)
 
     def cooled(self, temperature: float) -> Linear:
@@ -39,7 +46,14 @@ class Linear:
 
 
 def probabilities(scores: Matrix) -> Matrix:
-    """Return the softmax of each row of *scores*."""
+    """Return the softmax of each row of *scores*.
+
+    Args:
+        scores: (people, segments).
+
+    Returns:
+        (people, segments), each row adding up to 1.
+    """
     raised = np.exp(scores - scores.max(axis=1, keepdims=True))
     return np.asarray(raised / raised.sum(axis=1, keepdims=True), dtype=np.float64)
 
@@ -67,6 +81,9 @@ class Moments:
             labels: (people,) segment of each.
             segments: How many.
             each: (people,) how many each counts as; None: once.
+
+        Returns:
+            Counts, means and scatter; of whole numbers *each* they are those of as many rows.
         """
         counts = np.bincount(labels, each, minlength=segments).astype(np.float64)
         sums = np.zeros((segments, values.shape[1]))
