@@ -212,4 +212,4 @@ def test_the_version_in_force_is_the_newest_until_the_mail_and_the_last_of_those
 
     assert dict(zip(found["person_id"].to_pylist(), found["persona"].to_pylist(), strict=True)) == expected
     assert found.num_rows == len(names)
-    assert len({persona for persona in expected.values()}) == 5
+    assert len(set(expected.values())) == 5
