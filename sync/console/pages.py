@@ -18,7 +18,8 @@ from connectors.errors import FixSettingsError, PersonasyncError
 from connectors.secret import hide
 from sync.console.calculator import WAITED, TroubleError, Waited
 from sync.console.forms import TOO_LARGE, SentForm, TooLargeError, Upload, read_form
-from sync.console.reading import NoDataError, WorkspaceReader
+from sync.console.lane import NoDataError
+from sync.console.reading import WorkspaceReader
 from sync.console.refill import FORM, refilled
 from sync.console.security import ConsoleDoor
 from sync.console.tasks import Task, Tasks
