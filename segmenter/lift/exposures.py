@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import ibis
 from ibis import Table
 
-from segmenter.lift.outcomes import with_tracked
+from segmenter.lift.outcomes import moment_literal, with_tracked
 from segmenter.stats.exact_sum import exact_sum
 
 ORDER_WINDOW_DAYS = 7
 """Attribution window in days: an order without a campaign is credited to a delivery before it."""
 
 BEFORE_ANY = "before any assignment"
+
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""Until when the newest version holds."""
 
 
 def campaign_results(
@@ -44,8 +49,9 @@ def campaign_results(
         whose mail only a machine opened are *machine_only*; *tracked* are the delivered ones of whom opens and clicks
         are known.
     """
-    mails = reached(deliveries, links, campaigns, assignments)
-    mails = _with_orders(_with_engagements(mails, engagements, links), orders, links, order_window_days)
+    mails = _reached(deliveries, links, campaigns)
+    mails = _with_orders(mails, orders, links, order_window_days)  # first: it reads the mails twice
+    mails = _with_engagements(_with_persona(mails, assignments), engagements, links)
     did = {
         "opened": mails.opens > 0,
         "machine_only": (mails.opens == 0) & (mails.machine_opens > 0),
@@ -81,8 +87,8 @@ def delivery_answers(
     Returns:
         Columns ``connection, mail, person_id, at``, and whether the person ``opened, clicked, ordered``.
     """
-    mails = _with_engagements(_reached(deliveries, links, campaigns), engagements, links)
-    mails = _with_orders(mails, orders, links, order_window_days)
+    mails = _with_orders(_reached(deliveries, links, campaigns), orders, links, order_window_days)
+    mails = _with_engagements(mails, engagements, links)
     return mails.select(*KEYS, "at", opened=mails.opens > 0, clicked=mails.clicks > 0, ordered=mails.orders > 0)
 
 
@@ -142,19 +148,19 @@ def _filed(sent: Table, campaigns: Table) -> Table:
 
 
 def _with_persona(reached: Table, assignments: Table) -> Table:
-    versions = assignments.select("person_id", "persona", "recorded_at", "sequence")
-    joined = reached.left_join(
-        versions, [reached.person_id == versions.person_id, versions.recorded_at <= reached["at"]]
+    """Each mail with the version that was in force: one row a mail, so that nothing need be ranked afterwards."""
+    later = assignments.recorded_at.lead().over(
+        group_by=assignments.person_id, order_by=[assignments.recorded_at, assignments.sequence]
     )
-    joined = joined.drop("person_id_right")
-    place = ibis.row_number().over(
-        group_by=[joined[key] for key in KEYS],
-        order_by=[joined.recorded_at.desc(nulls_first=False), joined.sequence.desc(nulls_first=False)],
-    )
-    newest = joined.mutate(place=place)
-    newest = newest.filter(newest.place == 0)
-    named = ibis.ifelse(newest.recorded_at.isnull(), BEFORE_ANY, newest.persona)
-    return newest.mutate(persona=named).drop("place", "recorded_at", "sequence")
+    versions = assignments.select("person_id", "persona", "recorded_at", until=later.fill_null(moment_literal(NEVER)))
+    holds = [
+        reached.person_id == versions.person_id,
+        versions.recorded_at <= reached["at"],
+        reached["at"] < versions.until,  # none of two that came at once holds but the last
+    ]
+    joined = reached.left_join(versions, holds).drop("person_id_right")
+    named = ibis.ifelse(joined.recorded_at.isnull(), BEFORE_ANY, joined.persona)
+    return joined.mutate(persona=named).drop("recorded_at", "until")
 
 
 def _with_engagements(mails: Table, engagements: Table, links: Table) -> Table:

@@ -27,7 +27,9 @@ from typing import Any
 
 from connectors.errors import FixSettingsError, PersonasyncError, TryLaterError
 from connectors.secret import hide
-from sync.console.reading import Answer, NoDataError, Reader, WorkspaceReader
+from sync.console.figures import Dated
+from sync.console.lane import Answer, NoDataError
+from sync.console.reading import Reader, WorkspaceReader
 from sync.control.damage import control_trouble
 from sync.session import Session
 from sync.warehouse.damage import warehouse_trouble
@@ -90,11 +92,25 @@ class Calculator(WorkspaceReader):
             PersonasyncError: Whatever *function* raises, by its kind; `NoDataError` before the first pull.
             TroubleError: What nobody foresaw.
         """
-        answer: Future[Answer] = Future()
+        answer: Answer = self._answer(key, function, slow, None)
+        return answer
+
+    def figures(self, key: Hashable, function: Callable[[Session], Any], kind: Any) -> Dated:
+        """Return the answer of *function*, which can be pickled, as *kind* can (`WorkspaceReader.figures`).
+
+        Raises:
+            PersonasyncError: Whatever *function* raises, by its kind; `NoDataError` before the first pull.
+            TroubleError: What nobody foresaw.
+        """
+        dated: Dated = self._answer(key, function, True, kind)  # noqa: FBT003 - it is slow
+        return dated
+
+    def _answer(self, key: Hashable, *asked: Any) -> Any:
+        answer: Future[Any] = Future()
         with self._lock:
             number = next(self._numbers)
             self._asked[number] = answer, WAITED.get()
-            self._running_process().send((number, key, function, slow))
+            self._running_process().send((number, key, *asked))
         return answer.result()
 
     def _running_process(self) -> Connection:
@@ -186,7 +202,8 @@ def calculate(
     """Answer questions until the console ends; this is what the process runs.
 
     Args:
-        connection: Questions come from it (number, key, function, slow), answers go to it (number, kind, content).
+        connection: Questions come from it (number, key, function, slow, type of figures), answers go to it (number,
+            kind, content).
         directory: The workspace's folder.
         now: Clock, UTC.
         environment: Where secrets are looked up.
@@ -216,9 +233,9 @@ def calculate(
     try:
         with suppress(EOFError, OSError):
             while (asked := connection.recv()) is not None:
-                number, key, function, slow = asked
+                number, key, function, slow, kind = asked
                 work = _with_progress(function, partial(send, number, "progress"))
-                reader.asked(key, work, slow=slow).add_done_callback(partial(give, number))
+                reader.asked(key, work, slow=slow, kind=kind).add_done_callback(partial(give, number))
     finally:
         reader.end()
 

@@ -30,10 +30,11 @@ VARIANTS = 6
 def campaigns_page(desk: Desk, asked: Asked) -> ConsolePage:
     """Return the newest campaigns and all experiments."""
     del asked
-    measured = desk.reader.ask(("campaigns",), newest_campaigns, slow=True)
+    dated = desk.reader.figures(("campaigns",), newest_campaigns, list[CampaignResult])
     workspace = desk.reader.workspace()
     values = {
-        "campaigns": [(result, show_campaign(result)) for result in measured],
+        "campaigns": [(result, show_campaign(result)) for result in dated.answer],
+        "calculated": dated.at,
         "metrics": METRICS,
         "experiments": list(workspace.experiments.values())[::-1],
         "holdout": workspace.everybody,

@@ -7,7 +7,7 @@ from typing import Any
 
 from connectors.secret import hide
 from sync.console.pages import Asked, ConsolePage, Desk
-from sync.monitor.quality import judge_quality
+from sync.monitor.quality import Judged, judge_quality
 from sync.ops.history import past, past_run, rejected, workspace_status
 
 RUNS_SHOWN = 25
@@ -30,8 +30,9 @@ def data_page(desk: Desk, asked: Asked) -> ConsolePage:
 def quality_page(desk: Desk, asked: Asked) -> ConsolePage:
     """Return what `quality` finds: missing, impossible and stale data, and drift."""
     del asked
-    judged = desk.reader.ask(("quality",), judge_quality, slow=True)
-    return ConsolePage(SECTION, "Data quality and drift", "quality.html.j2", {"judged": judged})
+    dated = desk.reader.figures(("quality",), judge_quality, Judged)
+    values = {"judged": dated.answer, "calculated": dated.at}
+    return ConsolePage(SECTION, "Data quality and drift", "quality.html.j2", values)
 
 
 def run_page(desk: Desk, asked: Asked) -> ConsolePage:

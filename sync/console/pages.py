@@ -11,14 +11,15 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Match
 
 from connectors.errors import FixSettingsError, PersonasyncError
 from connectors.secret import hide
 from sync.console.calculator import WAITED, TroubleError, Waited
-from sync.console.forms import TOO_LARGE, TooLargeError, Upload, read_form
-from sync.console.reading import NoDataError, WorkspaceReader
+from sync.console.forms import TOO_LARGE, SentForm, TooLargeError, Upload, read_form
+from sync.console.lane import NoDataError
+from sync.console.reading import WorkspaceReader
 from sync.console.refill import FORM, refilled
 from sync.console.security import ConsoleDoor
 from sync.console.tasks import Task, Tasks
@@ -41,6 +42,7 @@ SECTIONS = (
 )
 TASKS = "/tasks/"
 ERROR = "error.html.j2"
+TOO_OLD = "Nothing was done: this form is from before the console was started again, or did not arrive whole."
 SENT_KEPT = 20
 """Forms that are remembered until their tasks have ended."""
 log = logging.getLogger(__name__)
@@ -146,7 +148,7 @@ def page_of(view: View, *, at_once: bool = False, upload: bool = False) -> Calla
             except TooLargeError:
                 return _whole(desk, _error(section, TOO_LARGE, 413))
             if sent is None or not desk.door.is_token(dict(sent.fields).get("token", "")):
-                return PlainTextResponse("This form is out of date. Go back, reload the page and try again.", 403)
+                return await asyncio.to_thread(_too_old, request, desk, sent)
             asked = replace(asked, form=sent.fields, upload=sent.upload)
         waited = Waited()
         WAITED.set(waited)  # the thread gets a copy of this context
@@ -202,6 +204,18 @@ def _after_post(request: Request, desk: Desk, asked: Asked, made: Made) -> Respo
         return _whole(desk, made)
     message = str(made.values.get("message", ""))
     return _once_more(desk, sent, message, made.status) or _whole(desk, made)
+
+
+def _too_old(request: Request, desk: Desk, sent: SentForm | None) -> Response:
+    """The answer to a form without the session's token: nothing is done, and the form is shown anew, filled in."""
+    origin = _origin(request) if sent is not None else None
+    if sent is not None and origin is not None:
+        form = FormOrigin(*origin, request.scope["raw_path"].decode("latin-1"), sent.fields)
+        message = f"{TOO_OLD} Look through it, and send it once more."
+        if (shown := _once_more(desk, form, message, HTTPStatus.FORBIDDEN)) is not None:
+            return shown
+    message = f"{TOO_OLD} Open its page again, and fill it in once more."
+    return _whole(desk, _error(section_of(request.url.path), message, HTTPStatus.FORBIDDEN, "This form is too old"))
 
 
 def _once_more(desk: Desk, sent: FormOrigin, message: str, status: int) -> Response | None:

@@ -58,7 +58,9 @@ def persona_page(desk: Desk, asked: Asked) -> ConsolePage:
     slug = asked.path["persona"]
     with desk.reader.whole_control() as control:
         kept = bool(control.personas.of(slug))  # else everybody is looked at
-    shown, compared = desk.reader.ask(("persona", slug), partial(_persona, slug=slug), slow=not kept)
+    key, look = ("persona", slug), partial(_persona, slug=slug)
+    dated = None if kept else desk.reader.figures(key, look, tuple[PersonaView, list[Compared]])
+    shown, compared = dated.answer if dated else desk.reader.ask(key, look)
     workspace = desk.reader.workspace()
     profile = shown.profile
     values: dict[str, Any] = {
@@ -74,6 +76,7 @@ def persona_page(desk: Desk, asked: Asked) -> ConsolePage:
         "picture": _picture(desk, shown.slug),
         "compared": compared,
         "shapes": list(SIZES),
+        "calculated": dated.at if dated else None,
     }
     return ConsolePage(SECTION, workspace.personas[shown.slug].name, "persona.html.j2", values)
 
@@ -87,7 +90,7 @@ def _persona(session: Session, slug: str) -> tuple[PersonaView, list[Compared]]:
 def poster_document(desk: Desk, asked: Asked) -> Document:
     """Return a persona's poster, as `personas poster` writes it."""
     shape: Shape = "slide" if asked.path["shape"] == "slide" else "a4"
-    pages = desk.reader.ask(("posters", shape), partial(poster_pages, shape=shape), slow=True)
+    pages = desk.reader.figures(("posters", shape), partial(poster_pages, shape=shape), dict[str, str]).answer
     if asked.path["persona"] not in pages:
         raise FixSettingsError(f"There is no persona {asked.path['persona']!r}.", fix="See the list of personas.")
     return Document(pages[asked.path["persona"]])

@@ -9,54 +9,36 @@ process of its own (`sync.console.calculator`), so that no page waits for a calc
 from __future__ import annotations
 
 import threading
-import time
 from abc import ABC, abstractmethod
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager, suppress
+from concurrent.futures import Future, wait
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from connectors.errors import FixSettingsError, PersonasyncError
+from connectors.errors import PersonasyncError
 from connectors.processes import is_alive
+from sync.console.figures import Dated, KeptFigures
+from sync.console.lane import Answer, Lane, Mark
 from sync.control.reading import ReadControl, open_read_control
 from sync.control.rows import Run
 from sync.control.store import open_control
 from sync.session import ReadStores, Session, refuse_lost_control
-from sync.warehouse.copies import open_copy
 from sync.warehouse.damage import FILE
-from sync.warehouse.opening import open_warehouse
 from sync.workspace.definition_files import MAIN, PERSONAS, SEGMENTS
 from sync.workspace.experiments import EXPERIMENTS
-from sync.workspace.manifest import load_manifest
 from sync.workspace.settings import STATE, Workspace, load_workspace
 
-Answer = TypeVar("Answer")
-Mark = tuple[Any, ...]
-KEPT = 200
-"""Answers that are kept for each lane."""
 FILES_KEPT = 8
 """Files of which the answer is kept."""
 WATCH_SECONDS = 2.0
 SWEEP_SECONDS = 5.0
 """How long a look after old copies waits for a calculation under way."""
-END_SECONDS = 0.2
-"""A statement that runs on is interrupted so often when the console ends."""
-IDLE_SECONDS = 600.0
-"""After so long without a question the copy is deleted."""
 DEFINITIONS = (MAIN, SEGMENTS, PERSONAS, EXPERIMENTS)
 CONTROL = ("control.db", "control.db-wal")
 RUNS_LOOKED_AT = 10
 LEARNED = ("models", "tools")
-
-
-class NoDataError(FixSettingsError):
-    """Nothing was pulled yet."""
-
-    def __init__(self) -> None:
-        super().__init__("There are no data yet.", fix="Run `personasync pull`, then `personasync assign`.")
 
 
 def _stat(path: Path) -> Any:
@@ -65,142 +47,6 @@ def _stat(path: Path) -> Any:
         known = path.stat()
         return (known.st_mtime_ns, known.st_size, known.st_ino) if known.st_size else None
     return None
-
-
-class Lane:
-    """One thread that reads one copy: questions of a lane wait for each other, those of two lanes do not."""
-
-    def __init__(self, reader: Reader, name: str) -> None:
-        self._reader = reader
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix=f"console-{name}")
-        self._opened: ExitStack | None = None
-        self._session: Session | None = None
-        self._data: Mark = ()
-        self._state: Mark = ()
-        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
-        self.used_at = time.monotonic()
-        self._asking = False
-
-    def ask(self, key: Hashable, function: Callable[[Session], Answer]) -> Future[Answer]:
-        """Return the answer of *function* to come; one that is kept under *key* is given again."""
-        self.used_at = time.monotonic()
-        return self._pool.submit(self._answer, key, function)
-
-    def _answer(self, key: Hashable, function: Callable[[Session], Answer]) -> Answer:
-        session = self._renewed()
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            known: Answer = self._kept[key]
-            return known
-        answer = self._asked(session, function)
-        self._kept[key] = answer
-        while len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
-        return answer
-
-    def _asked(self, session: Session, function: Callable[[Session], Answer]) -> Answer:
-        with self._reader.whole_control() as control:
-            session.control = control
-            self._asking = True
-            try:
-                return function(session)
-            finally:
-                self._asking = False
-
-    def read_first(self) -> None:
-        """Open the copy and read what pages ask first, before anybody asks; trouble is told who does.
-
-        It is done in parts, and what is asked meanwhile comes between them.
-        """
-        self._read_from(0)
-
-    def _read_from(self, place: int) -> None:
-        def read() -> None:
-            with suppress(Exception):
-                self._asked(self._renewed(), self._reader.first[place])
-            self._read_from(place + 1)
-
-        if place < len(self._reader.first):
-            with suppress(RuntimeError):  # the pool has been shut down
-                self._pool.submit(read)
-
-    def _renewed(self) -> Session:
-        """The session on the newest copy, or on the one before while a command runs."""
-        data, state = self._reader.data_mark(), self._reader.state_mark()
-        if self._session is not None and (data, state) != (self._data, self._state) and self._reader.running():
-            return self._session
-        if self._session is None or data != self._data:
-            self._close()
-            try:
-                self._session = self._open()
-            except BaseException:
-                self._close()
-                raise
-            self._data, self._state = data, state
-        elif state != self._state:
-            self._session.workspace = self._reader.workspace()
-            self._session.warehouse.read_once.forget()
-            self._kept.clear()
-            self._state = state
-        return self._session
-
-    def _open(self) -> Session:
-        workspace, reader = self._reader.workspace(), self._reader
-        self._opened = ExitStack()
-        embedded = workspace.engine.reveal() == "duckdb"
-        if embedded and not (workspace.state_dir / FILE).is_file():
-            raise NoDataError
-        if embedded:
-            warehouse = self._opened.enter_context(open_copy(workspace.state_dir))
-        else:
-            warehouse = open_warehouse(workspace.engine.reveal(), workspace.state_dir)
-            self._opened.callback(warehouse.close)
-        with reader.whole_control() as control:
-            session = Session(
-                workspace, load_manifest(), control, warehouse, reader.now, reader.environment, copied=embedded
-            )
-        self._opened.enter_context(warehouse.reading())
-        return session
-
-    def close_if(self, *, data: Mark, state: Mark) -> Future[None]:
-        """Delete the copy where the data in force are others, or nobody has asked for long.
-
-        Where somebody asked of late, what pages ask first is read again as soon as data or state are others.
-        """
-
-        def look() -> None:
-            idle = time.monotonic() - self.used_at > IDLE_SECONDS
-            if self._session is None:
-                return
-            changed = (self._data, self._state) != (data, state)
-            if idle or self._data != data:
-                self._close()
-            if changed and not idle:
-                self.read_first()  # after what was asked meanwhile
-
-        return self._pool.submit(look)
-
-    def _close(self) -> None:
-        self._kept.clear()
-        self._session = None
-        if self._opened is not None:
-            self._opened.close()
-            self._opened = None
-
-    def end(self) -> None:
-        """Delete the copy, and end the thread; what it calculates is broken off, since it only reads."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        while self._thread_lives():
-            session = self._session
-            if self._asking and session is not None:
-                session.warehouse.interrupt()
-        self._close()
-
-    def _thread_lives(self) -> bool:
-        threads = list(self._pool._threads)  # noqa: SLF001 - an executor tells nobody that it has ended
-        for thread in threads:
-            thread.join(END_SECONDS)
-        return any(thread.is_alive() for thread in threads)
 
 
 class WorkspaceReader(ABC):
@@ -225,6 +71,19 @@ class WorkspaceReader(ABC):
             key: Answers are kept under it until the workspace changes.
             function: Only reads.
             slow: Whether it may take long: then it is done beside others.
+
+        Raises:
+            PersonasyncError: Whatever *function* raises; `NoDataError` before the first pull.
+        """
+
+    @abstractmethod
+    def figures(self, key: Hashable, function: Callable[[Session], Any], kind: Any) -> Dated:
+        """Return the answer of *function*, which takes long; it is kept on disk for the next console too.
+
+        Args:
+            key: Of the answer, in the workspace.
+            function: Only reads.
+            kind: Type of the answer, which `sync.console.figures` can write and read.
 
         Raises:
             PersonasyncError: Whatever *function* raises; `NoDataError` before the first pull.
@@ -332,7 +191,8 @@ class Reader(WorkspaceReader):
     ) -> None:
         super().__init__(directory, now=now, environment=environment)
         self._lanes = {name: Lane(self, name) for name in ("quick", "slow")}
-        self.first = first
+        self.first, self.kept = first, KeptFigures(directory / STATE)
+        self._swept: Mark = ()
         self._lanes["quick"].read_first()
         self._ended = threading.Event()
         self._watch = threading.Thread(target=self._watching, name="console-watch", daemon=True)
@@ -340,11 +200,23 @@ class Reader(WorkspaceReader):
 
     def ask(self, key: Hashable, function: Callable[[Session], Answer], *, slow: bool = False) -> Answer:
         """Return the answer of *function* to the session on the copy (`WorkspaceReader.ask`)."""
-        return self.asked(key, function, slow=slow).result()
+        answer: Answer = self.asked(key, function, slow=slow).result()
+        return answer
 
-    def asked(self, key: Hashable, function: Callable[[Session], Answer], *, slow: bool = False) -> Future[Answer]:
-        """Return the answer of `ask` to come."""
-        return self._lanes["slow" if slow else "quick"].ask(key, function)
+    def figures(self, key: Hashable, function: Callable[[Session], Any], kind: Any) -> Dated:
+        """Return the answer of *function*, and when it was calculated (`WorkspaceReader.figures`)."""
+        dated: Dated = self.asked(key, function, slow=True, kind=kind).result()
+        return dated
+
+    def asked(
+        self, key: Hashable, function: Callable[[Session], Any], *, slow: bool = False, kind: Any = None
+    ) -> Future[Any]:
+        """Return the answer of `ask` to come, or that of `figures` where it has a *kind*."""
+        return self._lanes["slow" if slow else "quick"].ask(key, function, kind)
+
+    def is_now(self, mark: Mark) -> bool:
+        """Tell whether data and state are still those of *mark*, and no command runs."""
+        return not self.running() and (self.data_mark(), self.state_mark()) == mark
 
     def _watching(self) -> None:
         """An erasure must reach the copy too, although nobody asks a page."""
@@ -352,9 +224,12 @@ class Reader(WorkspaceReader):
             self.sweep()
 
     def sweep(self) -> None:
-        """Delete copies that are out of date, unless a command runs, and those that nobody has asked for long."""
+        """Delete copies and figures that are out of date, unless a command runs, and copies that nobody asks."""
         if not self.running():
             data, state = self.data_mark(), self.state_mark()
+            if (data, state) != self._swept:
+                self.kept.drop_others((data, state))
+                self._swept = data, state
             closing = [lane.close_if(data=data, state=state) for lane in self._lanes.values()]
             wait(closing, timeout=SWEEP_SECONDS)
 

@@ -128,8 +128,10 @@ def _over_time(history: SegmentHistory, name: str) -> Any:
 def value_page(desk: Desk, asked: Asked) -> ConsolePage:
     """Return the segments by value, as `segments` ranks them."""
     del asked
-    ranked, sentence = desk.reader.ask(("value",), _ranked, slow=True)
-    return ConsolePage(SECTION, "Segments by value", "value.html.j2", {"ranked": ranked, "focus": sentence})
+    dated = desk.reader.figures(("value",), _ranked, tuple[SegmentValues, str])
+    ranked, sentence = dated.answer
+    values = {"ranked": ranked, "focus": sentence, "calculated": dated.at}
+    return ConsolePage(SECTION, "Segments by value", "value.html.j2", values)
 
 
 def _ranked(session: Session, progress: Progress = no_progress) -> tuple[SegmentValues, str]:

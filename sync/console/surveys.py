@@ -13,8 +13,8 @@ from segmenter.classifier.thresholds import Thresholds
 from segmenter.surveys.sample_plan import SampleAim, SamplePlan, plan_sample
 from segmenter.typing_tool.tool_file import ToolFile
 from sync.console.answers import MOST_QUESTIONS, SECTION, STEPS, form_wish, started, write_form
+from sync.console.lane import NoDataError
 from sync.console.pages import Asked, ConsolePage, Desk, Document, Download, Elsewhere
-from sync.console.reading import NoDataError
 from sync.console.tasks import Finished
 from sync.modeling.accept import accept_here
 from sync.modeling.accept_text import accepted_sentences

@@ -37,7 +37,7 @@ CONTROL = "control.db"
 SETTINGS = (MAIN, SEGMENTS, PERSONAS, EXPERIMENTS)
 LEFT_OUT = (CONTROL, FILE, "statements.json")
 ENDS_LEFT_OUT = (".part", "_signing_secret")  # what `setup` keeps for [serve]
-FOLDERS_LEFT_OUT = (COPIES, BUDGETS, "before-", "damaged-")
+FOLDERS_LEFT_OUT = (COPIES, BUDGETS, "before-", "damaged-", "figures")
 AT_ONCE = 1 << 20
 BROKEN = "It is damaged, or no backup of personasync. Nothing was changed."
 

@@ -129,7 +129,7 @@ def _collect(session: Session, stage: Callable[[], None] = lambda: None) -> _Kno
         raise FixSettingsError("Nobody is assigned yet.", fix="Run `personasync assign`.")
     as_of = datetime.fromisoformat(newest.counts["as_of"])
     with session.warehouse.reading():
-        ranked = parts.valued(session)
+        ranked = parts.valued(session, tried=False)
         stage()
         measured, shares = newest_campaigns(session), persona_shares(session)
         stage()

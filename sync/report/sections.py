@@ -257,10 +257,15 @@ def machine_sentence(result: CampaignResult) -> str:
     return f"{n:,} emails had machine opens only (Apple MPP, scanners); they do not count as opened." if n else ""
 
 
-def valued(session: Session) -> SegmentValues | None:
-    """Return the segments by value; None where nobody is assigned yet."""
+def valued(session: Session, *, tried: bool = True) -> SegmentValues | None:
+    """Return the segments by value; None where nobody is assigned yet.
+
+    Args:
+        session: The open workspace.
+        tried: Whether the forecast is tried on the last quarter.
+    """
     try:
-        return rank_segments(session)
+        return rank_segments(session, tried=tried)
     except FixSettingsError:
         return None
 

@@ -44,7 +44,7 @@ class SegmentValues:
     Attributes:
         ranking: The most valuable first.
         valued: Whether the value model spoke; otherwise the order is that of past spend.
-        tried: How the model would have done on the last quarter.
+        tried: How the model would have done on the last quarter; empty where it was not asked for.
         notes: What must be known, in sentences.
         empty: Segments that nobody is in, in the order of segments.toml.
         total: 95% interval of the sum of all values; None where they are unknown.
@@ -63,13 +63,16 @@ class SegmentValues:
 STAGES = 4
 
 
-def rank_segments(session: Session, as_of: datetime | None = None, progress: Progress = no_progress) -> SegmentValues:
+def rank_segments(
+    session: Session, as_of: datetime | None = None, progress: Progress = no_progress, *, tried: bool = True
+) -> SegmentValues:
     """Rank the segments that people are assigned to.
 
     Args:
         session: The open workspace.
         as_of: UTC; orders after it don't count, and segments are those of then; None: now.
         progress: Told which part is being calculated.
+        tried: Whether the forecast is tried on the last quarter, which is a third of the work.
 
     Returns:
         Segments by value per contact, with 95% intervals of value and rank, advice, and the backtest of the forecast.
@@ -78,10 +81,10 @@ def rank_segments(session: Session, as_of: datetime | None = None, progress: Pro
         FixSettingsError: Nobody was assigned yet.
     """
     with session.warehouse.reading():
-        return _ranked(session, as_of, stages("segments", progress, STAGES))
+        return _ranked(session, as_of, stages("segments", progress, STAGES), tries=tried)
 
 
-def _ranked(session: Session, past: datetime | None, stage: Callable[[], None]) -> SegmentValues:
+def _ranked(session: Session, past: datetime | None, stage: Callable[[], None], *, tries: bool) -> SegmentValues:
     now = past or session.now()
     links = session.links()
     valued = value_now(session, now, links) if past is None else value_as_of(session, past, links)
@@ -113,7 +116,7 @@ def _ranked(session: Session, past: datetime | None, stage: Callable[[], None]) 
     advice = advise_on_segments(ranking, _messages(session), valued=model is not None)
     sentences = [*valued.notes, *notes, *_margin_note(session, model)]
     empty = tuple(segment.name for segment in segments if not len(segment.values))
-    tried = backtest(session, links, history, now)
+    tried = backtest(session, links, history, now) if tries else Backtest()
     stage()
     currency = "orders" if model is not None and not model.priced else history.currency
     known = total if model is not None else None
@@ -265,7 +268,7 @@ def focus(session: Session) -> tuple[list[str] | None, str]:
     if wanted is None:
         return None, ""
     if isinstance(wanted, int):
-        ranked = rank_segments(session).ranking
+        ranked = rank_segments(session, tried=False).ranking
         active = (
             most_valuable(ranked, wanted, sorted(in_focus(session.workspace, session.control) or ())) if ranked else []
         )

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from connectors.records import TABLES, TIME
-from segmenter.lift.exposures import campaign_results
+from segmenter.lift.exposures import BEFORE_ANY, campaign_results, reached
 from segmenter.stats.proportions import Responses, newcombe, wilson
 
 SENT = datetime(2026, 11, 10, 8, tzinfo=UTC)
@@ -188,3 +188,28 @@ def test_figures_are_those_of_counting_people_one_by_one() -> None:
     assert found.keys() == expected.keys()
     for key, cell in expected.items():
         assert {name: int(found[key][name]) for name in cell} == {name: len(people) for name, people in cell.items()}
+
+
+def test_the_version_in_force_is_the_newest_until_the_mail_and_the_last_of_those_that_came_at_once() -> None:
+    chance = random.Random(3)  # noqa: S311 - no secret
+    names = [f"p{number:02d}" for number in range(60)]
+    versions = [
+        (name, chance.choice(["rita", "bo", "gus", None]), chance.choice([-2.0, -1.0, 0.0, 1.0]))
+        for name in names
+        for _ in range(chance.randrange(5))
+    ]
+    expected = {}
+    for name in names:
+        before = [(days, place, persona) for place, (who, persona, days) in enumerate(versions) if who == name]
+        before = [each for each in before if each[0] <= 0]
+        expected[name] = max(before, key=lambda each: each[:2])[2] if before else BEFORE_ANY
+    found = reached(
+        table("deliveries", *(delivery(name) for name in names)),
+        ibis.memtable({"contact_key": [f"mailto:{name}" for name in names], "person_id": names}),
+        table("campaigns", {"campaign_id": "c1"}),
+        assigned(*versions),
+    ).to_pyarrow()
+
+    assert dict(zip(found["person_id"].to_pylist(), found["persona"].to_pylist(), strict=True)) == expected
+    assert found.num_rows == len(names)
+    assert len(set(expected.values())) == 5

@@ -15,7 +15,8 @@ import pytest
 
 from connectors.sandbox.server import Sandbox
 from sync.clock import now
-from sync.console.reading import NoDataError, Reader
+from sync.console.lane import NoDataError
+from sync.console.reading import Reader
 from sync.control.store import open_control
 from sync.session import Session
 from sync.warehouse.damage import FILE

@@ -21,8 +21,10 @@ from connectors.sandbox.server import Sandbox
 from sync.assign.members import members
 from sync.clock import now
 from sync.console.calculator import WAITED, Calculator, TroubleError, Waited
+from sync.console.figures import Dated
+from sync.console.lane import Answer, NoDataError
 from sync.console.pages import Asked, ConsolePage, Desk, page_of
-from sync.console.reading import Answer, NoDataError, Reader, WorkspaceReader
+from sync.console.reading import Reader, WorkspaceReader
 from sync.console.security import ConsoleDoor
 from sync.console.server import READ_FIRST
 from sync.console.tasks import Tasks
@@ -192,6 +194,10 @@ class AtHand(WorkspaceReader):
         del key, slow
         nothing: Any = None
         return function(nothing)
+
+    def figures(self, key: Hashable, function: Callable[[Session], Any], kind: Any) -> Dated:
+        del kind
+        return Dated(self.ask(key, function), self.now())
 
     def end(self) -> None:
         """There are no copies."""

@@ -9,8 +9,10 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
+from sync.clock import now
+from sync.console.security import ConsoleDoor
 from tests.sync.console.survey_world import new_workspace
-from tests.sync.console.visitor import Answer, Visitor, visiting
+from tests.sync.console.visitor import TOKEN, Answer, Visitor, visiting
 
 pytestmark = pytest.mark.outside
 
@@ -60,6 +62,34 @@ def test_what_was_typed_comes_back_under_the_reason(
     assert 'role="alert"' in answer.text
     for name, text in typed.items():
         assert f'value="{html.escape(text)}"' in answer.text, name
+
+
+@pytest.mark.parametrize("token", ["", "\xe9", ConsoleDoor(now).token()])  # the last as an earlier console gave it
+def test_a_form_from_before_the_console_was_started_again_does_nothing_and_comes_back(
+    visitor: Visitor, token: str
+) -> None:
+    path, typed = "/surveys/design/tool", {"title": "Our <i>questions</i>", "text:q1": "How “often”?"}
+    fields = {**FORMS[path][1], **typed, "token": token}
+    answer = visitor.ask("POST", path, urlencode(fields), Referer=f"http://{visitor.host}{PAGE}")
+    given = TOKEN.findall(answer.text)
+
+    assert (answer.status, answer.headers["content-type"]) == (403, "text/html; charset=utf-8")
+    assert "Nothing was done: this form is from before the console was started again" in answer.words
+    assert 'role="alert"' in answer.text
+    for name, text in typed.items():
+        assert f'value="{html.escape(text)}"' in answer.text, name
+    assert "This survey" not in visitor.get("/surveys/x").words
+    assert set(given) == {visitor.token("/surveys")}
+    again = visitor.ask("POST", path, urlencode({**fields, "token": given[0], "tool": "No Name"}))
+    assert (again.status, "is not a valid tool name" in again.words) == (400, True)  # sent once more, it is read
+
+
+def test_a_form_from_before_without_its_page_gets_a_page_that_says_so(visitor: Visitor) -> None:
+    answer = visitor.post("/campaigns/create", "0" * 64, name="winter")
+
+    assert (answer.status, "This form is too old" in answer.words) == (403, True)
+    assert "Nothing was done" in answer.words
+    assert "winter" not in visitor.get("/campaigns").words
 
 
 @pytest.mark.parametrize(

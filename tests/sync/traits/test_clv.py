@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -19,6 +20,7 @@ from sync.pull.job import pull
 from sync.session import Session, open_session
 from sync.traits.clv import value_people
 from sync.traits.compute import measured
+from sync.value.backtest import Backtest
 from sync.value.ranking import rank_segments, ranking_document
 from tests.segmenter.value.histories import simulated
 from tests.sync.conftest import Platforms
@@ -106,10 +108,13 @@ def test_a_changed_model_file_is_an_error_with_its_mend(session: Session) -> Non
 def test_segments_are_ranked_by_value_with_the_naive_place_beside_it(session: Session) -> None:
     pull(session)
     sell(session)
-    assign(session, as_of=session.now())
+    moment = session.now()
+    session.now = lambda: moment
+    assign(session, as_of=moment)
     segment_values = rank_segments(session)
     document = ranking_document(segment_values)
 
+    assert rank_segments(session, tried=False) == replace(segment_values, tried=Backtest())
     assert segment_values.valued
     assert [segment.value for segment in segment_values.ranking] == sorted(
         (segment.value for segment in segment_values.ranking), reverse=True
