@@ -91,7 +91,8 @@ def funnel(session: Session, segment: str, *, segments: Path | None = None) -> F
     steps = workspace.steps.by_name()
     if segment not in steps:
         raise FixSettingsError(f"There is no segment {segment!r}.", fix=f"There are: {', '.join(steps) or 'none'}.")
-    people = measured(session, as_of, workspace.catalogue)
+    own = workspace is session.workspace
+    people = _traits_of_rules(session, as_of) if own else measured(session, as_of, workspace.catalogue)
     parts = [
         (name, clause) for name in (*reversed(steps[segment].ancestors), segment) for clause in _clauses(steps[name])
     ]
@@ -106,6 +107,22 @@ def funnel(session: Session, segment: str, *, segments: Path | None = None) -> F
     now = _assigned_now(session, segment)
     rule = steps[segment].segment.rule
     return Funnel(segment, rule, as_of, int(counted["people"]), clauses, before, earlier, before - earlier, now)
+
+
+def open_funnels(session: Session) -> None:
+    """Read what each `funnel` asks, for who goes on to ask for some while the session only reads."""
+    newest = session.control.runs.latest("assign", state="done")
+    if newest is not None:
+        _traits_of_rules(session, datetime.fromisoformat(newest.counts["as_of"]))
+
+
+def _traits_of_rules(session: Session, as_of: datetime) -> Table:
+    """Everybody's traits that rules use, read once for all segments: ``person_id``, and a column a trait."""
+    workspace = session.workspace
+    names = dict.fromkeys(name for step in workspace.steps.by_name().values() for name in step.rule.names)
+    return session.warehouse.read_once.get(
+        ("traits of rules", as_of, *names), lambda: measured(session, as_of).select("person_id", *names)
+    )
 
 
 def _assigned_now(session: Session, segment: str) -> int:

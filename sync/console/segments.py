@@ -10,7 +10,7 @@ from typing import Any
 from connectors.errors import FixSettingsError
 from segmenter.stats.alignment import Overlap
 from sync.assign.draft import RuleDraft, draft_rule
-from sync.assign.funnel import funnel
+from sync.assign.funnel import funnel, open_funnels
 from sync.assign.members import members
 from sync.assign.segment_history import SegmentHistory, segment_history
 from sync.console.pages import Asked, ConsolePage, Desk
@@ -48,6 +48,7 @@ def open_segments(session: Session) -> None:
     history = segment_history(session)
     if history.sizes:
         moved_since(session, history.sizes[-1].as_of)
+    open_funnels(session)
 
 
 def _courses(history: SegmentHistory) -> Mapping[str, Any]:

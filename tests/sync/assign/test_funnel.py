@@ -11,7 +11,7 @@ import pytest
 from connectors.errors import FixSettingsError
 from segmenter.rules.evaluate import holds, value_of
 from segmenter.rules.rules import describe
-from sync.assign.funnel import funnel
+from sync.assign.funnel import funnel, open_funnels
 from sync.session import Session
 from sync.traits.compute import measured
 from tests.sync.conftest import Platforms
@@ -63,6 +63,16 @@ def _alone(path: Path, text: str) -> Path:
     other = path.with_name("other.toml")
     other.write_text(text, "utf-8")
     return other
+
+
+def test_who_asks_for_many_gets_the_counts_of_who_asks_for_one(ready: Session) -> None:
+    names = list(ready.workspace.steps.by_name())
+    alone = [funnel(ready, name) for name in names]
+    with ready.warehouse.reading():
+        open_funnels(ready)
+        shared = [funnel(ready, name) for name in names]
+
+    assert shared == alone
 
 
 def test_a_segment_that_is_none_is_told(ready: Session) -> None:
