@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextlib import AbstractContextManager, ExitStack, suppress
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
 
 from connectors.errors import FixSettingsError
-from sync.console.figures import Dated
+from sync.console.figures import Dated, KeptFigures
+from sync.control.rows import Run
 from sync.session import Session
 from sync.warehouse.copies import open_copy
 from sync.warehouse.damage import FILE
 from sync.warehouse.opening import open_warehouse
 from sync.workspace.manifest import load_manifest
-
-if TYPE_CHECKING:
-    from sync.console.reading import Reader
+from sync.workspace.settings import Workspace
 
 Answer = TypeVar("Answer")
 Mark = tuple[Any, ...]
@@ -37,10 +37,37 @@ class NoDataError(FixSettingsError):
         super().__init__("There are no data yet.", fix="Run `personasync pull`, then `personasync assign`.")
 
 
+class Watched(Protocol):
+    """What a lane asks of the workspace that it reads: see `sync.console.reading.Reader`."""
+
+    now: Callable[[], datetime]
+    environment: Mapping[str, str]
+    first: Sequence[Callable[[Session], object]]
+    kept: KeptFigures
+
+    def data_mark(self) -> Mark:
+        """Return what changes when the data do."""
+
+    def state_mark(self) -> Mark:
+        """Return what changes when definitions, models or the control store do."""
+
+    def is_now(self, mark: Mark) -> bool:
+        """Tell whether these are the marks, and no command runs."""
+
+    def running(self) -> Run | None:
+        """Return the command that runs."""
+
+    def workspace(self) -> Workspace:
+        """Return the workspace's files."""
+
+    def whole_control(self) -> AbstractContextManager[Any]:
+        """Open the control store."""
+
+
 class Lane:
     """One thread that reads one copy: questions of a lane wait for each other, those of two lanes do not."""
 
-    def __init__(self, reader: Reader, name: str) -> None:
+    def __init__(self, reader: Watched, name: str) -> None:
         self._reader = reader
         self._pool = ThreadPoolExecutor(1, thread_name_prefix=f"console-{name}")
         self._opened: ExitStack | None = None
