@@ -30,6 +30,8 @@ from sync.warehouse.damage import warehouse_trouble
 AT_ONCE_SECONDS = 0.6
 """A page that takes longer shows its head first."""
 TICK_SECONDS = 0.25
+SHOWN_SECONDS = 1.0
+"""How far a calculation is, is shown so often: a look costs a millisecond, and some calculate for a minute."""
 SECTIONS = (
     ("/", "Home"),
     ("/people", "People"),
@@ -307,7 +309,7 @@ async def _streamed(
     """The head with how far the calculation is, then the page; each part of the progress hides the one before."""
     yield _head(desk, section, dict(SECTIONS)[section]) + _part("waiting.html.j2", step=None)
     shown = waited.step
-    while not (await asyncio.wait([work], timeout=TICK_SECONDS))[0]:
+    while not (await asyncio.wait([work], timeout=SHOWN_SECONDS))[0]:
         if waited.step != shown:
             shown = waited.step
             yield _part("waiting.html.j2", step=shown)
