@@ -64,7 +64,14 @@ def test_what_was_typed_comes_back_under_the_reason(
         assert f'value="{html.escape(text)}"' in answer.text, name
 
 
-@pytest.mark.parametrize("token", ["", "\xe9", ConsoleDoor(now).token()])  # the last as an earlier console gave it
+@pytest.mark.parametrize(
+    "token",
+    [
+        pytest.param("", id="none"),
+        pytest.param("\xe9", id="no ASCII"),
+        pytest.param(ConsoleDoor(now).token(), id="of an earlier console"),  # drawn: no part of the test's name
+    ],
+)
 def test_a_form_from_before_the_console_was_started_again_does_nothing_and_comes_back(
     visitor: Visitor, token: str
 ) -> None:
