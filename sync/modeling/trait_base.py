@@ -58,7 +58,7 @@ def from_traits(
     also = () if weight is None else (weight,)
     rows = table.select("person_id", *names, *also).order_by("person_id").to_pyarrow()
     counted = weighted_by_trait(rows, weight, MOST_PEOPLE, rng)
-    rows = rows.take(counted.places)
+    rows = rows.take(np.array(counted.places, np.int64))  # of nobody, too
     columns = {name: rows[name].cast("float64").to_numpy(zero_copy_only=False) for name in names}
     notes = [*counted.notes]
     if not wanted:
