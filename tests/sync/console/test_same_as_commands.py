@@ -232,6 +232,7 @@ CONSOLE_ONLY = {
     "shown_lifts": "as show_campaign",
     "in_points": "formats for `lift`",
     "spark": "draws", "plot": "draws", "parts_of_whole": "draws", "hues_of": "draws", "prepared": "draws",
+    "open_funnels": "reads once what each `funnel` asks",
     "moves_of": "the row and the column of what `migration` prints",
     "conditions": "what `status --check` asks",
     "rejected": "what `history --rejects` writes",
