@@ -148,8 +148,9 @@ def test_an_answer_that_takes_too_long_is_none(
     platforms.side("deed", {"deed": "create contact", "email": "ada@people.test"})
     assert platforms.settled()
 
-    assert {entry["status"] for entry in platforms.side("webhooks")["log"]} == {0}
-    assert len(receiver.posts(TARGET)) == 11
+    log = platforms.side("webhooks")["log"]  # on a busy machine some end before the receiver has read them
+    assert [(entry["attempt"], entry["status"]) for entry in log] == [(attempt, 0) for attempt in range(11)]
+    assert receiver.posts(TARGET)
 
 
 def test_at_most_ten_deliveries_are_on_their_way(platforms: Platforms, receiver: Receiver) -> None:
