@@ -91,6 +91,7 @@ def page(visitor: Visitor) -> Iterator[Page]:
     with sync_playwright() as playwright:
         browser: Browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         opened = browser.new_page()
+        opened.set_default_timeout(120_000)  # some pages calculate over everybody, on a machine that does other work
         opened.goto(visitor.link)
         opened.keyboard.press("Tab")
         opened.keyboard.press("Enter")
