@@ -38,10 +38,10 @@ class Bug:
 
 
 def _cursor_first(
-    session: Any, connector: Any, stream: str, pulled: Any, *, run: Any, full: bool, progress: Any
+    session: Any, connector: Any, stream: str, pulled: Any, *, run: Any, full: bool, clock: bool, progress: Any
 ) -> None:
     """Move the cursor before the rows are safe."""
-    del full, progress
+    del full, clock, progress
     known = partial(session.warehouse.known_ids, connector.name)
     pages = list(connector.read(stream, session.control.cursors.get(connector.name, stream), known))
     session.control.cursors.move(connector.name, stream, pages[-1].cursor or {}, run.run_id)
@@ -65,8 +65,11 @@ def _outcome_first(
         pass
 
 
-def _position_first(store: Any, control: Any, run_id: str, *, new_id: Any = new_person_id) -> identity_map.Followed:
+def _position_first(
+    store: Any, control: Any, run_id: str, *, start: int | None = None, new_id: Any = new_person_id
+) -> identity_map.Followed:
     """Move the position of identities before the links are written."""
+    del start
     done, position = identity_map.Followed(), identity_map.position_of(control)
     keys, reached = store.written_after(CONTACTS.name, position, identity_map.AT_ONCE)
     control.cursors.move(*identity_map.POSITION, {"sequence": str(reached), "stored": "yes"}, run_id)
