@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from segmenter.stats.weighted import effective_size
 from sync.cli.main import run
+from tests.sync.weighted_world import (
+    Told,
+    documents,
+    entered,
+    number_traits,
+    settings,
+    weighted_kinds,
+    write_rows,
+    yes_chances,
+)
 
 pytestmark = pytest.mark.simulation  # finds segments, and fits models
 
@@ -26,24 +32,17 @@ name = "W"
 connector = "files"
 contacts = "contacts.csv"
 answers = "answers.csv"
-""" + "".join(f'[traits.{name}]\nconnection = "shop"\nproperty = "{name}"\ntype = "number"\n' for name in TRAITS)
-KIND = np.arange(PEOPLE) % 4 == 3  # a quarter of the people, and half of the population
-WEIGHT = np.where(KIND, 3.0, 1.0)
+""" + number_traits(TRAITS)
+KIND, WEIGHT = weighted_kinds(PEOPLE)
 RNG = np.random.default_rng(3)
 VISITS = RNG.normal(size=PEOPLE) + 10 + KIND * 6
 TENURE = RNG.normal(size=PEOPLE) + 10 + KIND * 6
 RESPONDS = RNG.random(PEOPLE) < 1 / (1 + np.exp(-np.where(KIND, 1.0, -1.0) - 1.5 * (VISITS - 10 - KIND * 6)))
-Told = Callable[..., dict[str, Any]]
-
-
-def write(path: Path, rows: list[list[str]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows(rows)
 
 
 def with_weights(folder: Path, cells: list[str]) -> None:
     rows = [[f"p{n}@people.test", f"{VISITS[n]:.4f}", f"{TENURE[n]:.4f}", cell] for n, cell in enumerate(cells)]
-    write(folder / "contacts.csv", [["email", *TRAITS], *rows])
+    write_rows(folder / "contacts.csv", [["email", *TRAITS], *rows])
     assert run(["pull", "--workspace", str(folder)]) == 0
 
 
@@ -51,15 +50,14 @@ def with_weights(folder: Path, cells: list[str]) -> None:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with two accepted proposals that were found with weights: of traits, and of a survey."""
     folder = tmp_path_factory.mktemp("fits")
-    for name, text in (("personasync.toml", MAIN), ("segments.toml", ""), ("personas.toml", "")):
-        (folder / name).write_text(text, "utf-8")
-    chance = np.where(KIND[:, None], [0.1] * 3 + [0.9] * 3, [0.9] * 3 + [0.1] * 3)
+    settings(folder, MAIN)
+    chance = yes_chances(KIND)
     said = np.where(RNG.random((PEOPLE, 6)) < chance, "Yes", "No")
     items = [f"item_{letter}" for letter in "abcdef"]
     answers = [[f"p{n}@people.test", *row, f"{WEIGHT[n]:g}"] for n, row in enumerate(said.tolist())]
-    write(folder / "answers.csv", [["email", *items, "w"], *answers])
+    write_rows(folder / "answers.csv", [["email", *items, "w"], *answers])
     outcomes = [[f"p{n}@people.test", "yes" if did else "no", "2031-03-01"] for n, did in enumerate(RESPONDS)]
-    write(folder / "outcomes.csv", [["email", "outcome", "at"], *outcomes])
+    write_rows(folder / "outcomes.csv", [["email", "outcome", "at"], *outcomes])
     with_weights(folder, [f"{weight:g}" for weight in WEIGHT])
     here, two = ("--workspace", str(folder)), ("--segments", "2")
     asked = ("discover", "--trait", "visits", "--trait", "tenure", "--weight", "panel_weight")
@@ -73,23 +71,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def folder(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of that workspace, which a test may change."""
-    own = tmp_path / "workspace"
-    shutil.copytree(world, own)
-    monkeypatch.chdir(own)
-    return own
+    return entered(world, tmp_path, monkeypatch)
 
 
 @pytest.fixture
 def told(folder: Path, capsys: pytest.CaptureFixture[str]) -> Told:
     del folder
-
-    def answer(*arguments: str) -> dict[str, Any]:
-        capsys.readouterr()
-        assert run([*arguments, "--json"]) in {0, 3}, capsys.readouterr().err
-        document: dict[str, Any] = json.loads(capsys.readouterr().out)
-        return document
-
-    return answer
+    return documents(capsys, statuses=(0, 3))
 
 
 OUTCOMES = ("fit", "--target", "outcome", "--labels", "outcomes.csv")

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import shutil
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +12,7 @@ import pytest
 from segmenter.stats.weighted import effective_size
 from sync.cli.main import run
 from sync.surveys.kept_weights import weights_digest
+from tests.sync.weighted_world import Told, documents, entered, settings, weighted_kinds, write_rows, yes_chances
 
 pytestmark = pytest.mark.simulation  # finds segments
 
@@ -36,19 +33,12 @@ connection = "shop"
 property = "city"
 type = "text"
 """
-Told = Callable[..., dict[str, Any]]
-KIND = np.arange(PEOPLE) % 4 == 3  # the second kind is a quarter of the respondents, and half of the population
-WEIGHT = np.where(KIND, 3.0, 1.0)
-
-
-def write(path: Path, rows: list[list[str]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows(rows)
+KIND, WEIGHT = weighted_kinds(PEOPLE)
 
 
 def answers(*, weights: np.ndarray = WEIGHT) -> list[list[str]]:
     rng = np.random.default_rng(1)
-    chance = np.where(KIND[:, None], [0.1] * 3 + [0.9] * 3, [0.9] * 3 + [0.1] * 3)
+    chance = yes_chances(KIND)
     said = np.where(rng.random((PEOPLE, len(ITEMS))) < chance, "Yes", "No")
     rows = zip(said.tolist(), weights.tolist(), strict=True)
     return [["email", *ITEMS, "w"], *([f"p{n}@people.test", *row, f"{w:g}"] for n, (row, w) in enumerate(rows))]
@@ -58,11 +48,10 @@ def answers(*, weights: np.ndarray = WEIGHT) -> list[list[str]]:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace whose people answered, with a proposal of the file and one of the answers that were pulled."""
     folder = tmp_path_factory.mktemp("weights")
-    write(folder / "answers.csv", answers())
+    write_rows(folder / "answers.csv", answers())
     contacts = [[f"p{n}@people.test", f"{w:g}", "Berlin"] for n, w in enumerate(WEIGHT)]
-    write(folder / "contacts.csv", [["email", "panel", "city"], *contacts])
-    for name, text in (("personasync.toml", MAIN), ("segments.toml", ""), ("personas.toml", "")):
-        (folder / name).write_text(text, "utf-8")
+    write_rows(folder / "contacts.csv", [["email", "panel", "city"], *contacts])
+    settings(folder, MAIN)
     here, two = ("--workspace", str(folder)), ("--segments", "2", "--weight", "w")
     assert run(["pull", *here]) == 0
     assert run(["discover", str(folder / "answers.csv"), *two, "--name", "of_file", *here]) == 0
@@ -73,23 +62,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def folder(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of that workspace, which a test may change."""
-    own = tmp_path / "workspace"
-    shutil.copytree(world, own)
-    monkeypatch.chdir(own)
-    return own
+    return entered(world, tmp_path, monkeypatch)
 
 
 @pytest.fixture
 def told(folder: Path, capsys: pytest.CaptureFixture[str]) -> Told:
     del folder
-
-    def answer(*arguments: str) -> dict[str, Any]:
-        capsys.readouterr()
-        assert run([*arguments, "--json"]) == 0, capsys.readouterr().err
-        document: dict[str, Any] = json.loads(capsys.readouterr().out)
-        return document
-
-    return answer
+    return documents(capsys)
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -134,7 +113,7 @@ def test_a_trait_that_holds_the_weight_counts_as_the_item_does(folder: Path, tol
 def with_weights(folder: Path, cell: str) -> None:
     rows = answers()
     rows[3][-1] = cell
-    write(folder / "answers.csv", rows)
+    write_rows(folder / "answers.csv", rows)
     assert run(["pull"]) == 0
 
 
@@ -160,7 +139,7 @@ def test_a_person_without_a_weight_is_an_error_that_names_whose(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     contacts = [[f"p{n}@people.test", "" if n == 5 else "1", "Berlin"] for n in range(PEOPLE)]
-    write(folder / "contacts.csv", [["email", "panel", "city"], *contacts])
+    write_rows(folder / "contacts.csv", [["email", "panel", "city"], *contacts])
     assert run(["pull"]) == 0
 
     for command in (("discover", "--survey", "answers"), ("survey", "design", "--survey", "answers", "-k", "2")):
@@ -206,7 +185,7 @@ def test_weights_that_changed_since_are_told_by_the_tool_and_by_the_audit(folder
     told("discover", "--accept", "of_file")
     audit = ("discover", "answers.csv", "--audit", "proposals/of_file.accepted.csv")
     before = told(*audit)
-    write(folder / "answers.csv", answers(weights=np.where(KIND, 1.0, 3.0)))
+    write_rows(folder / "answers.csv", answers(weights=np.where(KIND, 1.0, 3.0)))
     changed = "These are not the weights that 'of_file' was found with"
     tool, after = told("survey", "design", "--proposal", "of_file", "--length", "2"), told(*audit)
 
@@ -220,7 +199,7 @@ def test_weights_that_changed_since_are_told_by_the_tool_and_by_the_audit(folder
 
 def test_other_answers_are_not_weighted_and_that_is_told(folder: Path, told: Told) -> None:
     told("discover", "--accept", "of_file")
-    write(folder / "others.csv", [row[:-1] for row in answers()])
+    write_rows(folder / "others.csv", [row[:-1] for row in answers()])
 
     tool = told("survey", "design", "others.csv", "--proposal", "of_file", "--length", "2")
     audited = told("discover", "others.csv", "--audit", "proposals/of_file.accepted.csv")
@@ -235,7 +214,7 @@ def test_a_file_of_weights_is_found_again_and_its_absence_is_an_error(
     folder: Path, told: Told, capsys: pytest.CaptureFixture[str]
 ) -> None:
     listed = [[f"p{n}@people.test", f"{weight:g}"] for n, weight in enumerate(WEIGHT)]
-    write(folder / "weights.csv", [["respondent", "weight"], *reversed(listed)])
+    write_rows(folder / "weights.csv", [["respondent", "weight"], *reversed(listed)])
     asked = ("--exclude", "w", "--weight", "weights.csv", "--segments", "2", "--name", "listed")
     told("discover", "answers.csv", *asked)
     made = proposal(folder, "listed")["proposal"]

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import shutil
 import tomllib
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +15,7 @@ from segmenter.stats.weighted import effective_size
 from sync.cli.main import run
 from sync.modeling.accept import Accepted
 from sync.modeling.accept_text import accepted_sentences
+from tests.sync.weighted_world import Told, documents, entered, number_traits, settings, weighted_kinds, write_rows
 
 pytestmark = pytest.mark.simulation  # finds segments
 
@@ -30,25 +27,19 @@ name = "W"
 [connections.shop]
 connector = "files"
 contacts = "contacts.csv"
-""" + "".join(
-    f'[traits.{name}]\nconnection = "shop"\nproperty = "{name}"\ntype = "number"\n'
-    for name in (*TRAITS, "panel_weight")
-)
-KIND = np.arange(PEOPLE) % 4 == 3  # the second kind is a quarter of the people, and half of the population
-WEIGHT = np.where(KIND, 3.0, 1.0)
+""" + number_traits((*TRAITS, "panel_weight"))
+KIND, WEIGHT = weighted_kinds(PEOPLE)
 VALUES = np.random.default_rng(2).normal(size=(PEOPLE, 3)) + 20 + np.where(KIND[:, None], [6.0, 6.0, 0.0], 0.0)
 ASKED = ("discover", "--trait", "visits", "--trait", "basket")
 WEIGHTED = ("--weight", "panel_weight", "--segments", "2")
-Told = Callable[..., dict[str, Any]]
 
 
 def write(folder: Path, cells: list[str]) -> None:
-    with (folder / "contacts.csv").open("w", encoding="utf-8", newline="") as file:
-        rows = [
-            [f"p{n}@people.test", *(f"{x:.5f}" for x in row), cell]
-            for n, (row, cell) in enumerate(zip(VALUES.tolist(), cells, strict=True))
-        ]
-        csv.writer(file).writerows([["email", *TRAITS, "panel_weight"], *rows])
+    rows = [
+        [f"p{n}@people.test", *(f"{x:.5f}" for x in row), cell]
+        for n, (row, cell) in enumerate(zip(VALUES.tolist(), cells, strict=True))
+    ]
+    write_rows(folder / "contacts.csv", [["email", *TRAITS, "panel_weight"], *rows])
     assert run(["pull", "--workspace", str(folder)]) == 0
 
 
@@ -56,8 +47,7 @@ def write(folder: Path, cells: list[str]) -> None:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace whose people have three traits and a weight."""
     folder = tmp_path_factory.mktemp("traits")
-    for name, text in (("personasync.toml", MAIN), ("segments.toml", ""), ("personas.toml", "")):
-        (folder / name).write_text(text, "utf-8")
+    settings(folder, MAIN)
     write(folder, [f"{weight:g}" for weight in WEIGHT])
     return folder
 
@@ -65,23 +55,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def folder(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of that workspace, which a test may change."""
-    own = tmp_path / "workspace"
-    shutil.copytree(world, own)
-    monkeypatch.chdir(own)
-    return own
+    return entered(world, tmp_path, monkeypatch)
 
 
 @pytest.fixture
 def told(folder: Path, capsys: pytest.CaptureFixture[str]) -> Told:
     del folder
-
-    def answer(*arguments: str) -> dict[str, Any]:
-        capsys.readouterr()
-        assert run([*arguments, "--json"]) == 0, capsys.readouterr().err
-        document: dict[str, Any] = json.loads(capsys.readouterr().out)
-        return document
-
-    return answer
+    return documents(capsys)
 
 
 def proposal(folder: Path) -> dict[str, Any]:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +13,15 @@ from segmenter.discover.stability import Effort
 from segmenter.monitor.structure import Before, structure
 from segmenter.stats.item_matrix import Items
 from sync.cli.main import run
+from tests.sync.weighted_world import (
+    documents,
+    entered,
+    number_traits,
+    settings,
+    weighted_kinds,
+    write_rows,
+    yes_chances,
+)
 
 pytestmark = pytest.mark.simulation  # finds segments
 
@@ -29,22 +34,15 @@ name = "W"
 connector = "files"
 contacts = "contacts.csv"
 answers = "answers.csv"
-""" + "".join(f'[traits.{name}]\nconnection = "shop"\nproperty = "{name}"\ntype = "number"\n' for name in TRAITS)
-KIND = np.arange(PEOPLE) % 4 == 3
-WEIGHT = np.where(KIND, 3.0, 1.0)
+""" + number_traits(TRAITS)
+KIND, WEIGHT = weighted_kinds(PEOPLE)
 RNG = np.random.default_rng(2)
 VALUES = RNG.normal(size=(PEOPLE, 2)) + 20 + np.where(KIND[:, None], 6.0, 0.0)
-Told = Callable[..., dict[str, Any]]
-
-
-def write(path: Path, rows: list[list[str]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows(rows)
 
 
 def with_weights(folder: Path, cells: list[str]) -> None:
     rows = [[f"p{n}@people.test", *(f"{x:.5f}" for x in VALUES[n]), cell] for n, cell in enumerate(cells)]
-    write(folder / "contacts.csv", [["email", *TRAITS], *rows])
+    write_rows(folder / "contacts.csv", [["email", *TRAITS], *rows])
     assert run(["pull", "--workspace", str(folder)]) == 0
 
 
@@ -52,12 +50,11 @@ def with_weights(folder: Path, cells: list[str]) -> None:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with accepted segments that were found with weights: of a trait, of an item, and of a file."""
     folder = tmp_path_factory.mktemp("judged")
-    for name, text in (("personasync.toml", MAIN), ("segments.toml", ""), ("personas.toml", "")):
-        (folder / name).write_text(text, "utf-8")
-    chance = np.where(KIND[:, None], [0.1] * 3 + [0.9] * 3, [0.9] * 3 + [0.1] * 3)
+    settings(folder, MAIN)
+    chance = yes_chances(KIND)
     said = np.where(RNG.random((PEOPLE, 6)) < chance, "1", "0").tolist()
     rows = [[f"p{n}@people.test", *row, f"{WEIGHT[n]:g}"] for n, row in enumerate(said)]
-    write(folder / "answers.csv", [["email", *(f"item_{letter}" for letter in "abcdef"), "w"], *rows])
+    write_rows(folder / "answers.csv", [["email", *(f"item_{letter}" for letter in "abcdef"), "w"], *rows])
     with_weights(folder, [f"{weight:g}" for weight in WEIGHT])
     here, two = ("--workspace", str(folder)), ("--segments", "2", "--method", "kmeans")
     asked = ("discover", "--trait", "visits", "--trait", "basket", "--weight", "panel_weight")
@@ -73,17 +70,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def folder(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of that workspace, which a test may change."""
-    own = tmp_path / "workspace"
-    shutil.copytree(world, own)
-    monkeypatch.chdir(own)
-    return own
+    return entered(world, tmp_path, monkeypatch)
 
 
 def judged(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    capsys.readouterr()
-    assert run(["quality", "--json"]) == 0, capsys.readouterr().err
-    document: dict[str, Any] = json.loads(capsys.readouterr().out)
-    return document
+    return documents(capsys)("quality")
 
 
 def said_of(document: dict[str, Any]) -> dict[str, str]:
