@@ -100,7 +100,13 @@ def _thread_failed(failed: threading.ExceptHookArgs) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command that *arguments* name, and return its exit status."""
-    GIVEN.option = ""
+    try:
+        return _run(arguments)
+    finally:
+        GIVEN.option = ""  # of this command only: whoever goes on in this process has no workspace yet
+
+
+def _run(arguments: list[str]) -> int:
     try:
         result = app(args=arguments, standalone_mode=False)
     except typer.Exit as ended:

@@ -49,6 +49,13 @@ def test_in_the_current_folder_nothing_is_added() -> None:
     assert with_workspace("Run `personasync pull`.") == "Run `personasync pull`."
 
 
+def test_the_workspace_of_a_command_is_not_the_next_ones(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(["history", "--workspace", str(new_workspace(tmp_path / "shop"))])
+
+    assert f"personasync doctor --workspace {tmp_path / 'shop'}" in capsys.readouterr().err
+    assert with_workspace("Run `personasync pull`.") == "Run `personasync pull`."
+
+
 def below(group: Any, path: str = "") -> Iterator[tuple[str, set[str]]]:
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
