@@ -116,7 +116,7 @@ def _answers(session: Session, asked: ToolAsked, survey: str, made: ProposalPart
         said = [] if kept is None else [SurveyFinding("weights", not_weighted(kept), "Pass --weight.")]
         return replace(read, findings=[*said, *read.findings])
     if file is None:
-        return weighted_answers_in_warehouse(session, survey, columns, weight)
+        return weighted_answers_in_warehouse(session, survey, columns, weight, made=kept)
     return weighted_answers(file, columns, weight, sheet=asked.sheet, made=kept)
 
 

@@ -43,7 +43,9 @@ def weighted_answers(
     return _counted(read, weight, read_weights(grid, weight, read.sheet.respondents), made)
 
 
-def weighted_answers_in_warehouse(session: Session, survey: str, columns: SurveyColumns, weight: str) -> Read:
+def weighted_answers_in_warehouse(
+    session: Session, survey: str, columns: SurveyColumns, weight: str, *, made: ProposalPart | None = None
+) -> Read:
     """Return the answers that were pulled, of the respondents whose weight is above 0, and findings about the weights.
 
     Args:
@@ -51,6 +53,7 @@ def weighted_answers_in_warehouse(session: Session, survey: str, columns: Survey
         survey: Its name.
         columns: Which items are meant.
         weight: An item of the survey, else a trait, that holds the weights.
+        made: A proposal that was found with these weights; a finding tells where they have changed.
 
     Returns:
         As `weighted_answers`.
@@ -62,7 +65,7 @@ def weighted_answers_in_warehouse(session: Session, survey: str, columns: Survey
     kind = kind_of_weights(session, survey, weight)
     own = weight if kind == "item" else None
     read = answers_in_warehouse(session.warehouse, survey, _without(columns, own))
-    return _counted(read, weight, weights_in_warehouse(session, survey, weight, kind, read.sheet.respondents), None)
+    return _counted(read, weight, weights_in_warehouse(session, survey, weight, kind, read.sheet.respondents), made)
 
 
 def _without(columns: SurveyColumns, own: str | None) -> SurveyColumns:

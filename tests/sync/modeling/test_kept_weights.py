@@ -197,6 +197,18 @@ def test_weights_that_changed_since_are_told_by_the_tool_and_by_the_audit(folder
     assert any(changed in finding["message"] for finding in tool["findings"])
 
 
+def test_weights_in_the_warehouse_that_changed_since_are_told_by_the_tool(folder: Path, told: Told) -> None:
+    told("discover", "--accept", "of_survey")
+    write_rows(folder / "answers.csv", answers(weights=np.where(KIND, 1.0, 3.0)))
+    assert run(["pull"]) == 0
+
+    tool = told("survey", "design", "--proposal", "of_survey", "--length", "2")
+
+    changed = "These are not the weights that 'of_survey' was found with"
+    assert [finding["message"].startswith(changed) for finding in tool["findings"]].count(True) == 1
+    assert tool["quality"]["largest_share"] == pytest.approx(0.9, abs=0.05)
+
+
 def test_other_answers_are_not_weighted_and_that_is_told(folder: Path, told: Told) -> None:
     told("discover", "--accept", "of_file")
     write_rows(folder / "others.csv", [row[:-1] for row in answers()])
