@@ -1,8 +1,9 @@
 """SQL that Ibis compiled before, kept for the next test and the next run: compiling takes a third of a step's time.
 
 A statement is looked up by a digest of its expression, with stand-ins for what differs each time: names of tables that
-Ibis makes up, and moments. The digest covers every argument of every node by type and value; an expression with a part
-that it can't tell is compiled each time. The texts are kept in pytest's cache folder, which the workers share.
+Ibis makes up, moments, ids of persons, and numbers that were counted or measured. The digest covers every argument of
+every node by type and value; an expression with a part that it can't tell is compiled each time. The texts are kept in
+pytest's cache folder, which the workers share.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import sqlglot
 import sqlglot.expressions as sge
 from ibis.backends.sql.compilers.duckdb import DuckDBCompiler
 from ibis.common.grounds import Concrete
+from ibis.expr import datashape as ds
 from ibis.expr import datatypes as dt
 from ibis.expr import operations as ops
 from ibis.expr.schema import Schema
@@ -37,12 +39,25 @@ STAND_IN = "ibis_stand_in_{}_"
 FIRST = datetime(1900, 1, 1)  # noqa: DTZ001 - each stand-in gets the zone of its moment
 PLAIN = frozenset({str, int, float, bool, type(None), bytes, Decimal, datetime, date, time, timedelta, UUID})
 STOOD_FOR = re.compile(r"ibis_stand_in_(\d+)_|(MAKE_TIMESTAMP(?:TZ)?\()1900, (\d+), (\d+), 0, 0, 0\.0")
+FEWEST_COUNTED = 128
+"""Smaller whole numbers are written in rules and windows: each is compiled by itself."""
+MEASURED = re.compile(r"\d+\.\d{6,}")
+PERSON_ID = re.compile(r"p-[0-9a-f]{16}-[0-9a-f]{8}")
 MOST_STANDS = 365
 MOST_BYTES = 64 * 1024 * 1024
 """A larger file of kept statements is begun anew."""
 
 Stands = dict[Any, int]
-"""What is stood in for, a made-up name or a moment, with its number by the order in which it occurs."""
+"""What is stood in for, with its number by the order in which it occurs: made-up names, moments, values as `_value`."""
+
+
+class StandIn(ops.Scalar[dt.DataType]):
+    """A literal whose text is filled in when the statement is used."""
+
+    number: int
+    dtype: dt.DataType
+
+    shape = ds.scalar
 
 
 class CanNotTellError(Exception):
@@ -111,6 +126,11 @@ def keep_compiled(patch: pytest.MonkeyPatch, statements: Statements) -> None:
 
         return sge.Var(this=_filled(statements.text(digest, anew), list(stands)))
 
+    def visit_stand_in(this: DuckDBCompiler, op: StandIn, *, number: int, dtype: dt.DataType) -> Any:
+        del this, op, dtype
+        return sge.Literal.number(STAND_IN.format(number))
+
+    patch.setattr(DuckDBCompiler, "visit_StandIn", visit_stand_in, raising=False)
     patch.setattr(DuckDBCompiler, "to_sqlglot", to_sqlglot)
 
 
@@ -155,6 +175,8 @@ class _Digests:
             return f"{name},{_told_once(node.schema)},{self._told(getattr(node, 'namespace', ops.Namespace()))}"
         if isinstance(node, ops.Literal) and _is_moment(node):
             return f"#{self._number(node.value)},{_told_once(node.dtype)}"
+        if isinstance(node, ops.Literal) and _differs_each_time(node):
+            return f"#{self._number(_value(node))},{_told_once(node.dtype)}"
         if isinstance(node, ops.Reference):  # numbered by a count of the process
             number = self._references.setdefault((type(node), node.identifier), len(self._references))
             return f"{self.of_node(node.parent)},{number}"
@@ -213,6 +235,22 @@ def _is_moment(literal: ops.Literal[Any]) -> bool:
     return plain and isinstance(kind, dt.Timestamp) and kind.timezone in {None, "UTC"}
 
 
+def _differs_each_time(literal: ops.Literal[Any]) -> bool:
+    """Tell whether a literal was counted or measured, or is a person's id."""
+    value, kind = literal.value, literal.dtype
+    if type(value) is int:
+        return kind.is_integer() and value >= FEWEST_COUNTED  # a span of time has a whole number too
+    if type(value) is float:
+        return kind.is_floating() and bool(MEASURED.fullmatch(repr(value)))
+    return isinstance(value, str) and kind.is_string() and bool(PERSON_ID.fullmatch(value))
+
+
+def _value(literal: ops.Literal[Any]) -> tuple[str, str]:
+    """Return the value of a literal as its type and its text in a statement: 200 and 200.0 are equal to Python."""
+    value = literal.value
+    return type(value).__name__, f"'{value}'" if isinstance(value, str) else repr(value)
+
+
 def _standing_in(expression: ops.Node, stands: Stands) -> Any:
     """Return the expression without an engine and with stand-ins."""
 
@@ -224,6 +262,8 @@ def _standing_in(expression: ops.Node, stands: Stands) -> Any:
         if isinstance(node, ops.Literal) and _is_moment(node):
             moment = FIRST.replace(tzinfo=node.value.tzinfo) + timedelta(days=stands[node.value])
             return ops.Literal(moment, dtype=node.dtype)
+        if isinstance(node, ops.Literal) and _differs_each_time(node):
+            return StandIn(stands[_value(node)], node.dtype)
         return node.__recreate__(arguments) if arguments else node
 
     return expression.replace(replaced)
@@ -234,7 +274,8 @@ def _filled(text: str, values: list[Any]) -> str:
 
     def now(match: re.Match[str]) -> str:
         if match[1]:
-            return str(values[int(match[1])])
+            value = values[int(match[1])]
+            return str(value[1] if isinstance(value, tuple) else value)
         day = FIRST.replace(month=int(match[3]), day=int(match[4]))
         return match[2] + _parts(values[(day - FIRST).days])
 

@@ -50,6 +50,39 @@ def test_what_differs_in_anything_else_is_compiled_anew(engine: Any) -> None:
     assert answers == [[1], [2]]
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (575, 31_000),
+        (70_000, 2_000_000_000),
+        (46355.686840743125, 6.812532937569445),
+        ("p-01f1eda64303032f-d7bb7db3", "p-01f1eda642ba5314-c9e14034"),
+    ],
+)
+def test_what_was_counted_measured_or_drawn_takes_its_place(
+    engine: Any, statements: compiled.Statements, first: Any, second: Any
+) -> None:
+    engine.create_table("kept", pa.table({"x": [first, second]}))
+    kept, translated = engine.table("kept"), []
+    for value in (first, second):
+        less = (kept.x < value) if isinstance(value, str) else (kept.x - value < 0)
+        asked = kept.filter((kept.x == value) | kept.x.isin([value])).mutate(same=ibis.literal(value), less=less)
+
+        assert engine.compile(asked) == TRANSLATE(engine.compiler, asked).sql("duckdb")
+        assert asked.to_pyarrow()["same"].to_pylist() == [value]
+        translated.append(statements.translated)
+
+    assert translated[0] == translated[1]
+
+
+def test_values_that_are_equal_to_python_alone_are_told_apart(engine: Any) -> None:
+    table = ibis.table({"a": "int64"}, name="t")
+    for values in ((200, 200.0), (200, 201), (200, 200), (200.0, 200)):
+        asked = table.mutate(x=ibis.literal(values[0]), y=ibis.literal(values[1]))
+
+        assert engine.compile(asked) == TRANSLATE(engine.compiler, asked).sql("duckdb")
+
+
 def own_function(name: str, kind: str) -> Any:
     @ibis.udf.scalar.builtin(name=name, signature=((ibis.dtype("int64"),), ibis.dtype(kind)))
     def function(value: Any) -> Any:
@@ -69,6 +102,7 @@ def everything_alike_but_for_one_thing() -> list[ibis.Table]:
     return [
         *(table.mutate(x=ibis.literal(value)) for value in values),
         *(table.mutate(x=ibis.literal(1, type=kind)) for kind in ("int16", "int64", "!int64", "float32")),
+        *(table.mutate(x=table["at"] - ibis.interval(days=days)) for days in (180, 365)),
         *(table.mutate(x=value) for value in (*numbered, *summed, *called, *lists, table.a, table.a.cast("string"))),
         *(table.join(right, "a", how=how) for right in (other, table.view()) for how in ("inner", "left", "semi")),
         *(table.limit(number, offset=offset) for number in (1, 2) for offset in (0, 1)),
