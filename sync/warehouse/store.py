@@ -6,7 +6,7 @@ that equals the version in force is not written again, so writing a batch twice 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -21,6 +21,7 @@ from ibis.backends.sql import SQLBackend
 from connectors.errors import ContractError
 from connectors.records import CONTACTS, MEMBERSHIPS, ORDERS, TABLES, TIME
 from connectors.table_schema import TableSchema
+from sync.warehouse.embedded_file import schemas_there, table_there
 from sync.warehouse.latest_rows import every_overtaken, first_by, ranked_in_force, versions_about
 from sync.warehouse.older import keep_older_warehouse
 from sync.warehouse.read_once import MEMORY, ReadOnce
@@ -39,12 +40,13 @@ class Warehouse:
 
     def __init__(self, engine: SQLBackend) -> None:
         self.engine = engine
-        present = set(engine.list_tables())
+        there = schemas_there(engine) if self.embedded else {}
+        present = set(there or engine.list_tables())
         self.stamp = WarehouseStamp(engine, present)
         for table in TABLES.values():
             if table.name not in present:
                 self._create(table.name, schema=ibis.Schema.from_pyarrow(_stored(table)))
-        self._tables = {name: self._opened(table) for name, table in TABLES.items()}  # each look-up asks the engine
+        self._tables = {name: self._opened(table, there) for name, table in TABLES.items()}
         self._statements: dict[tuple[str, str], str] = {}
         self._newest: dict[str, datetime] = {}
         self.read_once = ReadOnce(engine)
@@ -59,10 +61,12 @@ class Warehouse:
             if name not in self.engine.list_tables():  # else another process was first
                 raise
 
-    def _opened(self, table: TableSchema) -> Table:
+    def _opened(self, table: TableSchema, there: Mapping[str, ibis.Schema]) -> Table:
         """The table, with columns added that it did not have when it was made."""
-        relation = self.engine.table(table.name)
         wanted = ibis.Schema.from_pyarrow(_stored(table))
+        if there.get(table.name) == wanted:
+            return table_there(self.engine, table.name, wanted)
+        relation = self.engine.table(table.name)
         lacking = [name for name in wanted if name not in relation.columns]
         if lacking and self.embedded:
             keep_older_warehouse(self.engine, self.last_sequence() if COUNTER in self.engine.list_tables() else 0)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pytest
@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from connectors.errors import ContractError, FixSettingsError, TryLaterError
 from connectors.records import CONTACTS, MEMBERSHIPS, ORDERS, TABLES
+from sync.warehouse.embedded_file import schemas_there, table_there
 from sync.warehouse.opening import open_warehouse
 from sync.warehouse.store import Warehouse
 from tests.examples import examples
@@ -351,3 +352,28 @@ def test_a_warehouse_that_was_made_before_a_column_came_gets_it(tmp_path: Path) 
     opened.close()
 
     assert (kept, row["product"], row["value"]) == ([1, 0], "T-1", 2.5)
+
+
+def test_an_opened_warehouse_has_the_tables_that_the_engine_tells_of(tmp_path: Path) -> None:
+    open_warehouse("duckdb", tmp_path).close()
+    opened = open_warehouse("duckdb", tmp_path)
+    engine: Any = opened.engine
+
+    there = schemas_there(engine)
+    assert set(there) == set(engine.list_tables())
+    for name, schema in there.items():
+        known, told = table_there(engine, name, schema), engine.table(name)
+        assert known.equals(told)
+        assert known.columns == told.columns
+
+    opened.close()
+
+
+def test_a_column_that_is_of_another_type_in_the_file_is_read_as_the_file_has_it(tmp_path: Path) -> None:
+    opened = open_warehouse("duckdb", tmp_path)
+    cast("Any", opened.engine).raw_sql("ALTER TABLE engagements ALTER value TYPE BIGINT")
+    opened.close()
+
+    opened = open_warehouse("duckdb", tmp_path)
+    assert opened.current("engagements").schema()["value"].is_integer()
+    opened.close()
