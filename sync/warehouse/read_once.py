@@ -10,6 +10,9 @@ from typing import Any, TypeVar, cast
 from ibis import Table
 from ibis.backends.sql import SQLBackend
 
+from connectors.table_schema import TableSchema
+from sync.warehouse.latest_rows import every_overtaken
+
 Made = TypeVar("Made")
 
 MEMORY = "512MB"
@@ -48,6 +51,26 @@ class ReadOnce:
             self._known[key] = self._as_table(made) if isinstance(made, Table) else made
         made_before: Made = self._known[key]
         return made_before
+
+    def in_force(self, versions: Table, schema: TableSchema, newest: Callable[[], int]) -> Table:
+        """Return the versions in force of a table, within `kept`.
+
+        Args:
+            versions: All of them.
+            schema: Of the table.
+            newest: Returns the number that was given last: what is written later is none of the answer.
+
+        Returns:
+            One row per key; the columns of *schema* only.
+        """
+        [rows] = self.get(("in force", schema.name), lambda: [self._in_force(versions, schema, newest)])
+        return rows
+
+    def _in_force(self, versions: Table, schema: TableSchema, newest: Callable[[], int]) -> Table:
+        known = versions.filter(versions.sequence <= self.get(("newest",), newest))
+        # few versions are overtaken: to leave those out costs less than to rank all, or to keep a copy of the others
+        left_out = self.get(("overtaken", schema.name), lambda: every_overtaken(known, schema))
+        return known.anti_join(left_out, "sequence").select(*schema.columns.names)
 
     def _as_table(self, wanted: Table) -> Table:
         if self._engine.name not in {"duckdb", "postgres"}:

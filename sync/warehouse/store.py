@@ -22,7 +22,7 @@ from connectors.errors import ContractError
 from connectors.records import CONTACTS, MEMBERSHIPS, ORDERS, TABLES, TIME
 from connectors.table_schema import TableSchema
 from sync.warehouse.embedded_file import schemas_there, table_there
-from sync.warehouse.latest_rows import every_overtaken, first_by, ranked_in_force, versions_about
+from sync.warehouse.latest_rows import first_by, ranked_in_force, versions_about
 from sync.warehouse.older import keep_older_warehouse
 from sync.warehouse.read_once import MEMORY, ReadOnce
 from sync.warehouse.stamp import WarehouseStamp
@@ -48,6 +48,7 @@ class Warehouse:
                 self._create(table.name, schema=ibis.Schema.from_pyarrow(_stored(table)))
         self._tables = {name: self._opened(table, there) for name, table in TABLES.items()}
         self._statements: dict[tuple[str, str], str] = {}
+        self._ranked: dict[str, Table] = {}  # a command asks for a table some ten times, and Ibis builds slowly
         self._newest: dict[str, datetime] = {}
         self.read_once = ReadOnce(engine)
         self.withheld: Callable[[], WithheldRows | None] = lambda: None  # the session says whose rows nobody may read
@@ -321,14 +322,11 @@ class Warehouse:
         return self.permitted(name, self._in_force(name))
 
     def _in_force(self, name: str) -> Table:
-        schema, versions = TABLES[name], self._tables[name]
-        if not (self.embedded and self.read_once.keeps):
-            return ranked_in_force(versions, schema)
-        # what is written later is none of this answer
-        known = versions.filter(versions.sequence <= self.read_once.get(("newest",), self.last_sequence))
-        # few versions are overtaken: to leave those out costs less than to rank all, or to keep a copy of the others
-        left_out = self.read_once.get(("overtaken", name), lambda: every_overtaken(known, schema))
-        return known.anti_join(left_out, "sequence").select(*schema.columns.names)
+        if self.embedded and self.read_once.keeps:
+            return self.read_once.in_force(self._tables[name], TABLES[name], self.last_sequence)
+        if name not in self._ranked:
+            self._ranked[name] = ranked_in_force(self._tables[name], TABLES[name])
+        return self._ranked[name]
 
     def as_of(self, name: str, moment: datetime) -> Table:
         """Return each row as it was known at *moment* (UTC); the columns of the table's schema only.
