@@ -24,14 +24,14 @@ unexport PYTHONDONTWRITEBYTECODE
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-# Python compiles a module when it is first imported: most of those that are installed never are.
+# pip compiles what it installs, though most is never imported: what compiling warns of is no error of a test that imports it first.
 setup: $(SETUP)  ## make the virtual environment from the hash-locked requirements
 
 $(SETUP): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "personasync needs Python 3.11 or newer: make PYTHON=python3.12")'
 	@echo "Installing into $(VENV) what requirements.txt locks. The first time this takes minutes; pip says what it does."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install $(if $(CI),--quiet) --no-compile --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install $(if $(CI),--quiet) --require-hashes -r requirements.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 

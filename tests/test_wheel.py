@@ -47,7 +47,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(sys.executable, "-m", "venv", folder, cwd=folder)
     python = folder / "bin" / "python"
     lock = ROOT / "requirements-runtime.txt"
-    run(python, "-m", "pip", "install", "--quiet", "--no-compile", "--require-hashes", "-r", lock, cwd=folder)
+    run(python, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", lock, cwd=folder)
     run(python, "-m", "pip", "install", "--quiet", "--no-deps", wheel, cwd=folder)
     return folder / "bin"
 
