@@ -24,7 +24,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-# pip compiles what it installs, though most is never imported: what compiling warns of is no error of a test that imports it first.
+# Not with --no-compile, which is quicker: a library whose code warns when it is compiled would fail the test that imports it first.
 setup: $(SETUP)  ## make the virtual environment from the hash-locked requirements
 
 $(SETUP): requirements.txt pyproject.toml
