@@ -22,7 +22,7 @@ from sync.warehouse import store as warehouse
 from tests.torture.kills import SCENES, Expected, Scene, Verdict, killed, undisturbed
 from tests.torture.stage import Stage
 
-MOST_POINTS = 120  # after which a planted bug counts as not found
+MOST_POINTS = 600  # after which a planted bug counts as not found: every call of a scene, few of which show it
 SCENE = {scene.name: scene for scene in SCENES}
 
 
