@@ -1,10 +1,13 @@
-"""The embedded engine's file: its tables, and a copy to read from while another process holds it."""
+"""The embedded engine's file: its columns, and a copy to read from while another process holds it.
+
+The engine itself prints nothing.
+"""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -29,20 +32,26 @@ def without_progress_bar(connection: Any) -> None:
     connection.execute("SET enable_progress_bar_print = false")
 
 
-def schemas_there(engine: SQLBackend) -> dict[str, ibis.Schema]:
-    """Return the columns of each table of the file, in their order.
+def columns_there(engine: SQLBackend) -> dict[str, dict[str, str]]:
+    """Return the columns of each table of the file in their order, with the engine's word for their types.
 
     One question for all: Ibis asks one for each table, and opening a warehouse took three times as long.
     """
+    tables: dict[str, dict[str, str]] = {}
+    for table, column, kind in cast("Any", engine).raw_sql(COLUMNS).fetchall():
+        tables.setdefault(table, {})[column] = kind
+    return tables
+
+
+def schemas_of(engine: SQLBackend, tables: Mapping[str, Mapping[str, str]]) -> dict[str, ibis.Schema]:
+    """Return the schemas of some tables, as `columns_there` tells of them.
+
+    Of our own alone: Ibis does not know every type that a table has which somebody else made in the file.
+    """
     import ibis  # noqa: PLC0415 - whoever opens a warehouse has it by now
 
-    kinds: dict[str, Any] = {}
-    tables: dict[str, dict[str, Any]] = {}
-    for table, column, kind in cast("Any", engine).raw_sql(COLUMNS).fetchall():
-        if kind not in kinds:
-            kinds[kind] = engine.compiler.type_mapper.from_string(kind)
-        tables.setdefault(table, {})[column] = kinds[kind]
-    return {name: ibis.schema(columns) for name, columns in tables.items()}
+    parsed = {kind: engine.compiler.type_mapper.from_string(kind) for each in tables.values() for kind in each.values()}
+    return {name: ibis.schema({c: parsed[kind] for c, kind in each.items()}) for name, each in tables.items()}
 
 
 def table_there(engine: SQLBackend, name: str, schema: ibis.Schema) -> ibis.Table:

@@ -21,7 +21,7 @@ from ibis.backends.sql import SQLBackend
 from connectors.errors import ContractError
 from connectors.records import CONTACTS, MEMBERSHIPS, ORDERS, TABLES, TIME
 from connectors.table_schema import TableSchema
-from sync.warehouse.embedded_file import schemas_there, table_there
+from sync.warehouse.embedded_file import columns_there, schemas_of, table_there
 from sync.warehouse.latest_rows import first_by, ranked_in_force, versions_about
 from sync.warehouse.older import keep_older_warehouse
 from sync.warehouse.read_once import MEMORY, ReadOnce
@@ -40,12 +40,13 @@ class Warehouse:
 
     def __init__(self, engine: SQLBackend) -> None:
         self.engine = engine
-        there = schemas_there(engine) if self.embedded else {}
-        present = set(there or engine.list_tables())
+        columns = columns_there(engine) if self.embedded else {}
+        present = set(columns or engine.list_tables())
         self.stamp = WarehouseStamp(engine, present)
         for table in TABLES.values():
             if table.name not in present:
                 self._create(table.name, schema=ibis.Schema.from_pyarrow(_stored(table)))
+        there = schemas_of(engine, {name: columns[name] for name in TABLES if name in columns})
         self._tables = {name: self._opened(table, there) for name, table in TABLES.items()}
         self._statements: dict[tuple[str, str], str] = {}
         self._ranked: dict[str, Table] = {}  # a command asks for a table some ten times, and Ibis builds slowly

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from connectors.errors import ContractError, FixSettingsError, TryLaterError
 from connectors.records import CONTACTS, MEMBERSHIPS, ORDERS, TABLES
-from sync.warehouse.embedded_file import schemas_there, table_there
+from sync.warehouse.embedded_file import columns_there, schemas_of, table_there
 from sync.warehouse.opening import open_warehouse
 from sync.warehouse.store import Warehouse
 from tests.examples import examples
@@ -359,9 +359,9 @@ def test_an_opened_warehouse_has_the_tables_that_the_engine_tells_of(tmp_path: P
     opened = open_warehouse("duckdb", tmp_path)
     engine: Any = opened.engine
 
-    there = schemas_there(engine)
+    there = columns_there(engine)
     assert set(there) == set(engine.list_tables())
-    for name, schema in there.items():
+    for name, schema in schemas_of(engine, there).items():
         known, told = table_there(engine, name, schema), engine.table(name)
         assert known.equals(told)
         assert known.columns == told.columns
@@ -376,4 +376,17 @@ def test_a_column_that_is_of_another_type_in_the_file_is_read_as_the_file_has_it
 
     opened = open_warehouse("duckdb", tmp_path)
     assert opened.current("engagements").schema()["value"].is_integer()
+    opened.close()
+
+
+@pytest.mark.parametrize(
+    "kind", ["UNION(number INTEGER, word VARCHAR)", "BIT", "ENUM('a', 'b')", "MAP(INTEGER, VARCHAR)"]
+)
+def test_a_table_that_somebody_else_made_in_the_file_is_left_alone(tmp_path: Path, kind: str) -> None:
+    opened = open_warehouse("duckdb", tmp_path)
+    cast("Any", opened.engine).raw_sql(f"CREATE TABLE analyst (own {kind})")
+    opened.close()
+
+    opened = open_warehouse("duckdb", tmp_path)
+    assert opened.append(CONTACTS.name, contacts({}), recorded_at=day(0)) == 1
     opened.close()
